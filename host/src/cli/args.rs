@@ -1,0 +1,189 @@
+//! The command line: what can be said, and the help that teaches it.
+//!
+//! Completions and the man page are generated from here. Decides nothing: each command's own file
+//! does.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// A dynamometer for storage I/O engines: bolt on an engine, drive it with a described load, measure it.
+#[derive(Debug, Parser)]
+#[command(name = "iodyno", version, max_term_width = 100, after_long_help = AFTER_HELP)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  iodyno run job.toml                         run a job file
+  iodyno run job.fio --engine ./libmy.so      the same job with another engine, no rebuild
+  iodyno run job.toml --set bs=64KiB --set writer:iodepth=8
+  iodyno lint job.fio                         what would this job do? (runs nothing)
+  iodyno engines                              which engines are here?
+  iodyno engines show psync                   what can this one do?
+
+Exit status:
+  0 clean, 1 I/O error, 2 bad usage or bad job, 3 miscompare, 4 verification incomplete,
+  5 an engine could not be loaded, crashed, hung or broke its contract, 128 ended by a signal";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run job files and report what was measured
+    Run(RunArgs),
+    /// Parse and resolve job files, print the effective job, run nothing
+    Lint(LintArgs),
+    /// List engines, or show one
+    Engines(EnginesArgs),
+    /// Print the reference of all job options
+    Options(OptionsArgs),
+    /// Print shell completions
+    Completions {
+        /// The shell to complete in
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (troff)
+    Man,
+    /// Load one plugin and say what it offers (used by iodyno itself)
+    #[command(name = "__probe", hide = true)]
+    Probe(ProbeArgs),
+    /// Run workers (used by iodyno itself)
+    #[command(name = "__cell", hide = true)]
+    Cell,
+}
+
+/// Where engines come from.
+#[derive(Debug, Clone, Default, Args)]
+pub struct EngineSearch {
+    /// Look for engines here first (repeatable)
+    #[arg(long = "engine-path", value_name = "DIR")]
+    pub engine_path: Vec<PathBuf>,
+    /// Load plugins whose place or rights fail the trust rules (noted in the report)
+    #[arg(long)]
+    pub allow_untrusted_engines: bool,
+}
+
+/// Which jobs, and what to change about them.
+#[derive(Debug, Clone, Args)]
+pub struct JobSource {
+    /// Job files: TOML (*.toml) or fio's format (anything else); `-` reads standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Use this engine in every job: a name, a path, or PLUGIN-ID:NAME
+    #[arg(long, value_name = "NAME|PATH")]
+    pub engine: Option<String>,
+    /// Set an option in every job, or in one (repeatable; wins over the file)
+    #[arg(long = "set", value_name = "[JOB:]KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// A callback of an engine that takes longer is a fault (default: only a note after 30 s)
+    #[arg(long, value_name = "TIME")]
+    pub engine_timeout: Option<String>,
+}
+
+/// `iodyno run`.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Which jobs.
+    #[command(flatten)]
+    pub source: JobSource,
+    /// Where engines come from.
+    #[command(flatten)]
+    pub search: EngineSearch,
+    /// Form of the report
+    #[arg(long, value_enum, default_value_t = OutputFormat::Normal)]
+    pub output_format: OutputFormat,
+    /// Write the report to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Show the status line: always, never, or when standard error is a terminal
+    #[arg(long, value_enum, default_value_t = Eta::Auto)]
+    pub eta: Eta,
+    /// Refuse jobs that write or trim
+    #[arg(long)]
+    pub readonly: bool,
+}
+
+/// `iodyno lint`.
+#[derive(Debug, Clone, Args)]
+pub struct LintArgs {
+    /// Which jobs.
+    #[command(flatten)]
+    pub source: JobSource,
+    /// Where engines come from.
+    #[command(flatten)]
+    pub search: EngineSearch,
+}
+
+/// `iodyno engines`.
+#[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct EnginesArgs {
+    /// What about them.
+    #[command(subcommand)]
+    pub command: Option<EnginesCommand>,
+    /// Where engines come from.
+    #[command(flatten)]
+    pub search: EngineSearch,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `iodyno engines ...`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum EnginesCommand {
+    /// Show one engine: plugin, version, flags, options, file, digest, trust
+    Show {
+        /// Name, path, or PLUGIN-ID:NAME
+        #[arg(value_name = "NAME|PATH")]
+        engine: String,
+        /// Where engines come from.
+        #[command(flatten)]
+        search: EngineSearch,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `iodyno options`.
+#[derive(Debug, Clone, Args)]
+pub struct OptionsArgs {
+    /// Only this option
+    pub name: Option<String>,
+    /// Print docs/options.md
+    #[arg(long)]
+    pub markdown: bool,
+}
+
+/// `iodyno __probe`.
+#[derive(Debug, Clone, Args)]
+pub struct ProbeArgs {
+    /// Descriptor that the report goes to.
+    #[arg(long)]
+    pub report_fd: i32,
+    /// What to load: the plugin's absolute path, or /proc/self/fd/N of a sealed copy.
+    pub load_path: PathBuf,
+}
+
+/// Form of the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// fio's lines
+    Normal,
+    /// fio's JSON, with an object `iodyno` more
+    Json,
+}
+
+/// When to show the status line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Eta {
+    /// When standard error is a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}

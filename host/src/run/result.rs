@@ -1,0 +1,153 @@
+//! What a run ended with: the one snapshot that every report is a pure function of.
+
+use crate::catalogue::PluginInfo;
+use crate::job::spec::JobSpec;
+use crate::stats::snapshot::PhaseSnapshot;
+use crate::stats::window::DirWindows;
+use serde::{Deserialize, Serialize};
+
+/// The whole run.
+#[derive(Clone, Debug)]
+pub struct RunResult {
+    /// iodyno's version, "0.1.0".
+    pub version: String,
+    /// Wall clock at the end, milliseconds since the epoch.
+    pub timestamp_ms: u64,
+    /// The options of `[global]` as typed.
+    pub global_given: Vec<(String, String)>,
+    /// Fingerprint of the effective job: equal for runs that asked for the same.
+    pub fingerprint: String,
+    /// One for each worker, in the order of the plan.
+    pub workers: Vec<WorkerResult>,
+    /// Loaded plugins, each once.
+    pub plugins: Vec<PluginInfo>,
+    /// What went wrong, in the order in which it was seen.
+    pub errors: Vec<RunError>,
+    /// What a reader of the figures should know.
+    pub notes: Vec<String>,
+    /// Block devices under the targets.
+    pub disks: Vec<DiskUtil>,
+    /// Where it ran.
+    pub host: HostFacts,
+    /// The program's exit status.
+    pub exit_status: u8,
+}
+
+/// One worker: a clone of a job.
+#[derive(Clone, Debug)]
+pub struct WorkerResult {
+    /// Its job.
+    pub job: JobSpec,
+    /// Which clone, from 0.
+    pub clone: u32,
+    /// Reporting group, from 0.
+    pub group: u32,
+    /// Thread id where it ran; 0 where it never did.
+    pub tid: u32,
+    /// Wall clock at its start, milliseconds since the epoch; 0 where it never started.
+    pub start_ms: u64,
+    /// From its start to its end, nanoseconds.
+    pub elapsed_ns: u64,
+    /// errno of its first error; 0 = none.
+    pub error: i32,
+    /// The measure phase.
+    pub measure: PhaseSnapshot,
+    /// Windows by direction, in the order of [`crate::ddir::Ddir::ALL`].
+    pub windows: [DirWindows; 4],
+    /// What its target is, through `iodyno.identify/1` (model, serial, firmware ...).
+    pub identity: Vec<(String, String)>,
+}
+
+/// One thing that went wrong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunError {
+    /// Its class, which also decides the exit status.
+    pub kind: ErrorKind,
+    /// The job that it befell.
+    pub job: Option<String>,
+    /// errno, where there is one.
+    pub errno: Option<i32>,
+    /// What, where, why, what to do: for a person.
+    pub message: String,
+    /// For engine errors and faults: who did it.
+    pub engine: Option<EngineFault>,
+}
+
+/// Class of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// Bad usage or a job that cannot run (status 2).
+    Usage,
+    /// An I/O error (status 1).
+    Io,
+    /// An engine that could not be loaded, crashed, hung or broke its contract (status 5).
+    Engine,
+}
+
+/// Who broke the contract, and where.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EngineFault {
+    /// Engine name.
+    pub name: String,
+    /// Plugin id.
+    pub id: String,
+    /// Plugin version.
+    pub version: String,
+    /// Plugin file.
+    pub path: String,
+    /// Its digest.
+    pub sha256: String,
+    /// The callback that was being executed.
+    pub callback: Option<String>,
+    /// Requests that were in flight and are lost.
+    pub in_flight: u64,
+    /// The signal that ended the cell.
+    pub signal: Option<String>,
+}
+
+/// Growth of a block device's counters during the run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DiskUtil {
+    /// Kernel name.
+    pub name: String,
+    /// Reads completed.
+    pub read_ios: u64,
+    /// Writes completed.
+    pub write_ios: u64,
+    /// 512-byte sectors read.
+    pub read_sectors: u64,
+    /// 512-byte sectors written.
+    pub write_sectors: u64,
+    /// Reads merged.
+    pub read_merges: u64,
+    /// Writes merged.
+    pub write_merges: u64,
+    /// Milliseconds spent reading.
+    pub read_ticks: u64,
+    /// Milliseconds spent writing.
+    pub write_ticks: u64,
+    /// Weighted milliseconds in queue.
+    pub in_queue: u64,
+    /// Percent of the time in which it was busy.
+    pub util: f64,
+}
+
+/// Where it ran.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HostFacts {
+    /// Host name.
+    pub hostname: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// Processor model.
+    pub cpu: String,
+    /// Processors that the run may use.
+    pub cpus: u32,
+    /// Memory in bytes.
+    pub memory_bytes: u64,
+    /// Clock behind the latencies: "tsc" or "monotonic".
+    pub clock: String,
+    /// LD_PRELOAD, LD_AUDIT, LD_LIBRARY_PATH as they stood in the environment.
+    pub loader_environment: Vec<(String, String)>,
+}

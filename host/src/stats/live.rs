@@ -1,0 +1,184 @@
+//! The counters of one worker as they stand in the shared page.
+//!
+//! Written by the worker alone, with plain stores; read by the control process, at any time and
+//! also after the worker's process is gone. All-zero bytes are the valid empty state, so a fresh
+//! page needs no set-up and rows that are never touched cost no memory.
+//! Must not contain: pointers, locks, anything that needs a destructor.
+
+use super::buckets::{self, BUCKETS};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// A counter with one writer: load and store, never a locked instruction.
+#[repr(transparent)]
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds to it. Only the owner may.
+    #[inline(always)]
+    pub fn add(&self, n: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    /// Sets it. Only the owner may.
+    #[inline(always)]
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Relaxed);
+    }
+
+    /// Raises it to `value` where that is larger. Only the owner may.
+    #[inline(always)]
+    pub fn raise(&self, value: u64) {
+        if value > self.0.load(Relaxed) {
+            self.0.store(value, Relaxed);
+        }
+    }
+
+    /// Reads it.
+    #[inline(always)]
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// A histogram with exact count, sum, minimum and maximum beside the buckets.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Histogram {
+    /// Number of samples.
+    pub count: Counter,
+    /// Sum of the samples.
+    pub sum: Counter,
+    /// `u64::MAX` minus the smallest sample, so that zero means "none yet".
+    pub min_inverted: Counter,
+    /// The largest sample.
+    pub max: Counter,
+    /// Samples per bucket.
+    pub buckets: [Counter; BUCKETS],
+}
+
+impl Histogram {
+    /// Takes one sample. Only the owner may.
+    #[inline(always)]
+    pub fn record(&self, value: u64) {
+        self.count.add(1);
+        self.sum.add(value);
+        self.min_inverted.raise(u64::MAX - value);
+        self.max.raise(value);
+        self.buckets[buckets::index(value)].add(1);
+    }
+}
+
+/// Totals of one direction.
+#[repr(C)]
+#[derive(Debug)]
+pub struct DirCounters {
+    /// Requests that are finished, well or ill.
+    pub ios: Counter,
+    /// Bytes that were transferred.
+    pub bytes: Counter,
+    /// Requests that needed a continuation or ended short.
+    pub short_ios: Counter,
+    /// Requests that failed.
+    pub failed_ios: Counter,
+}
+
+/// Everything that one worker counts in one phase.
+#[repr(C)]
+#[derive(Debug)]
+pub struct PhaseCounters {
+    /// Begin of the phase, CLOCK_MONOTONIC; 0 = not begun.
+    pub begin_ns: Counter,
+    /// End of the phase, CLOCK_MONOTONIC; 0 = not ended.
+    pub end_ns: Counter,
+    /// Totals, by direction.
+    pub dirs: [DirCounters; 4],
+    /// Requests by the depth that they found: 1, 2, 4, 8, 16, 32, >= 64.
+    pub depth_levels: [Counter; 7],
+    /// Commits by size: 0, 4, 8, 16, 32, 64, > 64.
+    pub submit_levels: [Counter; 7],
+    /// Reaps by size: 0, 4, 8, 16, 32, 64, > 64.
+    pub complete_levels: [Counter; 7],
+    /// The worker's CPU time in user space, microseconds.
+    pub user_us: Counter,
+    /// The worker's CPU time in the kernel, microseconds.
+    pub system_us: Counter,
+    /// Context switches.
+    pub switches: Counter,
+    /// Major page faults.
+    pub major_faults: Counter,
+    /// Minor page faults.
+    pub minor_faults: Counter,
+    /// Sampled time of the tester itself, nanoseconds.
+    pub harness_ns: Counter,
+    /// Requests during which it was sampled.
+    pub harness_ios: Counter,
+    /// From the start of a request until the engine took it; nothing for requests that the engine
+    /// completed at once.
+    pub slat_ns: [Histogram; 4],
+    /// From there to the completion.
+    pub clat_ns: [Histogram; 4],
+    /// From the start to the completion; stays empty where no request was queued (then it is clat).
+    pub lat_ns: [Histogram; 4],
+}
+
+/// What a worker is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u64)]
+pub enum WorkerState {
+    /// Its page is there, its thread is not.
+    Planned = 0,
+    /// Makes its instance, opens its files.
+    Setup = 1,
+    /// Waits for the common start.
+    Ready = 2,
+    /// `ramp_time`.
+    Ramp = 3,
+    /// Measures.
+    Measure = 4,
+    /// Takes back what is in flight, syncs.
+    Drain = 5,
+    /// Closes and cleans up.
+    Teardown = 6,
+    /// Ended in order.
+    Done = 7,
+    /// Ended by an error.
+    Failed = 8,
+}
+
+impl WorkerState {
+    /// From its number; what is no state counts as failed.
+    pub fn from_u64(value: u64) -> WorkerState {
+        use WorkerState::*;
+        const STATES: [WorkerState; 9] =
+            [Planned, Setup, Ready, Ramp, Measure, Drain, Teardown, Done, Failed];
+        STATES.get(value as usize).copied().unwrap_or(Failed)
+    }
+}
+
+/// The page of one worker.
+#[repr(C, align(4096))]
+#[derive(Debug)]
+pub struct WorkerPage {
+    /// [`WorkerState`].
+    pub state: Counter,
+    /// Number of the callback that is being executed, from 1 in the order of the ops table; 0 = the
+    /// host itself. One relaxed store before each call and after it.
+    pub callback: Counter,
+    /// Calls made so far: together with `callback` it tells whether anything moves.
+    pub calls: Counter,
+    /// Requests handed to the engine and not accounted yet.
+    pub in_flight: Counter,
+    /// Open files.
+    pub open_files: Counter,
+    /// First errno of a request or a callback; 0 = none.
+    pub first_error: Counter,
+    /// What this worker is to transfer in the measure phase, bytes; 0 = bounded by time alone.
+    pub goal_bytes: Counter,
+    /// Discarded when the measure phase begins, in that `measure` is then used.
+    pub ramp: PhaseCounters,
+    /// What is reported.
+    pub measure: PhaseCounters,
+}
+
+const _: () = assert!(std::mem::size_of::<WorkerPage>() % 4096 == 0);

@@ -1,0 +1,205 @@
+//! Plain copies of a worker's counters: to merge, to compute with, to print.
+//!
+//! Merging adds buckets; percentiles are computed from merged buckets and never merged themselves.
+
+use super::buckets;
+use crate::ddir::Ddir;
+
+/// A copy of a histogram: the buckets that hold something, ascending.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HistogramSnapshot {
+    /// Number of samples.
+    pub count: u64,
+    /// Sum of the samples.
+    pub sum: u128,
+    /// Smallest sample; 0 where there is none.
+    pub min: u64,
+    /// Largest sample.
+    pub max: u64,
+    /// (bucket index, samples), ascending, none empty.
+    pub buckets: Vec<(u32, u64)>,
+}
+
+impl HistogramSnapshot {
+    /// Adds another one's samples.
+    pub fn merge(&mut self, other: &HistogramSnapshot) {
+        if other.count == 0 {
+            return;
+        }
+        self.min = if self.count == 0 { other.min } else { self.min.min(other.min) };
+        self.max = self.max.max(other.max);
+        self.count += other.count;
+        self.sum += other.sum;
+        self.buckets = merged(&self.buckets, &other.buckets);
+    }
+
+    /// Arithmetic mean, exact; 0 where there is no sample.
+    pub fn mean(&self) -> f64 {
+        if self.count == 0 {
+            return 0.0;
+        }
+        self.sum as f64 / self.count as f64
+    }
+
+    /// Sample standard deviation, from the buckets' middles.
+    pub fn stddev(&self) -> f64 {
+        if self.count < 2 || self.min == self.max {
+            return 0.0;
+        }
+        let mean = self.mean();
+        let squares: f64 = self
+            .buckets
+            .iter()
+            .map(|&(index, n)| {
+                let middle = buckets::middle(index as usize).clamp(self.min, self.max);
+                (middle as f64 - mean).powi(2) * n as f64
+            })
+            .sum();
+        (squares / (self.count - 1) as f64).sqrt()
+    }
+
+    /// The value at `percent` (0 < percent <= 100): the middle of the bucket in which the
+    /// ceil(percent of all)-th sample lies. None without samples.
+    pub fn percentile(&self, percent: f64) -> Option<u64> {
+        let total: u64 = self.buckets.iter().map(|&(_, n)| n).sum();
+        if total == 0 {
+            return None;
+        }
+        let rank = ((percent / 100.0 * total as f64).ceil() as u64).clamp(1, total);
+        let mut seen = 0;
+        self.buckets.iter().find_map(|&(index, n)| {
+            seen += n;
+            (seen >= rank).then(|| buckets::middle(index as usize))
+        })
+    }
+
+    /// Samples in `low..high`, by the buckets' middles.
+    pub fn count_between(&self, low: u64, high: u64) -> u64 {
+        self.buckets
+            .iter()
+            .filter(|&&(index, _)| (low..high).contains(&buckets::middle(index as usize)))
+            .map(|&(_, n)| n)
+            .sum()
+    }
+}
+
+fn merged(a: &[(u32, u64)], b: &[(u32, u64)]) -> Vec<(u32, u64)> {
+    let mut out: Vec<(u32, u64)> = Vec::with_capacity(a.len() + b.len());
+    let (mut i, mut j) = (0, 0);
+    while i < a.len() || j < b.len() {
+        let take_a = j == b.len() || (i < a.len() && a[i].0 <= b[j].0);
+        let (index, n) = if take_a { a[i] } else { b[j] };
+        if take_a {
+            i += 1;
+        } else {
+            j += 1;
+        }
+        match out.last_mut() {
+            Some(last) if last.0 == index => last.1 += n,
+            _ => out.push((index, n)),
+        }
+    }
+    out
+}
+
+/// A copy of [`super::live::DirCounters`] with its histograms.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DirSnapshot {
+    /// Requests that are finished.
+    pub ios: u64,
+    /// Bytes that were transferred.
+    pub bytes: u64,
+    /// Requests that needed a continuation or ended short.
+    pub short_ios: u64,
+    /// Requests that failed.
+    pub failed_ios: u64,
+    /// Submission latency.
+    pub slat_ns: HistogramSnapshot,
+    /// Completion latency.
+    pub clat_ns: HistogramSnapshot,
+    /// Total latency.
+    pub lat_ns: HistogramSnapshot,
+}
+
+impl DirSnapshot {
+    fn merge(&mut self, other: &DirSnapshot) {
+        self.ios += other.ios;
+        self.bytes += other.bytes;
+        self.short_ios += other.short_ios;
+        self.failed_ios += other.failed_ios;
+        self.slat_ns.merge(&other.slat_ns);
+        self.clat_ns.merge(&other.clat_ns);
+        self.lat_ns.merge(&other.lat_ns);
+    }
+}
+
+/// A copy of [`super::live::PhaseCounters`], of one worker or of several merged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PhaseSnapshot {
+    /// Begin, CLOCK_MONOTONIC; 0 = not begun.
+    pub begin_ns: u64,
+    /// End; of a worker that died, the time at which that was seen.
+    pub end_ns: u64,
+    /// By direction, in the order of [`Ddir::ALL`].
+    pub dirs: [DirSnapshot; 4],
+    /// Requests by the depth that they found: 1, 2, 4, 8, 16, 32, >= 64.
+    pub depth_levels: [u64; 7],
+    /// Commits by size: 0, 4, 8, 16, 32, 64, > 64.
+    pub submit_levels: [u64; 7],
+    /// Reaps by size: 0, 4, 8, 16, 32, 64, > 64.
+    pub complete_levels: [u64; 7],
+    /// CPU time in user space, microseconds.
+    pub user_us: u64,
+    /// CPU time in the kernel, microseconds.
+    pub system_us: u64,
+    /// Context switches.
+    pub switches: u64,
+    /// Major page faults.
+    pub major_faults: u64,
+    /// Minor page faults.
+    pub minor_faults: u64,
+    /// Sampled time of the tester itself, nanoseconds.
+    pub harness_ns: u64,
+    /// Requests during which it was sampled.
+    pub harness_ios: u64,
+}
+
+impl PhaseSnapshot {
+    /// The counters of a direction.
+    pub fn dir(&self, ddir: Ddir) -> &DirSnapshot {
+        &self.dirs[ddir as usize]
+    }
+
+    /// From the first begin to the last end, nanoseconds.
+    pub fn runtime_ns(&self) -> u64 {
+        self.end_ns.saturating_sub(self.begin_ns)
+    }
+
+    /// Adds another worker's counters; the span covers both.
+    pub fn merge(&mut self, other: &PhaseSnapshot) {
+        if other.begin_ns != 0 {
+            self.begin_ns =
+                if self.begin_ns == 0 { other.begin_ns } else { self.begin_ns.min(other.begin_ns) };
+        }
+        self.end_ns = self.end_ns.max(other.end_ns);
+        for (mine, theirs) in self.dirs.iter_mut().zip(&other.dirs) {
+            mine.merge(theirs);
+        }
+        add_all(&mut self.depth_levels, &other.depth_levels);
+        add_all(&mut self.submit_levels, &other.submit_levels);
+        add_all(&mut self.complete_levels, &other.complete_levels);
+        self.user_us += other.user_us;
+        self.system_us += other.system_us;
+        self.switches += other.switches;
+        self.major_faults += other.major_faults;
+        self.minor_faults += other.minor_faults;
+        self.harness_ns += other.harness_ns;
+        self.harness_ios += other.harness_ios;
+    }
+}
+
+fn add_all(mine: &mut [u64; 7], theirs: &[u64; 7]) {
+    for (a, b) in mine.iter_mut().zip(theirs) {
+        *a += b;
+    }
+}
