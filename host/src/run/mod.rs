@@ -1,8 +1,11 @@
 //! Runs what a [`crate::job::spec::RunSpec`] describes: plan, control process, cells, shared page,
 //! phases, events, and the result that the reports are made from.
 //!
-//! `control` starts cells and never loads a plugin; `cell` is the other side, in which plugins are
-//! loaded and workers run. Views (`report`, `progress`) see events and results, nothing else.
+//! [`control`] starts cells and never loads a plugin; [`cell`] is the other side, in which plugins
+//! are loaded and workers run. Views (`report`, `progress`) see events and results, nothing else.
 
 pub mod events;
+pub mod page;
+pub mod plan;
+pub mod protocol;
 pub mod result;

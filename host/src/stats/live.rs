@@ -83,10 +83,23 @@ pub struct DirCounters {
     pub failed_ios: Counter,
 }
 
-/// Everything that one worker counts in one phase.
+/// What is counted during `ramp_time`: enough to see that it runs; no latencies, for nobody is to
+/// see them.
 #[repr(C)]
 #[derive(Debug)]
-pub struct PhaseCounters {
+pub struct RampCounters {
+    /// Begin of the phase, CLOCK_MONOTONIC; 0 = not begun.
+    pub begin_ns: Counter,
+    /// End of the phase, CLOCK_MONOTONIC; 0 = not ended.
+    pub end_ns: Counter,
+    /// Totals, by direction.
+    pub dirs: [DirCounters; 4],
+}
+
+/// Everything that one worker counts in the measure phase and in the drain that ends it.
+#[repr(C)]
+#[derive(Debug)]
+pub struct MeasureCounters {
     /// Begin of the phase, CLOCK_MONOTONIC; 0 = not begun.
     pub begin_ns: Counter,
     /// End of the phase, CLOCK_MONOTONIC; 0 = not ended.
@@ -113,6 +126,13 @@ pub struct PhaseCounters {
     pub harness_ns: Counter,
     /// Requests during which it was sampled.
     pub harness_ios: Counter,
+}
+
+/// Latencies by direction, in the order of [`crate::ddir::Ddir::ALL`]. By far the largest part of a
+/// page, and the sparsest.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Latencies {
     /// From the start of a request until the engine took it; nothing for requests that the engine
     /// completed at once.
     pub slat_ns: [Histogram; 4],
@@ -156,29 +176,35 @@ impl WorkerState {
     }
 }
 
-/// The page of one worker.
-#[repr(C, align(4096))]
+/// The page of one worker. What a live view needs comes first, the histograms last.
+#[repr(C)]
 #[derive(Debug)]
 pub struct WorkerPage {
     /// [`WorkerState`].
     pub state: Counter,
-    /// Number of the callback that is being executed, from 1 in the order of the ops table; 0 = the
-    /// host itself. One relaxed store before each call and after it.
+    /// Low byte: number of the callback that is being executed, from 1 in the order of the ops
+    /// table; 0 = the host itself. Above: calls made so far. One store before each call and one
+    /// after it tell what is executed and whether anything moves.
     pub callback: Counter,
-    /// Calls made so far: together with `callback` it tells whether anything moves.
-    pub calls: Counter,
-    /// Requests handed to the engine and not accounted yet.
+    /// Requests handed to the engine and not accounted yet, as of the last commit or reap.
     pub in_flight: Counter,
     /// Open files.
     pub open_files: Counter,
     /// First errno of a request or a callback; 0 = none.
     pub first_error: Counter,
-    /// What this worker is to transfer in the measure phase, bytes; 0 = bounded by time alone.
+    /// What this worker is to transfer, bytes; 0 = bounded by time alone.
     pub goal_bytes: Counter,
-    /// Discarded when the measure phase begins, in that `measure` is then used.
-    pub ramp: PhaseCounters,
+    /// `ramp_time`.
+    pub ramp: RampCounters,
     /// What is reported.
-    pub measure: PhaseCounters,
+    pub measure: MeasureCounters,
+    /// What is reported, too.
+    pub latencies: Latencies,
 }
 
-const _: () = assert!(std::mem::size_of::<WorkerPage>() % 4096 == 0);
+impl WorkerPage {
+    /// Length of the part before the histograms.
+    pub const HEAD_LEN: usize = std::mem::offset_of!(WorkerPage, latencies);
+}
+
+const _: () = assert!(std::mem::align_of::<WorkerPage>() == 8);

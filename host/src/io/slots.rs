@@ -1,0 +1,388 @@
+//! The slab: request slots, their buffers, and who owns each of them.
+//!
+//! Everything is allocated before the start and never moves. What the engine sees of a slot is an
+//! `ioe_io`; what the host knows of it stands apart in [`Slot`], so that an engine that scribbles
+//! over its unit damages no figure. A slot is free, held by the host, or in flight, never two of
+//! these; a pointer that comes back from an engine is believed only if it is one of ours and in
+//! flight.
+
+use crate::ddir::Ddir;
+use crate::plugin::handle::{Instance, UnitPtr};
+use crate::plugin::tables::FileTable;
+use crate::sys::clock::Ticks;
+use crate::sys::region::Region;
+use iodyno_engine_api::abi::*;
+use std::ptr::NonNull;
+
+/// Distance between units: two cache lines, so that neighbours never share one.
+const UNIT_STRIDE: usize = 128;
+const _: () = assert!(size_of::<ioe_io>() <= UNIT_STRIDE);
+
+/// Number of a slot.
+pub type SlotIndex = u32;
+
+/// Who owns a slot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Owner {
+    /// Nobody: it is on the free list.
+    #[default]
+    Free,
+    /// The host: it is being filled, continued or accounted.
+    Host,
+    /// The engine, from Queued until `getevents` hands it back.
+    Engine,
+}
+
+/// What the host knows of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Slot {
+    owner: Owner,
+    /// Direction.
+    pub ddir: Ddir,
+    /// Whether it began in the measure phase.
+    pub measured: bool,
+    /// Whether any of its pieces was queued.
+    pub queued: bool,
+    /// Whether it needed more than one piece.
+    pub short: bool,
+    /// File number.
+    pub file: u32,
+    /// Where the present piece begins.
+    pub offset: u64,
+    /// Length of the present piece.
+    pub len: u64,
+    /// Bytes that earlier pieces transferred.
+    pub done: u64,
+    /// When the request began.
+    pub start: Ticks,
+    /// When its last piece was submitted.
+    pub issue: Ticks,
+}
+
+/// What comes back from the engine with a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Bytes not transferred.
+    pub resid: u64,
+    /// Whatever the engine wrote there: 0 or an errno, if it keeps to the contract.
+    pub error: i32,
+    /// The engine's own status.
+    pub vendor_status: u32,
+    /// Host clock, where the engine sets it.
+    pub issue_ns: u64,
+}
+
+/// What the slab needs to know.
+#[derive(Clone, Copy, Debug)]
+pub struct SlabShape {
+    /// Number of slots.
+    pub depth: u32,
+    /// Bytes of the largest request.
+    pub max_bs: u64,
+    /// Alignment of each buffer, a power of two.
+    pub align: usize,
+}
+
+/// Memory of the buffers.
+#[derive(Debug)]
+enum Buffers {
+    Own(Region),
+    Engine { base: NonNull<u8>, len: usize },
+}
+
+/// The slab of one worker.
+#[derive(Debug)]
+pub struct Slots {
+    units: Region,
+    private: Option<Region>,
+    buffers: Buffers,
+    buffer_stride: usize,
+    slots: Box<[Slot]>,
+    free: Vec<SlotIndex>,
+}
+
+impl Slots {
+    /// Allocates everything, lets the engine bring or register the buffers and see each unit.
+    pub fn new(shape: SlabShape, engine: &mut Instance<'_>) -> Result<Slots, SlabError> {
+        let depth = shape.depth as usize;
+        let buffer_stride = (shape.max_bs as usize)
+            .checked_next_multiple_of(shape.align.max(1))
+            .ok_or(SlabError::TooLarge)?
+            .max(shape.align);
+        let buffers_len = buffer_stride.checked_mul(depth).ok_or(SlabError::TooLarge)?;
+        let buffers = match engine.iomem_alloc(buffers_len, shape.align) {
+            Some(base) => Buffers::Engine { base, len: buffers_len },
+            None => Buffers::Own(Region::new(buffers_len, shape.align).map_err(SlabError::Memory)?),
+        };
+        let units = Region::new(depth * UNIT_STRIDE, UNIT_STRIDE).map_err(SlabError::Memory)?;
+        let private_stride = engine.io_private_size().next_multiple_of(64);
+        let private = match private_stride {
+            0 => None,
+            stride => Some(Region::new(stride * depth, 64).map_err(SlabError::Memory)?),
+        };
+        let empty = Slot {
+            owner: Owner::Free,
+            ddir: Ddir::Read,
+            measured: false,
+            queued: false,
+            short: false,
+            file: 0,
+            offset: 0,
+            len: 0,
+            done: 0,
+            start: Ticks(0),
+            issue: Ticks(0),
+        };
+        let slots = Slots {
+            units,
+            private,
+            buffers,
+            buffer_stride,
+            slots: vec![empty; depth].into_boxed_slice(),
+            free: (0..shape.depth).rev().collect(),
+        };
+        let registered = engine
+            .iomem_add(slots.buffers_base(), buffers_len)
+            .map_err(|refusal| SlabError::Refused(refusal.to_string()))?;
+        for index in 0..shape.depth {
+            slots.initialise_unit(index, private_stride, registered);
+            engine
+                .io_init(slots.unit(index))
+                .map_err(|refusal| SlabError::Refused(refusal.to_string()))?;
+        }
+        Ok(slots)
+    }
+
+    fn initialise_unit(&self, index: SlotIndex, private_stride: usize, registered: bool) {
+        let engine_data = match &self.private {
+            // SAFETY: the private region holds `depth` strides, and `index` is below depth.
+            Some(region) => unsafe {
+                region.base().as_ptr().add(index as usize * private_stride).cast()
+            },
+            None => std::ptr::null_mut(),
+        };
+        let unit = ioe_io {
+            struct_size: size_of::<ioe_io>() as u32,
+            op: 0,
+            flags: 0,
+            offset: 0,
+            len: 0,
+            buf: self.buffer(index).as_ptr().cast(),
+            file: std::ptr::null_mut(),
+            buf_index: if registered { 0 } else { u32::MAX },
+            ioprio: 0,
+            resid: 0,
+            issue_ns: 0,
+            error: 0,
+            vendor_status: 0,
+            host_cookie: u64::from(index),
+            engine_data,
+        };
+        // SAFETY: the unit's place lies inside the units' region, is aligned to 128, and nobody
+        // else knows of it yet.
+        unsafe { self.unit(index).as_ptr().write(unit) }
+    }
+
+    /// The unit of a slot, as the engine sees it.
+    #[inline(always)]
+    pub fn unit(&self, index: SlotIndex) -> UnitPtr {
+        debug_assert!((index as usize) < self.slots.len());
+        // SAFETY: `index` comes from this slab (free list or `claim`), so it is below depth and the
+        // address lies inside the region; units are initialised in `new` before anybody asks, and
+        // the region lives as long as the slab, which is dropped after the instance or leaked.
+        unsafe {
+            let base = self.units.base().add(index as usize * UNIT_STRIDE);
+            UnitPtr::new(base.cast::<ioe_io>())
+        }
+    }
+
+    fn buffers_base(&self) -> NonNull<u8> {
+        match &self.buffers {
+            Buffers::Own(region) => region.base(),
+            Buffers::Engine { base, .. } => *base,
+        }
+    }
+
+    fn buffer(&self, index: SlotIndex) -> NonNull<u8> {
+        // SAFETY: `depth` strides were allocated, and `index` is below depth.
+        unsafe { self.buffers_base().add(index as usize * self.buffer_stride) }
+    }
+
+    /// The first `len` bytes of a slot's buffer, which the host must own at this moment.
+    #[inline(always)]
+    pub fn buffer_mut(&mut self, index: SlotIndex, len: usize) -> &mut [u8] {
+        assert!(self.slots[index as usize].owner != Owner::Engine && len <= self.buffer_stride);
+        // SAFETY: the engine does not own the slot (asserted), so nobody else touches its buffer;
+        // `len` is within the stride (asserted), whose memory is initialised: zero pages, or the
+        // engine's, of which u8 asks nothing.
+        unsafe { std::slice::from_raw_parts_mut(self.buffer(index).as_ptr(), len) }
+    }
+
+    /// Number of slots.
+    pub fn depth(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    /// Whether a slot is free.
+    #[inline(always)]
+    pub fn has_free(&self) -> bool {
+        !self.free.is_empty()
+    }
+
+    /// Takes a free slot.
+    #[inline(always)]
+    pub fn take(&mut self) -> Option<SlotIndex> {
+        let index = self.free.pop()?;
+        self.slots[index as usize].owner = Owner::Host;
+        Some(index)
+    }
+
+    /// Puts a finished slot back.
+    #[inline(always)]
+    pub fn release(&mut self, index: SlotIndex) {
+        let slot = &mut self.slots[index as usize];
+        debug_assert_eq!(slot.owner, Owner::Host);
+        slot.owner = Owner::Free;
+        self.free.push(index);
+    }
+
+    /// What the host knows of it.
+    #[inline(always)]
+    pub fn slot(&self, index: SlotIndex) -> &Slot {
+        &self.slots[index as usize]
+    }
+
+    /// What the host knows of it.
+    #[inline(always)]
+    pub fn slot_mut(&mut self, index: SlotIndex) -> &mut Slot {
+        &mut self.slots[index as usize]
+    }
+
+    /// Writes a piece of the request into the unit, results zeroed: ready to be offered. Also
+    /// before each repetition, for the engine may have changed its inputs.
+    #[inline(always)]
+    pub fn load_unit(&mut self, index: SlotIndex, op: u32, files: &FileTable) {
+        let slot = &self.slots[index as usize];
+        debug_assert_eq!(slot.owner, Owner::Host);
+        let unit = self.unit(index).as_ptr();
+        let file = files.as_ptr(slot.file);
+        // SAFETY: the host owns the slot, so the engine does not touch the unit now; the buffer's
+        // advance stays inside it because `done + len` is the request's length, which is at most
+        // the stride (checked when the request was put in).
+        unsafe {
+            (*unit).op = op;
+            (*unit).flags = 0;
+            (*unit).offset = slot.offset;
+            (*unit).len = slot.len;
+            (*unit).buf = self.buffer(index).as_ptr().add(slot.done as usize).cast();
+            (*unit).file = file;
+            (*unit).resid = 0;
+            (*unit).issue_ns = 0;
+            (*unit).error = 0;
+            (*unit).vendor_status = 0;
+        }
+    }
+
+    /// Puts a request into a slot that the host holds.
+    #[inline(always)]
+    pub fn put(&mut self, index: SlotIndex, slot: Slot) {
+        assert!(slot.len as usize <= self.buffer_stride);
+        self.slots[index as usize] = slot;
+    }
+
+    /// The results in a unit that the host holds.
+    #[inline(always)]
+    pub fn outcome(&self, index: SlotIndex) -> Outcome {
+        let unit = self.unit(index).as_ptr();
+        // SAFETY: an initialised unit, which the engine gave back (or never took).
+        unsafe {
+            Outcome {
+                resid: (*unit).resid,
+                error: (*unit).error,
+                vendor_status: (*unit).vendor_status,
+                issue_ns: (*unit).issue_ns,
+            }
+        }
+    }
+
+    /// The engine took it.
+    #[inline(always)]
+    pub fn lend(&mut self, index: SlotIndex) {
+        let slot = &mut self.slots[index as usize];
+        debug_assert_eq!(slot.owner, Owner::Host);
+        slot.owner = Owner::Engine;
+        slot.queued = true;
+    }
+
+    /// The engine hands a pointer back: the slot, if it is one of ours and in flight.
+    #[inline(always)]
+    pub fn claim(&mut self, unit: *mut ioe_io) -> Result<SlotIndex, Stray> {
+        let distance = (unit as usize).wrapping_sub(self.units.base().as_ptr() as usize);
+        let index = distance / UNIT_STRIDE;
+        if distance % UNIT_STRIDE != 0 || index >= self.slots.len() {
+            return Err(Stray::Invented(unit as usize));
+        }
+        let slot = &mut self.slots[index];
+        if slot.owner != Owner::Engine {
+            return Err(Stray::NotInFlight(index as u32));
+        }
+        slot.owner = Owner::Host;
+        Ok(index as SlotIndex)
+    }
+
+    /// A new slot description, as the generator asks for it.
+    pub fn request(ddir: Ddir, file: u32, offset: u64, len: u64) -> Slot {
+        Slot {
+            owner: Owner::Host,
+            ddir,
+            measured: false,
+            queued: false,
+            short: false,
+            file,
+            offset,
+            len,
+            done: 0,
+            start: Ticks(0),
+            issue: Ticks(0),
+        }
+    }
+
+    /// Shows the engine each unit for the last time and gives engine memory back. Nothing may be in
+    /// flight.
+    pub fn free(self, engine: &mut Instance<'_>) {
+        for index in 0..self.depth() {
+            engine.io_free(self.unit(index));
+        }
+        if let Buffers::Engine { base, len } = self.buffers {
+            engine.iomem_free(base, len);
+        }
+    }
+
+    /// Leaves all memory where it is for ever: an engine that broke its contract may still write.
+    pub fn abandon(self) {
+        std::mem::forget(self);
+    }
+}
+
+/// A pointer from `getevents` that cannot be accounted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stray {
+    /// No unit of this worker lies there.
+    Invented(usize),
+    /// A unit of this worker that is not in flight: handed back twice, or never queued.
+    NotInFlight(SlotIndex),
+}
+
+/// Why there is no slab.
+#[derive(Debug, thiserror::Error)]
+pub enum SlabError {
+    /// The product overflows.
+    #[error("iodepth times the largest block is more memory than there are addresses")]
+    TooLarge,
+    /// The kernel gave none.
+    #[error("allocate the I/O buffers: {0} (lower iodepth, bs or numjobs)")]
+    Memory(rustix::io::Errno),
+    /// The engine wants none of it.
+    #[error("{0}")]
+    Refused(String),
+}

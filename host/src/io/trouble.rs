@@ -1,0 +1,99 @@
+//! What ends a worker before its time, in words for the report.
+//!
+//! Three kinds, kept apart because they end differently: a request failed (drain and clean up), the
+//! engine refused (the same), the engine broke its contract (nothing of it is called any more).
+
+use super::slots::Stray;
+use crate::ddir::Ddir;
+use crate::plugin::handle::{Callback, Refusal};
+
+/// A request that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestError {
+    /// Direction.
+    pub ddir: Ddir,
+    /// Number of the file.
+    pub file: u32,
+    /// Where the failed piece began.
+    pub offset: u64,
+    /// Its length.
+    pub len: u64,
+    /// Positive errno.
+    pub errno: i32,
+    /// The engine's own status; 0 = none.
+    pub vendor_status: u32,
+    /// The engine's words.
+    pub words: Option<String>,
+}
+
+/// A breach of the contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Who did it.
+    pub callback: Callback,
+    /// What was done.
+    pub breach: Breach,
+    /// Units that are in flight and will not come back.
+    pub in_flight: u32,
+}
+
+/// The rule that was broken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Breach {
+    /// `queue` answered something else.
+    #[error("answered {0}, which is neither Completed (0), Queued (1), Busy (2) nor -errno")]
+    Status(i32),
+    /// More left over than was asked for.
+    #[error("left {resid} of {len} bytes over (resid above len)")]
+    Resid {
+        /// What the engine said.
+        resid: u64,
+        /// What the host asked for.
+        len: u64,
+    },
+    /// `error` is positive errno or 0.
+    #[error("set error to {0}, which is no errno (0 or a positive one)")]
+    Errno(i32),
+    /// Nothing in flight, nothing taken.
+    #[error("answered Busy with nothing in flight: no request can ever free it")]
+    BusyForever,
+    /// An engine without `getevents`, or that said IOE_F_SYNC, must complete at once.
+    #[error("answered Queued although the engine says IOE_F_SYNC or has no getevents")]
+    QueuedBySync,
+    /// Counts outside min..max.
+    #[error("handed back {got} units, asked for {min} to {max} without a time limit")]
+    Count {
+        /// What it answered.
+        got: i32,
+        /// At least.
+        min: u32,
+        /// At most.
+        max: u32,
+    },
+    /// A pointer to no unit of this worker.
+    #[error("handed back {0:#x}, which is no unit of this instance")]
+    Invented(usize),
+    /// A unit that is not in flight.
+    #[error("handed back unit {0}, which is not in flight (twice, or never queued)")]
+    NotInFlight(u32),
+}
+
+impl From<Stray> for Breach {
+    fn from(stray: Stray) -> Breach {
+        match stray {
+            Stray::Invented(address) => Breach::Invented(address),
+            Stray::NotInFlight(index) => Breach::NotInFlight(index),
+        }
+    }
+}
+
+/// What ended a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// A request failed.
+    Request(RequestError),
+    /// A callback answered -errno.
+    Refused(Refusal),
+    /// The engine broke its contract.
+    Fault(Fault),
+}

@@ -1,0 +1,501 @@
+//! One engine instance, and the only place that calls its callbacks.
+//!
+//! Made, used and ended on the worker's thread; `&mut self` keeps two callbacks of one instance from
+//! ever running at once. Before each call the breadcrumb in the shared page names it, so that
+//! whoever finds this process dead or stuck knows what it was at. Judges nothing that an engine
+//! answers about units (that is `io`'s affair), but what is no legal status at all is told apart
+//! here. After a fault the caller drops the instance with [`Instance::abandon`]: nothing is called
+//! any more.
+
+use super::host_table;
+use super::tables::{FileTable, JobTable};
+use iodyno_engine_api::abi::*;
+use std::ffi::{c_char, c_void, CStr, CString};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+
+/// The callbacks by number, as the breadcrumb tells them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Callback {
+    /// The host itself runs.
+    None = 0,
+    /// `init`
+    Init,
+    /// `cleanup`
+    Cleanup,
+    /// `get_caps`
+    GetCaps,
+    /// `open_file`
+    OpenFile,
+    /// `close_file`
+    CloseFile,
+    /// `get_file_size`
+    GetFileSize,
+    /// `io_init`
+    IoInit,
+    /// `io_free`
+    IoFree,
+    /// `start`
+    Start,
+    /// `prep`
+    Prep,
+    /// `queue`
+    Queue,
+    /// `commit`
+    Commit,
+    /// `getevents`
+    GetEvents,
+    /// `errdetails`
+    ErrDetails,
+    /// `get_extension`, and what an extension offers
+    Extension,
+}
+
+impl Callback {
+    /// From the low byte of a breadcrumb; none while the host itself runs.
+    pub fn from_crumb(crumb: u64) -> Option<Callback> {
+        use Callback::*;
+        const ALL: [Callback; 15] = [
+            Init, Cleanup, GetCaps, OpenFile, CloseFile, GetFileSize, IoInit, IoFree, Start, Prep,
+            Queue, Commit, GetEvents, ErrDetails, Extension,
+        ];
+        ALL.get((crumb as u8 as usize).wrapping_sub(1)).copied()
+    }
+
+    /// Its name in the ops table.
+    pub fn name(self) -> &'static str {
+        use Callback::*;
+        match self {
+            None => "(host)",
+            Init => "init",
+            Cleanup => "cleanup",
+            GetCaps => "get_caps",
+            OpenFile => "open_file",
+            CloseFile => "close_file",
+            GetFileSize => "get_file_size",
+            IoInit => "io_init",
+            IoFree => "io_free",
+            Start => "start",
+            Prep => "prep",
+            Queue => "queue",
+            Commit => "commit",
+            GetEvents => "getevents",
+            ErrDetails => "errdetails",
+            Extension => "get_extension",
+        }
+    }
+}
+
+/// A callback answered -errno: lawful, and the end of the job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Who answered.
+    pub callback: Callback,
+    /// Positive errno.
+    pub errno: i32,
+    /// The engine's own words, where it gave some.
+    pub words: Option<String>,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let os = std::io::Error::from_raw_os_error(self.errno);
+        match &self.words {
+            Some(words) => write!(f, "{}: {words} ({os})", self.callback.name()),
+            None => write!(f, "{}: {os}", self.callback.name()),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// What `queue()` said of one unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Done; `error` and `resid` say how.
+    Completed,
+    /// The engine owns the unit now.
+    Queued,
+    /// Not taken; commit, reap, offer again.
+    Busy,
+    /// Anything else: -errno, or no legal status at all.
+    Other(i32),
+}
+
+/// A request slot as the engine sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnitPtr(NonNull<ioe_io>);
+
+impl UnitPtr {
+    /// # Safety
+    /// `unit` must point to an initialised `ioe_io` that stays where it is until the instance that
+    /// it is given to is cleaned up or abandoned.
+    pub unsafe fn new(unit: NonNull<ioe_io>) -> Self {
+        UnitPtr(unit)
+    }
+
+    /// The raw pointer.
+    pub fn as_ptr(self) -> *mut ioe_io {
+        self.0.as_ptr()
+    }
+}
+
+/// Wakes a blocked callback from another thread, as long as the instance lives.
+#[derive(Clone, Debug)]
+pub struct Terminator(Arc<Mutex<Option<TerminateCall>>>);
+
+#[derive(Debug)]
+struct TerminateCall {
+    terminate: unsafe extern "C" fn(*mut c_void),
+    inst: *mut c_void,
+}
+
+// SAFETY: `terminate` is the one callback that the contract allows on any thread, and the mutex
+// around this value keeps the instance from being cleaned up meanwhile.
+unsafe impl Send for TerminateCall {}
+
+impl Terminator {
+    /// Calls `terminate`, unless the instance has none or is gone.
+    pub fn terminate(&self) {
+        if let Some(call) = &*self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) {
+            // SAFETY: the pointer came from the engine's checked ops table, `inst` from its init,
+            // and `Instance::disarm` takes both out under this lock before cleanup is called.
+            unsafe { (call.terminate)(call.inst) }
+        }
+    }
+
+    fn disarm(&self) {
+        *self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = None;
+    }
+}
+
+/// An engine instance.
+#[derive(Debug)]
+pub struct Instance<'page> {
+    ops: &'static ioe_ops,
+    queue: unsafe extern "C" fn(*mut c_void, *mut ioe_io) -> i32,
+    inst: *mut c_void,
+    crumb: &'page AtomicU64,
+    calls: u64,
+    job: Box<JobTable>,
+    terminator: Terminator,
+}
+
+impl<'page> Instance<'page> {
+    /// Makes an instance. `ops` is the host's own checked copy; `job` stays alive until the end of
+    /// the instance, as the contract promises the engine.
+    pub fn init(
+        ops: &'static ioe_ops,
+        host: &'static ioe_host,
+        job: JobTable,
+        crumb: &'page AtomicU64,
+    ) -> Result<Self, Refusal> {
+        let no_queue = || Refusal { callback: Callback::Queue, errno: libc::ENOSYS, words: None };
+        let queue = ops.queue.ok_or_else(no_queue)?;
+        let mut instance = Instance {
+            ops,
+            queue,
+            inst: std::ptr::null_mut(),
+            crumb,
+            calls: 0,
+            job: Box::new(job),
+            terminator: Terminator(Arc::new(Mutex::new(None))),
+        };
+        if let Some(init) = ops.init {
+            let job = instance.job.as_ptr();
+            let mut inst = std::ptr::null_mut();
+            // SAFETY: `init` comes from a checked table; `host` is 'static; the job table lies in a
+            // box that this instance owns until cleanup or for ever; `inst` is a local out pointer.
+            let status = instance.call(Callback::Init, |_| unsafe { init(host, job, &mut inst) });
+            instance.check(Callback::Init, status)?;
+            instance.inst = inst;
+        }
+        if let Some(terminate) = ops.terminate {
+            let call = TerminateCall { terminate, inst: instance.inst };
+            *instance.terminator.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) =
+                Some(call);
+        }
+        Ok(instance)
+    }
+
+    /// Leaves the breadcrumb, calls, takes it away.
+    #[inline(always)]
+    fn call<R>(&mut self, callback: Callback, f: impl FnOnce(*mut c_void) -> R) -> R {
+        self.calls += 1 << 8;
+        self.crumb.store(self.calls | callback as u64, Relaxed);
+        let answer = f(self.inst);
+        self.crumb.store(self.calls, Relaxed);
+        answer
+    }
+
+    fn check(&self, callback: Callback, status: i32) -> Result<u32, Refusal> {
+        u32::try_from(status).map_err(|_| self.refusal(callback, status))
+    }
+
+    /// Words and errno of a negative answer.
+    #[cold]
+    pub fn refusal(&self, callback: Callback, status: i32) -> Refusal {
+        let errno = status.checked_neg().filter(|errno| *errno > 0).unwrap_or(libc::EIO);
+        Refusal { callback, errno, words: host_table::take_error_words() }
+    }
+
+    /// To wake it from another thread.
+    pub fn terminator(&self) -> Terminator {
+        self.terminator.clone()
+    }
+
+    /// Whether it has this callback.
+    pub fn has(&self, callback: Callback) -> bool {
+        match callback {
+            Callback::Prep => self.ops.prep.is_some(),
+            Callback::Commit => self.ops.commit.is_some(),
+            Callback::GetEvents => self.ops.getevents.is_some(),
+            Callback::OpenFile => self.ops.open_file.is_some(),
+            Callback::GetFileSize => self.ops.get_file_size.is_some(),
+            _ => false,
+        }
+    }
+
+    /// Bytes of private memory that each unit needs.
+    pub fn io_private_size(&self) -> usize {
+        self.ops.io_private_size as usize
+    }
+
+    /// What this instance really is; the ops table's flags where it does not say.
+    pub fn caps(&mut self) -> Result<ioe_caps, Refusal> {
+        let mut caps = ioe_caps {
+            struct_size: size_of::<ioe_caps>() as u32,
+            max_depth: 0,
+            flags: self.ops.flags,
+            ops: 0,
+            max_transfer: 0,
+            mem_align: 0,
+            reserved: 0,
+        };
+        if let Some(get_caps) = self.ops.get_caps {
+            // SAFETY: checked pointer, own instance, and `caps` is a whole local struct whose size
+            // stands in it.
+            let status =
+                self.call(Callback::GetCaps, |inst| unsafe { get_caps(inst, &mut caps) });
+            self.check(Callback::GetCaps, status)?;
+        }
+        Ok(caps)
+    }
+
+    /// Asks the engine to open a file. `IOE_OPEN_HOST` (also where it has no such callback): the
+    /// host is to open the path.
+    pub fn open_file(&mut self, files: &mut FileTable, index: u32) -> Result<u32, Refusal> {
+        let Some(open) = self.ops.open_file else { return Ok(IOE_OPEN_HOST as u32) };
+        let file = files.as_ptr(index);
+        // SAFETY: checked pointer, own instance; the file table's entries never move and outlive
+        // the instance (both are leaked together after a fault).
+        let status = self.call(Callback::OpenFile, |inst| unsafe { open(inst, file) });
+        self.check(Callback::OpenFile, status)
+    }
+
+    /// Tells the engine that a file is about to be closed.
+    pub fn close_file(&mut self, files: &mut FileTable, index: u32) -> Result<(), Refusal> {
+        let Some(close) = self.ops.close_file else { return Ok(()) };
+        let file = files.as_ptr(index);
+        // SAFETY: as in `open_file`.
+        let status = self.call(Callback::CloseFile, |inst| unsafe { close(inst, file) });
+        self.check(Callback::CloseFile, status).map(drop)
+    }
+
+    /// Asks the engine for size and block size. False where it has no such callback.
+    pub fn get_file_size(&mut self, files: &mut FileTable, index: u32) -> Result<bool, Refusal> {
+        let Some(get) = self.ops.get_file_size else { return Ok(false) };
+        let file = files.as_ptr(index);
+        // SAFETY: as in `open_file`.
+        let status = self.call(Callback::GetFileSize, |inst| unsafe { get(inst, file) });
+        self.check(Callback::GetFileSize, status).map(|_| true)
+    }
+
+    /// Announces a unit.
+    pub fn io_init(&mut self, unit: UnitPtr) -> Result<(), Refusal> {
+        let Some(io_init) = self.ops.io_init else { return Ok(()) };
+        // SAFETY: checked pointer, own instance; a `UnitPtr` stays valid until the instance's end.
+        let status = self.call(Callback::IoInit, |inst| unsafe { io_init(inst, unit.as_ptr()) });
+        self.check(Callback::IoInit, status).map(drop)
+    }
+
+    /// Takes a unit back for good.
+    pub fn io_free(&mut self, unit: UnitPtr) {
+        if let Some(io_free) = self.ops.io_free {
+            // SAFETY: as in `io_init`, and the unit is not in flight (the caller drained).
+            self.call(Callback::IoFree, |inst| unsafe { io_free(inst, unit.as_ptr()) });
+        }
+    }
+
+    /// Files are open and units made.
+    pub fn start(&mut self) -> Result<(), Refusal> {
+        let Some(start) = self.ops.start else { return Ok(()) };
+        // SAFETY: checked pointer, own instance.
+        let status = self.call(Callback::Start, |inst| unsafe { start(inst) });
+        self.check(Callback::Start, status).map(drop)
+    }
+
+    /// Offers a unit, after `prep` where the engine has one. A refusal of `prep` is one of the
+    /// unit: [`Answer::Other`].
+    #[inline(always)]
+    pub fn offer(&mut self, unit: UnitPtr) -> Answer {
+        if let Some(prep) = self.ops.prep {
+            // SAFETY: checked pointer, own instance; the unit is the host's at this moment.
+            let status = self.call(Callback::Prep, |inst| unsafe { prep(inst, unit.as_ptr()) });
+            if status < 0 {
+                return Answer::Other(status);
+            }
+        }
+        let queue = self.queue;
+        // SAFETY: checked pointer, own instance; the unit is the host's at this moment, and by its
+        // type stays valid for as long as the engine may keep it.
+        match self.call(Callback::Queue, |inst| unsafe { queue(inst, unit.as_ptr()) }) {
+            IOE_Q_COMPLETED => Answer::Completed,
+            IOE_Q_QUEUED => Answer::Queued,
+            IOE_Q_BUSY => Answer::Busy,
+            other => Answer::Other(other),
+        }
+    }
+
+    /// Submits what was taken. The raw status: a negative one ends the job.
+    #[inline(always)]
+    pub fn commit(&mut self) -> i32 {
+        match self.ops.commit {
+            // SAFETY: checked pointer, own instance.
+            Some(commit) => self.call(Callback::Commit, |inst| unsafe { commit(inst) }),
+            None => 0,
+        }
+    }
+
+    /// Takes finished units back into `out`. The raw answer, which may be anything.
+    #[inline(always)]
+    pub fn getevents(
+        &mut self,
+        min: u32,
+        max: u32,
+        timeout_ns: i64,
+        out: &mut [*mut ioe_io],
+    ) -> i32 {
+        assert!(max as usize <= out.len());
+        let Some(getevents) = self.ops.getevents else { return -libc::ENOSYS };
+        let out = out.as_mut_ptr();
+        // SAFETY: checked pointer, own instance; `out` has room for `max` pointers (asserted).
+        self.call(Callback::GetEvents, |inst| unsafe { getevents(inst, min, max, timeout_ns, out) })
+    }
+
+    /// The engine's words about a unit that failed.
+    pub fn errdetails(&mut self, unit: UnitPtr) -> Option<String> {
+        if let Some(words) = host_table::take_error_words() {
+            return Some(words);
+        }
+        let errdetails = self.ops.errdetails?;
+        let mut buf = [0 as c_char; 512];
+        let (ptr, cap) = (buf.as_mut_ptr(), buf.len() - 1);
+        // SAFETY: checked pointer, own instance; the unit is back in the host's hands; the buffer
+        // is one byte longer than said, and that byte stays 0.
+        let status = self.call(Callback::ErrDetails, |inst| unsafe {
+            errdetails(inst, unit.as_ptr(), ptr, cap)
+        });
+        // SAFETY: the last byte of the buffer was never handed out, so there is a terminator.
+        let text = unsafe { CStr::from_ptr(buf.as_ptr()) }.to_string_lossy().into_owned();
+        (status >= 0 && !text.is_empty()).then_some(text)
+    }
+
+    /// A table of an engine-side extension; null = the engine does not know the id.
+    fn extension(&mut self, id: &str) -> *const c_void {
+        let (Some(get), Ok(id)) = (self.ops.get_extension, CString::new(id)) else {
+            return std::ptr::null();
+        };
+        // SAFETY: checked pointer, own instance, `id` lives across the call.
+        self.call(Callback::Extension, |inst| unsafe { get(inst, id.as_ptr()) })
+    }
+
+    /// What the engine says of a file through `iodyno.identify/1`: model, serial, firmware ...
+    pub fn identify(&mut self, files: &mut FileTable, index: u32) -> Vec<(String, String)> {
+        let table = self.extension("iodyno.identify/1").cast::<ioe_identify_1>();
+        // SAFETY: non-null here means the engine's const table of exactly this id and revision;
+        // nothing beyond the size that it states is read.
+        let get = match unsafe { table.as_ref() } {
+            Some(table) if table.struct_size as usize >= size_of::<ioe_identify_1>() => table.get,
+            _ => None,
+        };
+        let Some(get) = get else { return Vec::new() };
+        let mut facts: Vec<(String, String)> = Vec::new();
+        let (file, sink) = (files.as_ptr(index), (&raw mut facts).cast::<c_void>());
+        // SAFETY: as in `open_file`; the sink is used during this call alone.
+        let status = self.call(Callback::Extension, |inst| unsafe {
+            get(inst, file, sink, Some(put_fact))
+        });
+        if status < 0 {
+            facts.clear();
+        }
+        facts
+    }
+
+    /// Memory for the buffers from `iodyno.iomem/1`; none: the host allocates.
+    pub fn iomem_alloc(&mut self, len: usize, align: usize) -> Option<NonNull<u8>> {
+        let alloc = self.iomem()?.alloc?;
+        // SAFETY: a function of the engine's own extension table, own instance.
+        let base = self.call(Callback::Extension, |inst| unsafe { alloc(inst, len, align, -1) });
+        NonNull::new(base.cast::<u8>())
+    }
+
+    /// Gives it back.
+    pub fn iomem_free(&mut self, base: NonNull<u8>, len: usize) {
+        if let Some(free) = self.iomem().and_then(|table| table.free) {
+            // SAFETY: `base` and `len` are those of `iomem_alloc`; nothing is in flight.
+            self.call(Callback::Extension, |inst| unsafe { free(inst, base.as_ptr().cast(), len) });
+        }
+    }
+
+    /// Registers the buffers' region under index 0. False: the engine does not want it.
+    pub fn iomem_add(&mut self, base: NonNull<u8>, len: usize) -> Result<bool, Refusal> {
+        let Some(add) = self.iomem().and_then(|table| table.add) else { return Ok(false) };
+        // SAFETY: the region belongs to the worker's slab, which outlives the instance.
+        let status = self.call(Callback::Extension, |inst| unsafe {
+            add(inst, base.as_ptr().cast(), len as u64, 0)
+        });
+        self.check(Callback::Extension, status).map(|_| true)
+    }
+
+    fn iomem(&mut self) -> Option<&'static ioe_iomem_1> {
+        let table = self.extension("iodyno.iomem/1").cast::<ioe_iomem_1>();
+        // SAFETY: non-null means the engine's const table of exactly this id and revision, in a
+        // plugin that is never unloaded; its size is looked at before anything else.
+        let table = unsafe { table.as_ref() }?;
+        (table.struct_size as usize >= size_of::<ioe_iomem_1>()).then_some(table)
+    }
+
+    /// Ends the instance in order. Nothing may be in flight.
+    pub fn cleanup(mut self) {
+        self.terminator.disarm();
+        if let Some(cleanup) = self.ops.cleanup {
+            // SAFETY: checked pointer, own instance, used for the last time.
+            self.call(Callback::Cleanup, |inst| unsafe { cleanup(inst) });
+        }
+    }
+
+    /// Lets go of an instance that broke its contract: no callback is made any more, and whatever
+    /// it may still write to stays allocated.
+    pub fn abandon(self) {
+        self.terminator.disarm();
+        std::mem::forget(self);
+    }
+}
+
+/// `put` of `iodyno.identify/1`.
+unsafe extern "C" fn put_fact(sink: *mut c_void, key: *const c_char, value: *const c_char) {
+    const FACTS_MAX: usize = 64;
+    if sink.is_null() || key.is_null() || value.is_null() {
+        return;
+    }
+    // SAFETY: the sink is the vector that `identify` lent for the length of its call.
+    let facts = unsafe { &mut *sink.cast::<Vec<(String, String)>>() };
+    if facts.len() < FACTS_MAX {
+        // SAFETY: not null (checked); the engine owes terminated strings.
+        let text = |s: *const c_char| unsafe { CStr::from_ptr(s) }.to_string_lossy().into_owned();
+        facts.push((text(key), text(value)));
+    }
+}

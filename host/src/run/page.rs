@@ -1,0 +1,240 @@
+//! The shared page: a sealed header and one [`WorkerPage`] for each worker.
+//!
+//! Made by the control process, which only reads it afterwards; mapped by cells, whose workers write
+//! their own page each. The header is sealed by a CRC-32, so that a plugin that scribbles through
+//! the mapping does not go unseen.
+
+use crate::stats::live::{Histogram, WorkerPage};
+use crate::stats::snapshot::{DirSnapshot, HistogramSnapshot, PhaseSnapshot};
+use crate::sys::shm::{Shared, SharedMemory};
+use std::mem::offset_of;
+
+const MAGIC: u64 = u64::from_le_bytes(*b"iodyno01");
+const PAGE: u64 = 4096;
+
+// SAFETY: a WorkerPage consists of counters alone, which are atomics of 8 bytes; no pointer, every
+// bit pattern is a number; its alignment of 8 is asserted where it is defined.
+unsafe impl Shared for WorkerPage {}
+
+/// Distance between two worker pages.
+const STRIDE: u64 = (size_of::<WorkerPage>() as u64).next_multiple_of(PAGE);
+
+/// The shared page, as the control process holds it.
+#[derive(Debug)]
+pub struct Pages {
+    memory: SharedMemory,
+    workers: u32,
+}
+
+/// The small counters of a worker, read while it runs.
+#[derive(Clone, Debug, Default)]
+pub struct LiveSnapshot {
+    /// Number of its state.
+    pub state: u64,
+    /// Breadcrumb.
+    pub callback: u64,
+    /// Requests in flight.
+    pub in_flight: u64,
+    /// Open files.
+    pub open_files: u64,
+    /// First errno.
+    pub first_error: u64,
+    /// What it is to transfer.
+    pub goal_bytes: u64,
+    /// Requests and bytes of the ramp phase, all directions.
+    pub ramp: (u64, u64),
+    /// Begin of the ramp phase.
+    pub ramp_begin_ns: u64,
+    /// The measure phase, without histograms.
+    pub measure: PhaseSnapshot,
+}
+
+impl Pages {
+    /// Makes it for so many workers.
+    pub fn create(workers: u32) -> std::io::Result<Pages> {
+        let memory = SharedMemory::create("iodyno-page", PAGE + STRIDE * u64::from(workers))?;
+        memory.write(&header(workers), 0)?;
+        Ok(Pages { memory, workers })
+    }
+
+    /// The memory, to hand to a cell.
+    pub fn memory(&self) -> &SharedMemory {
+        &self.memory
+    }
+
+    /// Whether the header is as it was made.
+    pub fn is_intact(&self) -> bool {
+        check_header(&self.memory) == Some(self.workers)
+    }
+
+    /// A worker's small counters.
+    pub fn live(&self, worker: u32) -> std::io::Result<LiveSnapshot> {
+        let words = self.memory.read_words(worker_offset(worker), WorkerPage::HEAD_LEN)?;
+        Ok(live_from_words(&words))
+    }
+
+    /// A worker's measure phase with its latencies.
+    pub fn measured(&self, worker: u32) -> std::io::Result<PhaseSnapshot> {
+        let mut phase = self.live(worker)?.measure;
+        let latencies = worker_offset(worker) + WorkerPage::HEAD_LEN as u64;
+        for (i, dir) in phase.dirs.iter_mut().enumerate() {
+            let row = |set: u64| latencies + (set * 4 + i as u64) * size_of::<Histogram>() as u64;
+            dir.slat_ns = self.histogram(row(0))?;
+            dir.clat_ns = self.histogram(row(1))?;
+            dir.lat_ns = self.histogram(row(2))?;
+            if dir.lat_ns.count == 0 {
+                dir.lat_ns = dir.clat_ns.clone();
+            }
+        }
+        let nothing_reaped = phase.complete_levels.iter().all(|&n| n == 0);
+        if nothing_reaped {
+            // Every request was completed on the spot: a batch of one each, as fio counts it.
+            let ios = phase.dirs.iter().map(|dir| dir.ios).sum();
+            phase.submit_levels[1] = ios;
+            phase.complete_levels[1] = ios;
+        }
+        Ok(phase)
+    }
+
+    fn histogram(&self, offset: u64) -> std::io::Result<HistogramSnapshot> {
+        let head = self.memory.read_words(offset, offset_of!(Histogram, buckets))?;
+        let [count, sum, min_inverted, max] = head[..] else { unreachable!("four words") };
+        if count == 0 {
+            return Ok(HistogramSnapshot::default());
+        }
+        let buckets = self.memory.read_words(
+            offset + offset_of!(Histogram, buckets) as u64,
+            size_of::<Histogram>() - offset_of!(Histogram, buckets),
+        )?;
+        let filled = buckets.iter().enumerate().filter(|(_, &n)| n > 0);
+        Ok(HistogramSnapshot {
+            count,
+            sum: u128::from(sum),
+            min: u64::MAX - min_inverted,
+            max,
+            buckets: filled.map(|(index, &n)| (index as u32, n)).collect(),
+        })
+    }
+}
+
+/// Maps a worker's page in a cell.
+pub fn map_worker(memory: &SharedMemory, worker: u32) -> std::io::Result<&'static WorkerPage> {
+    let workers = check_header(memory).unwrap_or(0);
+    if worker >= workers {
+        return Err(std::io::Error::other("the shared page's header is damaged"));
+    }
+    Ok(memory.map(worker_offset(worker))?)
+}
+
+fn worker_offset(worker: u32) -> u64 {
+    PAGE + STRIDE * u64::from(worker)
+}
+
+/// Magic, number of workers, size of a page, CRC-32 of these.
+fn header(workers: u32) -> Vec<u8> {
+    let mut bytes = MAGIC.to_ne_bytes().to_vec();
+    bytes.extend(u64::from(workers).to_ne_bytes());
+    bytes.extend((size_of::<WorkerPage>() as u64).to_ne_bytes());
+    let seal = u64::from(crc32fast::hash(&bytes));
+    bytes.extend(seal.to_ne_bytes());
+    bytes
+}
+
+fn check_header(memory: &SharedMemory) -> Option<u32> {
+    let words = memory.read_words(0, 32).ok()?;
+    let workers = u32::try_from(words[1]).ok()?;
+    let expected = header(workers);
+    let found: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    (found == expected).then_some(workers)
+}
+
+fn live_from_words(words: &[u64]) -> LiveSnapshot {
+    let at = |offset: usize| words[offset / 8];
+    let ramp = offset_of!(WorkerPage, ramp);
+    let measure = offset_of!(WorkerPage, measure);
+    let dir = |base: usize, i: usize, field: usize| {
+        at(base + i * size_of::<crate::stats::live::DirCounters>() + field)
+    };
+    let sum = |base: usize, field: usize| (0..4).map(|i| dir(base, i, field)).sum();
+    use crate::stats::live::{DirCounters, MeasureCounters, RampCounters};
+    let ramp_dirs = ramp + offset_of!(RampCounters, dirs);
+    let dirs = measure + offset_of!(MeasureCounters, dirs);
+    let field = |offset: usize| at(measure + offset);
+    let levels = |offset: usize| std::array::from_fn(|i| field(offset + i * 8));
+    let measured = PhaseSnapshot {
+        begin_ns: field(offset_of!(MeasureCounters, begin_ns)),
+        end_ns: field(offset_of!(MeasureCounters, end_ns)),
+        dirs: std::array::from_fn(|i| DirSnapshot {
+            ios: dir(dirs, i, offset_of!(DirCounters, ios)),
+            bytes: dir(dirs, i, offset_of!(DirCounters, bytes)),
+            short_ios: dir(dirs, i, offset_of!(DirCounters, short_ios)),
+            failed_ios: dir(dirs, i, offset_of!(DirCounters, failed_ios)),
+            ..DirSnapshot::default()
+        }),
+        depth_levels: levels(offset_of!(MeasureCounters, depth_levels)),
+        submit_levels: levels(offset_of!(MeasureCounters, submit_levels)),
+        complete_levels: levels(offset_of!(MeasureCounters, complete_levels)),
+        user_us: field(offset_of!(MeasureCounters, user_us)),
+        system_us: field(offset_of!(MeasureCounters, system_us)),
+        switches: field(offset_of!(MeasureCounters, switches)),
+        major_faults: field(offset_of!(MeasureCounters, major_faults)),
+        minor_faults: field(offset_of!(MeasureCounters, minor_faults)),
+        harness_ns: field(offset_of!(MeasureCounters, harness_ns)),
+        harness_ios: field(offset_of!(MeasureCounters, harness_ios)),
+    };
+    LiveSnapshot {
+        state: at(offset_of!(WorkerPage, state)),
+        callback: at(offset_of!(WorkerPage, callback)),
+        in_flight: at(offset_of!(WorkerPage, in_flight)),
+        open_files: at(offset_of!(WorkerPage, open_files)),
+        first_error: at(offset_of!(WorkerPage, first_error)),
+        goal_bytes: at(offset_of!(WorkerPage, goal_bytes)),
+        ramp: (
+            sum(ramp_dirs, offset_of!(DirCounters, ios)),
+            sum(ramp_dirs, offset_of!(DirCounters, bytes)),
+        ),
+        ramp_begin_ns: at(ramp + offset_of!(RampCounters, begin_ns)),
+        measure: measured,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ddir::Ddir;
+
+    #[test]
+    fn what_a_worker_counts_is_what_is_read() {
+        let pages = Pages::create(3).unwrap();
+        let page = map_worker(pages.memory(), 2).unwrap();
+        page.callback.set(0x1_0b);
+        page.in_flight.set(5);
+        page.measure.begin_ns.set(11);
+        page.measure.harness_ios.set(12);
+        page.measure.complete_levels[6].set(13);
+        page.measure.dirs[Ddir::Write as usize].failed_ios.set(14);
+        page.ramp.dirs[1].bytes.set(15);
+        for value in [100, 200, 1 << 62] {
+            page.latencies.clat_ns[Ddir::Trim as usize].record(value);
+        }
+        let live = pages.live(2).unwrap();
+        assert_eq!((live.callback, live.in_flight, live.ramp), (0x1_0b, 5, (0, 15)));
+        let phase = pages.measured(2).unwrap();
+        assert_eq!((phase.begin_ns, phase.harness_ios, phase.complete_levels[6]), (11, 12, 13));
+        assert_eq!(phase.dir(Ddir::Write).failed_ios, 14);
+        let clat = &phase.dir(Ddir::Trim).clat_ns;
+        assert_eq!((clat.count, clat.min, clat.max), (3, 100, 1 << 62));
+        assert_eq!(clat.percentile(34.0), Some(201));
+        assert_eq!(phase.dir(Ddir::Trim).lat_ns, *clat);
+        assert_eq!(pages.measured(1).unwrap(), PhaseSnapshot::default());
+    }
+
+    #[test]
+    fn a_scribbled_header_is_seen() {
+        let pages = Pages::create(1).unwrap();
+        assert!(pages.is_intact());
+        pages.memory().write(&[7], 9).unwrap();
+        assert!(!pages.is_intact());
+        assert!(map_worker(pages.memory(), 0).is_err());
+    }
+}

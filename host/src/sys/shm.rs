@@ -1,0 +1,115 @@
+//! Memory that processes share: a memfd, its mapping in a cell, its reading by the control process.
+//!
+//! The writer maps; the reader uses `pread`, because reading a hole through a mapping would allocate
+//! the page that the writer never touched. Must not know what lies in it.
+
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{ftruncate, memfd_create, MemfdFlags};
+use rustix::io::{pread, pwrite};
+use rustix::mm::{mmap, MapFlags, ProtFlags};
+
+/// A type that may stand in shared memory.
+///
+/// # Safety
+/// Every bit pattern must be a valid value, all fields must be atomics (other processes read at any
+/// time), there must be no pointer in it, and its alignment must be at most 8.
+pub unsafe trait Shared {}
+
+/// A shared memory object.
+#[derive(Debug)]
+pub struct SharedMemory {
+    fd: OwnedFd,
+}
+
+impl SharedMemory {
+    /// Makes one of `len` zero bytes; untouched pages cost nothing.
+    pub fn create(name: &str, len: u64) -> rustix::io::Result<Self> {
+        let fd = memfd_create(name, MemfdFlags::CLOEXEC)?;
+        ftruncate(&fd, len)?;
+        Ok(SharedMemory { fd })
+    }
+
+    /// Takes over a descriptor that another process made.
+    pub fn from_fd(fd: OwnedFd) -> Self {
+        SharedMemory { fd }
+    }
+
+    /// The descriptor, to hand to another process.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// Writes bytes at `offset`.
+    pub fn write(&self, mut bytes: &[u8], mut offset: u64) -> rustix::io::Result<()> {
+        while !bytes.is_empty() {
+            let n = pwrite(&self.fd, bytes, offset)?;
+            bytes = &bytes[n..];
+            offset += n as u64;
+        }
+        Ok(())
+    }
+
+    /// Copies `len` bytes from `offset`, which must be a multiple of 8, as 8-byte words.
+    pub fn read_words(&self, offset: u64, len: usize) -> rustix::io::Result<Vec<u64>> {
+        let mut bytes = vec![0u8; len];
+        let mut done = 0;
+        while done < len {
+            match pread(&self.fd, &mut bytes[done..], offset + done as u64)? {
+                0 => return Err(rustix::io::Errno::IO),
+                n => done += n,
+            }
+        }
+        Ok(bytes.chunks_exact(8).map(|word| u64::from_ne_bytes(word.try_into().unwrap())).collect())
+    }
+
+    /// Maps one `T` at `offset`, for ever, for reading and writing.
+    pub fn map<T: Shared>(&self, offset: u64) -> rustix::io::Result<&'static T> {
+        if rustix::fs::fstat(&self.fd)?.st_size < offset as i64 + size_of::<T>() as i64 {
+            return Err(rustix::io::Errno::INVAL);
+        }
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: a fresh mapping of our own descriptor at an address that the kernel chooses
+        // overlaps no object of this process.
+        let base = unsafe {
+            mmap(
+                std::ptr::null_mut(),
+                size_of::<T>(),
+                protection,
+                MapFlags::SHARED,
+                &self.fd,
+                offset,
+            )?
+        };
+        // SAFETY: the length was checked against the object's size above and it is never cut; the
+        // mapping is page-aligned and is never unmapped; `T: Shared` accepts every bit pattern and
+        // holds only atomics, so that other processes' writes are no data race.
+        Ok(unsafe { &*base.cast::<T>() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+    #[repr(C)]
+    struct Pair(AtomicU64, AtomicU64);
+    // SAFETY: two atomics, no pointer, alignment 8.
+    unsafe impl Shared for Pair {}
+
+    #[test]
+    fn what_is_stored_through_the_mapping_is_read_from_the_object() {
+        let memory = SharedMemory::create("test", 8192).unwrap();
+        let pair: &Pair = memory.map(4096).unwrap();
+        pair.1.store(7, Relaxed);
+        assert_eq!(memory.read_words(4096, 16).unwrap(), [0, 7]);
+        memory.write(&9u64.to_ne_bytes(), 4096).unwrap();
+        assert_eq!(pair.0.load(Relaxed), 9);
+    }
+
+    #[test]
+    fn a_mapping_beyond_the_end_is_refused() {
+        let memory = SharedMemory::create("test", 4096).unwrap();
+        assert!(memory.map::<Pair>(4096).is_err());
+    }
+}
