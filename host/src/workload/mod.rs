@@ -1,1 +1,20 @@
-//! (room to be filled)
+//! The described load: which direction, file, offset and length comes next, and what is written.
+//!
+//! Called once a request by `io`, and by `verify` to draw the same sequence again. Pure arithmetic:
+//! reads no clock, starts no thread, opens nothing, and after [`Generator::new`] allocates nothing.
+//! A seed is a promise: the same recipe gives the same requests in every release (golden tests).
+
+mod bitmap;
+mod fill;
+mod generator;
+mod permutation;
+mod recipe;
+mod rng;
+
+#[cfg(test)]
+mod tests;
+
+pub use fill::{fill, scramble};
+pub use generator::Generator;
+pub use recipe::{Order, Recipe, Region, Repeat, Request, WorkloadError};
+pub use rng::{mix_seed, Rng};
