@@ -10,5 +10,3 @@ pub mod slots;
 pub mod trouble;
 pub mod worker;
 
-#[cfg(test)]
-mod tests;

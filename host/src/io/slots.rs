@@ -8,7 +8,7 @@
 
 use crate::ddir::Ddir;
 use crate::plugin::handle::{Instance, UnitPtr};
-use crate::plugin::tables::FileTable;
+use crate::plugin::lent::FileTable;
 use crate::sys::clock::Ticks;
 use crate::sys::region::Region;
 use iodyno_engine_api::abi::*;

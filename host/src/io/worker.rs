@@ -10,11 +10,11 @@ use super::slots::{Outcome, SlotIndex, Slots};
 use super::trouble::{Breach, Fault, RequestError, Trouble};
 use crate::ddir::Ddir;
 use crate::plugin::handle::{Answer, Callback, Instance};
-use crate::plugin::tables::FileTable;
+use crate::plugin::lent::FileTable;
 use crate::stats::live::{WorkerPage, WorkerState};
 use crate::sys::clock::{Clock, Ticks};
 use crate::sys::thread::Usage;
-use crate::workload::{fill, Generator};
+use crate::workload::{scramble, Generator};
 use iodyno_engine_api::abi::*;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -67,6 +67,10 @@ pub struct Settings {
     pub sync_engine: bool,
     /// The instance fills `issue_ns`.
     pub sets_issue: bool,
+    /// Reads and writes are mixed.
+    pub mixed: bool,
+    /// A write must not be issued before the trim of the same block has ended.
+    pub write_after_trim: bool,
     /// Write buffers hold data that somebody may look at.
     pub moves_data: bool,
     /// Short transfers are continued at multiples of this (O_DIRECT); 1 = anywhere.
@@ -122,6 +126,8 @@ pub struct Worker<'a, C> {
     pending: Vec<SlotIndex>,
     events: Vec<*mut ioe_io>,
     writes_since_sync: u32,
+    /// Number of the last write, which makes its data differ from all others.
+    write_number: u64,
     last_written: Option<u32>,
     /// A stamp that may begin the next request: taken by the last reap.
     stamp: Option<Ticks>,
@@ -172,6 +178,7 @@ impl<'a, C: Clock> Worker<'a, C> {
             pending: Vec::with_capacity(depth),
             events: vec![std::ptr::null_mut(); depth],
             writes_since_sync: 0,
+            write_number: 0,
             last_written: None,
             stamp: None,
             harness: Harness {
@@ -240,23 +247,46 @@ impl<'a, C: Clock> Worker<'a, C> {
             return self.offer_sync().map(|()| None);
         }
         if self.pacer.is_limited() {
-            if let Some(due_ns) = self.next_due_ns() {
-                if self.clock.mono_ns() < due_ns {
-                    return Ok(Some(Filled::NotBefore(due_ns)));
-                }
+            if let Some(due_ns) = self.not_before() {
+                return Ok(Some(Filled::NotBefore(due_ns)));
             }
         }
         let Some(request) = self.generator.next() else { return Ok(Some(Filled::Ended)) };
         if self.pacer.is_limited() {
             self.pacer.spend(request.ddir, request.len);
         }
+        if self.settings.write_after_trim && request.ddir == Ddir::Write {
+            self.drain()?;
+        }
         let slot = Slots::request(request.ddir, request.file, request.offset, request.len);
         self.begin_request(slot).map(|()| None)
     }
 
-    fn next_due_ns(&mut self) -> Option<u64> {
-        let ddir = self.generator.peek()?;
-        self.pacer.due_ns(ddir)
+    /// With rates: none where the next request is due, else when it will be. In a mix whose drawn
+    /// direction is not due while the other one is, the other one goes first: each direction keeps
+    /// its own rate.
+    fn not_before(&mut self) -> Option<u64> {
+        let now_ns = self.clock.mono_ns();
+        let drawn = self.generator.peek();
+        let due_ns = self.pacer.due_ns(drawn).filter(|due_ns| *due_ns > now_ns)?;
+        let other = match drawn {
+            Ddir::Read => Ddir::Write,
+            _ => Ddir::Read,
+        };
+        if !self.settings.mixed {
+            return Some(due_ns);
+        }
+        match self.pacer.due_ns(other) {
+            Some(other_ns) if other_ns > now_ns => {
+                let sooner = if other_ns < due_ns { other } else { drawn };
+                self.generator.steer(sooner);
+                Some(due_ns.min(other_ns))
+            }
+            _ => {
+                self.generator.steer(other);
+                None
+            }
+        }
     }
 
     #[inline(always)]
@@ -278,7 +308,9 @@ impl<'a, C: Clock> Worker<'a, C> {
             self.last_written = Some(slot.file);
             self.writes_since_sync += 1;
             if self.settings.moves_data {
-                fill::scramble(self.slots.buffer_mut(index, slot.len as usize), slot.offset);
+                self.write_number += 1;
+                let buffer = self.slots.buffer_mut(index, slot.len as usize);
+                scramble(buffer, slot.offset, self.write_number);
             }
         }
         if self.settings.timed {

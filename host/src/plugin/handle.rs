@@ -8,7 +8,7 @@
 //! any more.
 
 use super::host_table;
-use super::tables::{FileTable, JobTable};
+use super::lent::{FileTable, JobTable};
 use iodyno_engine_api::abi::*;
 use std::ffi::{c_char, c_void, CStr, CString};
 use std::ptr::NonNull;
@@ -172,7 +172,6 @@ impl Terminator {
 }
 
 /// An engine instance.
-#[derive(Debug)]
 pub struct Instance<'page> {
     ops: &'static ioe_ops,
     queue: unsafe extern "C" fn(*mut c_void, *mut ioe_io) -> i32,
@@ -181,6 +180,12 @@ pub struct Instance<'page> {
     calls: u64,
     job: Box<JobTable>,
     terminator: Terminator,
+}
+
+impl std::fmt::Debug for Instance<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Instance").field("inst", &self.inst).field("job", &self.job).finish()
+    }
 }
 
 impl<'page> Instance<'page> {

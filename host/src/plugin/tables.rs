@@ -1,227 +1,263 @@
-//! The tables that an instance reads: the job with its option values, and the files.
+//! Copies what a plugin shows into the host's own memory: structs as far as both sides know them,
+//! texts up to a bound.
 //!
-//! Their addresses are part of the contract: entries never move and live until the instance's end,
-//! so they lie in boxes and are leaked together with an instance that broke its contract.
+//! Called by `negotiate`, `ops` and `describe`, which then judge plain copies. Reads nothing beyond a
+//! struct's own `struct_size` and writes nothing of the plugin's. A pointer that leads nowhere cannot
+//! be seen from here; it crashes the probe, which is what the probe is for.
 
-use crate::catalogue::{EngineOptionKind, EngineValue};
-use iodyno_engine_api::abi::*;
-use std::ffi::{c_void, CString};
+use super::refusal::Refusal;
+use iodyno_engine_api::abi::{
+    ioe_choice, ioe_layout, ioe_ops, ioe_option, ioe_plugin, IOE_MAGIC,
+};
+use std::ffi::c_char;
+use std::mem::{align_of, offset_of, size_of, MaybeUninit};
 
-/// Facts about a job, as they go into `ioe_job`.
-#[derive(Clone, Debug)]
-pub struct JobFacts {
-    /// The job's name.
-    pub name: String,
-    /// Units that may be in flight.
-    pub iodepth: u32,
-    /// Clones of the job.
-    pub numjobs: u32,
-    /// Which clone.
-    pub job_index: u32,
-    /// Largest request in bytes.
-    pub max_bs: u64,
-    /// Alignment of the buffers in bytes.
-    pub align: u32,
-    /// O_DIRECT.
-    pub direct: bool,
-    /// Bit per `IOE_OP_*`.
-    pub op_mask: u32,
-    /// Kind and value of each option, indexed like the engine's table.
-    pub options: Vec<(EngineOptionKind, EngineValue)>,
+/// No struct of any version comes near this; a larger claim is garbage.
+const STRUCT_BYTES_MAX: u32 = 64 * 1024;
+/// Longest text that is read: help lines are shorter by far.
+pub const TEXT_BYTES_MAX: usize = 4096;
+
+/// A struct of the ABI that a plugin owns and the host copies.
+///
+/// # Safety
+/// `T` is `repr(C)`, all zeroes is a value of it, and a `u32` stands at `SIZE_AT`.
+pub unsafe trait Table: Sized {
+    /// Its name in the header.
+    const NAME: &'static str;
+    /// Offset of `struct_size`.
+    const SIZE_AT: usize;
+    /// `sizeof` in version 1.0, which every plugin of this major has at least.
+    const SIZE_1_0: u32;
 }
 
-/// An `ioe_job` with everything that it points to.
-pub struct JobTable {
-    job: Box<ioe_job>,
-    _values: Box<[ioe_value]>,
-    _pointers: Box<[*const ioe_value]>,
-    _texts: Vec<CString>,
-    _name: CString,
+// SAFETY: repr(C); integers, pointers and Option<fn> only; struct_size is a u32 at that offset.
+unsafe impl Table for ioe_plugin {
+    const NAME: &'static str = "ioe_plugin";
+    const SIZE_AT: usize = offset_of!(ioe_plugin, struct_size);
+    const SIZE_1_0: u32 = 96;
+}
+// SAFETY: as above.
+unsafe impl Table for ioe_layout {
+    const NAME: &'static str = "ioe_layout";
+    const SIZE_AT: usize = offset_of!(ioe_layout, struct_size);
+    const SIZE_1_0: u32 = 24;
+}
+// SAFETY: as above.
+unsafe impl Table for ioe_ops {
+    const NAME: &'static str = "ioe_ops";
+    const SIZE_AT: usize = offset_of!(ioe_ops, struct_size);
+    const SIZE_1_0: u32 = 184;
+}
+// SAFETY: as above.
+unsafe impl Table for ioe_option {
+    const NAME: &'static str = "ioe_option";
+    const SIZE_AT: usize = offset_of!(ioe_option, struct_size);
+    const SIZE_1_0: u32 = 88;
+}
+// SAFETY: as above.
+unsafe impl Table for ioe_choice {
+    const NAME: &'static str = "ioe_choice";
+    const SIZE_AT: usize = offset_of!(ioe_choice, struct_size);
+    const SIZE_1_0: u32 = 32;
 }
 
-impl std::fmt::Debug for JobTable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.job.fmt(f)
-    }
-}
+// The frozen sizes never exceed what this host knows, and structs only grow.
+const _: () = {
+    assert!(ioe_plugin::SIZE_1_0 as usize <= size_of::<ioe_plugin>());
+    assert!(ioe_layout::SIZE_1_0 as usize <= size_of::<ioe_layout>());
+    assert!(ioe_ops::SIZE_1_0 as usize <= size_of::<ioe_ops>());
+    assert!(ioe_option::SIZE_1_0 as usize <= size_of::<ioe_option>());
+    assert!(ioe_choice::SIZE_1_0 as usize <= size_of::<ioe_choice>());
+};
 
-impl JobTable {
-    /// Lays the tables out. None where a text holds a NUL byte, which no C string can.
-    pub fn new(facts: &JobFacts) -> Option<JobTable> {
-        let name = CString::new(facts.name.as_str()).ok()?;
-        let mut texts = Vec::new();
-        let mut values = Vec::with_capacity(facts.options.len());
-        for (kind, value) in &facts.options {
-            values.push(raw_value(*kind, value, &mut texts)?);
-        }
-        let values = values.into_boxed_slice();
-        let pointers: Box<[*const ioe_value]> = values.iter().map(std::ptr::from_ref).collect();
-        let job = Box::new(ioe_job {
-            struct_size: size_of::<ioe_job>() as u32,
-            iodepth: facts.iodepth,
-            numjobs: facts.numjobs,
-            job_index: facts.job_index,
-            max_bs: facts.max_bs,
-            align: facts.align,
-            direct: facts.direct as u32,
-            name: name.as_ptr(),
-            op_mask: facts.op_mask,
-            verify: 0,
-            opts: pointers.as_ptr(),
-            n_opts: pointers.len() as u32,
-            reserved: 0,
+/// Copies a plugin's struct, as much of it as both sides know, into a zeroed one of the host's.
+/// `whose` says in messages where the pointer stood.
+///
+/// # Safety
+/// `from` is null or leads to a struct of the plugin's that is as large as it says.
+pub unsafe fn copy<T: Table>(from: *const T, whose: &str) -> Result<T, Refusal> {
+    check_pointer(from, align_of::<u32>(), T::NAME, whose)?;
+    // SAFETY: not null and aligned for a u32 (checked above); the caller vouches for the struct, and
+    // every version of it has struct_size at this offset.
+    let claimed = unsafe { from.cast::<u8>().add(T::SIZE_AT).cast::<u32>().read_unaligned() };
+    if !(T::SIZE_1_0..=STRUCT_BYTES_MAX).contains(&claimed) {
+        return Err(Refusal::StructSize {
+            name: T::NAME,
+            whose: whose.to_owned(),
+            found: claimed,
+            least: T::SIZE_1_0,
         });
-        Some(JobTable { job, _values: values, _pointers: pointers, _texts: texts, _name: name })
     }
+    let shared = size_of::<T>().min(claimed as usize);
+    let mut own = MaybeUninit::<T>::zeroed();
+    // SAFETY: `shared` bytes are readable by the struct's own word (the minimum taken above) and
+    // writable, since they are no more than size_of::<T>(); the two never overlap.
+    unsafe { std::ptr::copy_nonoverlapping(from.cast::<u8>(), own.as_mut_ptr().cast(), shared) };
+    // SAFETY: Table promises that zeroes are a value; the rest are the plugin's integers, pointers
+    // and nullable functions, for which every bit pattern is one.
+    Ok(unsafe { own.assume_init() })
+}
 
-    /// For `init()`.
-    pub fn as_ptr(&self) -> *const ioe_job {
-        &raw const *self.job
+/// Copies an array of pointers.
+///
+/// # Safety
+/// `from` is null or leads to `count` readable pointers.
+pub unsafe fn pointers<T: Table>(
+    from: *const *const T,
+    count: u32,
+    count_max: u32,
+    whose: &str,
+) -> Result<Vec<*const T>, Refusal> {
+    if count > count_max {
+        let name = T::NAME;
+        return Err(Refusal::TooMany { name, whose: whose.to_owned(), count, count_max });
+    }
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    check_pointer(from, align_of::<*const T>(), T::NAME, whose)?;
+    // SAFETY: not null, aligned (both checked above), and count is bounded; the caller vouches that
+    // so many pointers stand there.
+    Ok(unsafe { std::slice::from_raw_parts(from, count as usize) }.to_vec())
+}
+
+/// Whether the struct begins with our magic: the one thing that is read before anything is believed.
+///
+/// # Safety
+/// `from` leads to at least eight readable bytes, or is null.
+pub unsafe fn check_magic(from: *const ioe_plugin) -> Result<(), Refusal> {
+    check_pointer(from, align_of::<u64>(), ioe_plugin::NAME, "the entry function")?;
+    // SAFETY: not null and aligned (checked above); the caller vouches for eight bytes.
+    let found = unsafe { from.cast::<u64>().read() };
+    if found == IOE_MAGIC {
+        Ok(())
+    } else {
+        Err(Refusal::Magic { found })
     }
 }
 
-fn raw_value(
-    kind: EngineOptionKind,
-    value: &EngineValue,
-    texts: &mut Vec<CString>,
-) -> Option<ioe_value> {
-    let v = match value {
-        EngineValue::Unset => ioe_value_v { u: 0 },
-        EngineValue::Int(i) => ioe_value_v { i: *i },
-        EngineValue::Uint(u) => ioe_value_v { u: *u },
-        EngineValue::Float(f) => ioe_value_v { f: *f },
-        EngineValue::Text(text) => {
-            texts.push(CString::new(text.as_str()).ok()?);
-            ioe_value_v { s: texts.last()?.as_ptr() }
-        }
+/// Copies a text: none where the pointer is null. Control characters become blanks, so that no text
+/// of a plugin's can move a terminal's cursor.
+///
+/// # Safety
+/// `from` is null or leads to a text that ends in a zero byte, or to [`TEXT_BYTES_MAX`] bytes.
+pub unsafe fn text(from: *const c_char, what: &str) -> Result<Option<String>, Refusal> {
+    if from.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: not null; reads up to the zero byte or the bound, as the caller vouches.
+    let bytes = unsafe { bytes_until_zero(from, TEXT_BYTES_MAX) };
+    let Some(bytes) = bytes else {
+        return Err(Refusal::TextTooLong { what: what.to_owned(), bytes_max: TEXT_BYTES_MAX });
     };
-    Some(ioe_value {
-        struct_size: size_of::<ioe_value>() as u32,
-        r#type: raw_kind(kind),
-        is_set: !matches!(value, EngineValue::Unset) as u32,
-        reserved: 0,
-        v,
-    })
-}
-
-fn raw_kind(kind: EngineOptionKind) -> u32 {
-    match kind {
-        EngineOptionKind::Bool => IOE_OPT_BOOL,
-        EngineOptionKind::Int => IOE_OPT_INT,
-        EngineOptionKind::Uint => IOE_OPT_UINT,
-        EngineOptionKind::Size => IOE_OPT_SIZE,
-        EngineOptionKind::TimeNs => IOE_OPT_TIME_NS,
-        EngineOptionKind::Float => IOE_OPT_FLOAT,
-        EngineOptionKind::Str => IOE_OPT_STR,
-        EngineOptionKind::Path => IOE_OPT_PATH,
-        EngineOptionKind::Enum => IOE_OPT_ENUM,
-        EngineOptionKind::Flagset => IOE_OPT_FLAGSET,
-        EngineOptionKind::Engine => IOE_OPT_ENGINE,
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Some(tame(&text))),
+        Err(_) => Err(Refusal::TextNotUtf8 { what: what.to_owned() }),
     }
 }
 
-/// One target, as it goes into an `ioe_file`.
-#[derive(Clone, Debug)]
-pub struct FileFacts {
-    /// Name as the job gives it.
-    pub name: String,
-    /// Bytes; 0 = unknown.
-    pub size: u64,
-    /// `IOE_KIND_*`.
-    pub kind: u32,
-    /// `IOE_OPEN_*`.
-    pub open_flags: u32,
-    /// Logical block size in bytes.
-    pub block_size: u32,
-}
-
-/// The files of a worker, at addresses that never change.
-#[derive(Debug)]
-pub struct FileTable {
-    files: *mut ioe_file,
-    len: u32,
-    names: Vec<CString>,
-}
-
-impl FileTable {
-    /// None where a name holds a NUL byte.
-    pub fn new(facts: &[FileFacts]) -> Option<FileTable> {
-        let names: Vec<CString> =
-            facts.iter().map(|f| CString::new(f.name.as_str()).ok()).collect::<Option<_>>()?;
-        let files: Box<[ioe_file]> = facts
-            .iter()
-            .zip(&names)
-            .enumerate()
-            .map(|(index, (facts, name))| ioe_file {
-                struct_size: size_of::<ioe_file>() as u32,
-                fd: -1,
-                name: name.as_ptr(),
-                size: facts.size,
-                kind: facts.kind,
-                open_flags: facts.open_flags,
-                block_size: facts.block_size,
-                index: index as u32,
-                engine_data: std::ptr::null_mut::<c_void>(),
-            })
-            .collect();
-        let len = files.len() as u32;
-        Some(FileTable { files: Box::into_raw(files).cast::<ioe_file>(), len, names })
-    }
-
-    /// Number of files.
-    pub fn len(&self) -> u32 {
-        self.len
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// The entry's address, for callbacks and for `ioe_io.file`.
-    pub fn as_ptr(&self, index: u32) -> *mut ioe_file {
-        assert!(index < self.len);
-        // SAFETY: below the number of entries of the allocation (asserted).
-        unsafe { self.files.add(index as usize) }
-    }
-
-    /// Sets the descriptor that the host opened, or -1.
-    pub fn set_fd(&mut self, index: u32, fd: i32) {
-        // SAFETY: a live entry (`as_ptr` asserts), and no callback is running: they all take
-        // `&mut FileTable` or run while the worker holds it.
-        unsafe { (*self.as_ptr(index)).fd = fd }
-    }
-
-    /// Size and block size as they stand there now: the engine may have filled them in.
-    pub fn size(&self, index: u32) -> (u64, u32) {
-        let file = self.as_ptr(index);
-        // SAFETY: as in `set_fd`.
-        unsafe { ((*file).size, (*file).block_size) }
-    }
-
-    /// Sets size and block size.
-    pub fn set_size(&mut self, index: u32, size: u64, block_size: u32) {
-        let file = self.as_ptr(index);
-        // SAFETY: as in `set_fd`.
-        unsafe {
-            (*file).size = size;
-            (*file).block_size = block_size;
+/// The bytes before the first zero, or none where none of the first `bytes_max` is zero.
+///
+/// # Safety
+/// `from` leads to a zero byte within `bytes_max` readable bytes, or to so many readable bytes.
+pub unsafe fn bytes_until_zero(from: *const c_char, bytes_max: usize) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for n in 0..bytes_max {
+        // SAFETY: no zero byte came before n and n is below the bound, so the caller vouches for it.
+        let byte = unsafe { from.cast::<u8>().add(n).read() };
+        if byte == 0 {
+            return Some(bytes);
         }
+        bytes.push(byte);
     }
-
-    /// Leaves the entries where they are for ever: an instance that broke its contract may still
-    /// look at them.
-    pub fn abandon(self) {
-        std::mem::forget(self);
-    }
+    None
 }
 
-impl Drop for FileTable {
-    fn drop(&mut self) {
-        debug_assert_eq!(self.names.len(), self.len as usize);
-        // SAFETY: pointer and length are those of the boxed slice in `new`, dropped once.
-        drop(unsafe {
-            Box::from_raw(std::ptr::slice_from_raw_parts_mut(self.files, self.len as usize))
-        });
+/// Text without control characters.
+#[must_use]
+pub fn tame(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
+}
+
+fn check_pointer<T>(from: *const T, align: usize, name: &str, whose: &str) -> Result<(), Refusal> {
+    let (name, whose) = (name.to_owned(), whose.to_owned());
+    if from.is_null() {
+        return Err(Refusal::NullPointer { name, whose });
+    }
+    if from.addr() % align != 0 {
+        return Err(Refusal::Misaligned { name, whose });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout() -> ioe_layout {
+        ioe_layout::OWN
+    }
+
+    #[test]
+    fn a_smaller_struct_is_refused_and_a_larger_one_is_cut() {
+        let mut table = layout();
+        table.struct_size = 23;
+        // SAFETY: a struct of this test, as large as it says or larger.
+        let error = unsafe { copy(&table, "test") }.unwrap_err().to_string();
+        assert!(error.contains("ioe_layout") && error.contains("23"), "{error}");
+
+        #[repr(C)]
+        struct Grown {
+            known: ioe_layout,
+            new: [u32; 4],
+        }
+        let mut grown = Grown { known: layout(), new: [7; 4] };
+        grown.known.struct_size = size_of::<Grown>() as u32;
+        // SAFETY: as large as it says.
+        let copied = unsafe { copy(&grown.known, "test") }.unwrap();
+        assert_eq!(copied.ops_get_extension, layout().ops_get_extension);
+        assert_eq!(grown.new, [7; 4]);
+        table.struct_size = u32::MAX;
+        // SAFETY: refused before more than struct_size is read.
+        assert!(unsafe { copy(&table, "test") }.is_err());
+    }
+
+    #[test]
+    fn pointers_are_checked() {
+        let bytes = [0_u64; 4];
+        let odd = bytes.as_ptr().cast::<u8>().wrapping_add(1).cast::<ioe_plugin>();
+        // SAFETY: null and odd pointers are refused before a byte is read.
+        unsafe {
+            assert!(matches!(
+                copy::<ioe_ops>(std::ptr::null(), "x"),
+                Err(Refusal::NullPointer { .. })
+            ));
+            assert!(matches!(check_magic(odd), Err(Refusal::Misaligned { .. })));
+            assert!(matches!(
+                pointers::<ioe_ops>(std::ptr::null(), 1, 8, "x"),
+                Err(Refusal::NullPointer { .. })
+            ));
+            assert!(pointers::<ioe_ops>(std::ptr::null(), 0, 8, "x").unwrap().is_empty());
+            assert!(matches!(
+                pointers::<ioe_ops>(std::ptr::null(), 9, 8, "x"),
+                Err(Refusal::TooMany { .. })
+            ));
+        }
+        // SAFETY: 32 readable, aligned bytes.
+        let magic = unsafe { check_magic(bytes.as_ptr().cast()) };
+        assert!(matches!(magic, Err(Refusal::Magic { found: 0 })));
+    }
+
+    #[test]
+    fn texts_are_bounded_tamed_and_utf8() {
+        let long = vec![b'a'; TEXT_BYTES_MAX];
+        // SAFETY: each leads to a zero byte or to TEXT_BYTES_MAX bytes.
+        unsafe {
+            assert_eq!(text(std::ptr::null(), "x").unwrap(), None);
+            assert_eq!(text(c"two\n words\x1b[2J".as_ptr(), "x").unwrap().unwrap(), "two  words [2J");
+            assert!(matches!(text(c"\xff".as_ptr(), "x"), Err(Refusal::TextNotUtf8 { .. })));
+            let error = text(long.as_ptr().cast(), "x").unwrap_err();
+            assert!(matches!(error, Refusal::TextTooLong { .. }));
+        }
     }
 }

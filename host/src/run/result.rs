@@ -73,6 +73,30 @@ pub struct RunError {
     pub engine: Option<EngineFault>,
 }
 
+impl RunError {
+    /// An engine that could not be used, without more to say about it.
+    pub fn engine(job: &str, message: String) -> RunError {
+        RunError {
+            kind: ErrorKind::Engine,
+            job: Some(job.to_owned()),
+            errno: None,
+            message,
+            engine: None,
+        }
+    }
+
+    /// Something about the job that cannot work.
+    pub fn usage(job: &str, message: String) -> RunError {
+        RunError {
+            kind: ErrorKind::Usage,
+            job: Some(job.to_owned()),
+            errno: None,
+            message,
+            engine: None,
+        }
+    }
+}
+
 /// Class of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

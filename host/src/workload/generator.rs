@@ -66,6 +66,8 @@ pub struct Generator {
     turn: usize,
     /// The write that follows a trim.
     pending: Option<Request>,
+    /// Direction of the next request of a mix, where somebody looked at it already.
+    drawn: Option<Ddir>,
     issued_bytes: u64,
     amount_bytes: u64,
     issued_ios: u64,
@@ -110,6 +112,7 @@ impl Generator {
             files,
             turn: 0,
             pending: None,
+            drawn: None,
             issued_bytes: 0,
             amount_bytes: recipe.amount.saturating_mul(directions),
             issued_ios: 0,
@@ -164,6 +167,24 @@ impl Generator {
         }
     }
 
+    /// Direction of the request that [`Generator::next`] will give, if it gives one.
+    pub fn peek(&mut self) -> Ddir {
+        if let Some(write) = &self.pending {
+            return write.ddir;
+        }
+        let ddir = self.draw_ddir();
+        self.drawn = Some(ddir);
+        ddir
+    }
+
+    /// Makes the next request of a mix one of `ddir`, whatever was drawn: for rates, which may ask
+    /// for another mix than `rwmixread`.
+    pub fn steer(&mut self, ddir: Ddir) {
+        if matches!(self.order, Order::Mixed { .. }) {
+            self.drawn = Some(ddir);
+        }
+    }
+
     /// Bytes that all loops together are to issue, trims included; none when endless or limited by
     /// a number of requests of varying size. Exact up to the last block of each loop.
     pub fn total_bytes(&self) -> Option<u64> {
@@ -205,6 +226,9 @@ impl Generator {
         match self.order {
             Order::Single { ddir, .. } => ddir,
             Order::Mixed { .. } => {
+                if let Some(drawn) = self.drawn.take() {
+                    return drawn;
+                }
                 if self.ddir_rng.below(100) < self.rwmixread {
                     Ddir::Read
                 } else {

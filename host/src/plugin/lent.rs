@@ -1,0 +1,227 @@
+//! The tables that an instance reads: the job with its option values, and the files.
+//!
+//! Their addresses are part of the contract: entries never move and live until the instance's end,
+//! so they lie in boxes and are leaked together with an instance that broke its contract.
+
+use crate::catalogue::{EngineOptionKind, EngineValue};
+use iodyno_engine_api::abi::*;
+use std::ffi::{c_void, CString};
+
+/// Facts about a job, as they go into `ioe_job`.
+#[derive(Clone, Debug)]
+pub struct JobFacts {
+    /// The job's name.
+    pub name: String,
+    /// Units that may be in flight.
+    pub iodepth: u32,
+    /// Clones of the job.
+    pub numjobs: u32,
+    /// Which clone.
+    pub job_index: u32,
+    /// Largest request in bytes.
+    pub max_bs: u64,
+    /// Alignment of the buffers in bytes.
+    pub align: u32,
+    /// O_DIRECT.
+    pub direct: bool,
+    /// Bit per `IOE_OP_*`.
+    pub op_mask: u32,
+    /// Kind and value of each option, indexed like the engine's table.
+    pub options: Vec<(EngineOptionKind, EngineValue)>,
+}
+
+/// An `ioe_job` with everything that it points to.
+pub struct JobTable {
+    job: Box<ioe_job>,
+    _values: Box<[ioe_value]>,
+    _pointers: Box<[*const ioe_value]>,
+    _texts: Vec<CString>,
+    _name: CString,
+}
+
+impl std::fmt::Debug for JobTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.job.fmt(f)
+    }
+}
+
+impl JobTable {
+    /// Lays the tables out. None where a text holds a NUL byte, which no C string can.
+    pub fn new(facts: &JobFacts) -> Option<JobTable> {
+        let name = CString::new(facts.name.as_str()).ok()?;
+        let mut texts = Vec::new();
+        let mut values = Vec::with_capacity(facts.options.len());
+        for (kind, value) in &facts.options {
+            values.push(raw_value(*kind, value, &mut texts)?);
+        }
+        let values = values.into_boxed_slice();
+        let pointers: Box<[*const ioe_value]> = values.iter().map(std::ptr::from_ref).collect();
+        let job = Box::new(ioe_job {
+            struct_size: size_of::<ioe_job>() as u32,
+            iodepth: facts.iodepth,
+            numjobs: facts.numjobs,
+            job_index: facts.job_index,
+            max_bs: facts.max_bs,
+            align: facts.align,
+            direct: facts.direct as u32,
+            name: name.as_ptr(),
+            op_mask: facts.op_mask,
+            verify: 0,
+            opts: pointers.as_ptr(),
+            n_opts: pointers.len() as u32,
+            reserved: 0,
+        });
+        Some(JobTable { job, _values: values, _pointers: pointers, _texts: texts, _name: name })
+    }
+
+    /// For `init()`.
+    pub fn as_ptr(&self) -> *const ioe_job {
+        &raw const *self.job
+    }
+}
+
+fn raw_value(
+    kind: EngineOptionKind,
+    value: &EngineValue,
+    texts: &mut Vec<CString>,
+) -> Option<ioe_value> {
+    let v = match value {
+        EngineValue::Unset => ioe_value_v { u: 0 },
+        EngineValue::Int(i) => ioe_value_v { i: *i },
+        EngineValue::Uint(u) => ioe_value_v { u: *u },
+        EngineValue::Float(f) => ioe_value_v { f: *f },
+        EngineValue::Text(text) => {
+            texts.push(CString::new(text.as_str()).ok()?);
+            ioe_value_v { s: texts.last()?.as_ptr() }
+        }
+    };
+    Some(ioe_value {
+        struct_size: size_of::<ioe_value>() as u32,
+        r#type: raw_kind(kind),
+        is_set: !matches!(value, EngineValue::Unset) as u32,
+        reserved: 0,
+        v,
+    })
+}
+
+fn raw_kind(kind: EngineOptionKind) -> u32 {
+    match kind {
+        EngineOptionKind::Bool => IOE_OPT_BOOL,
+        EngineOptionKind::Int => IOE_OPT_INT,
+        EngineOptionKind::Uint => IOE_OPT_UINT,
+        EngineOptionKind::Size => IOE_OPT_SIZE,
+        EngineOptionKind::TimeNs => IOE_OPT_TIME_NS,
+        EngineOptionKind::Float => IOE_OPT_FLOAT,
+        EngineOptionKind::Str => IOE_OPT_STR,
+        EngineOptionKind::Path => IOE_OPT_PATH,
+        EngineOptionKind::Enum => IOE_OPT_ENUM,
+        EngineOptionKind::Flagset => IOE_OPT_FLAGSET,
+        EngineOptionKind::Engine => IOE_OPT_ENGINE,
+    }
+}
+
+/// One target, as it goes into an `ioe_file`.
+#[derive(Clone, Debug)]
+pub struct FileFacts {
+    /// Name as the job gives it.
+    pub name: String,
+    /// Bytes; 0 = unknown.
+    pub size: u64,
+    /// `IOE_KIND_*`.
+    pub kind: u32,
+    /// `IOE_OPEN_*`.
+    pub open_flags: u32,
+    /// Logical block size in bytes.
+    pub block_size: u32,
+}
+
+/// The files of a worker, at addresses that never change.
+#[derive(Debug)]
+pub struct FileTable {
+    files: *mut ioe_file,
+    len: u32,
+    names: Vec<CString>,
+}
+
+impl FileTable {
+    /// None where a name holds a NUL byte.
+    pub fn new(facts: &[FileFacts]) -> Option<FileTable> {
+        let names: Vec<CString> =
+            facts.iter().map(|f| CString::new(f.name.as_str()).ok()).collect::<Option<_>>()?;
+        let files: Box<[ioe_file]> = facts
+            .iter()
+            .zip(&names)
+            .enumerate()
+            .map(|(index, (facts, name))| ioe_file {
+                struct_size: size_of::<ioe_file>() as u32,
+                fd: -1,
+                name: name.as_ptr(),
+                size: facts.size,
+                kind: facts.kind,
+                open_flags: facts.open_flags,
+                block_size: facts.block_size,
+                index: index as u32,
+                engine_data: std::ptr::null_mut::<c_void>(),
+            })
+            .collect();
+        let len = files.len() as u32;
+        Some(FileTable { files: Box::into_raw(files).cast::<ioe_file>(), len, names })
+    }
+
+    /// Number of files.
+    pub fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The entry's address, for callbacks and for `ioe_io.file`.
+    pub fn as_ptr(&self, index: u32) -> *mut ioe_file {
+        assert!(index < self.len);
+        // SAFETY: below the number of entries of the allocation (asserted).
+        unsafe { self.files.add(index as usize) }
+    }
+
+    /// Sets the descriptor that the host opened, or -1.
+    pub fn set_fd(&mut self, index: u32, fd: i32) {
+        // SAFETY: a live entry (`as_ptr` asserts), and no callback is running: they all take
+        // `&mut FileTable` or run while the worker holds it.
+        unsafe { (*self.as_ptr(index)).fd = fd }
+    }
+
+    /// Size and block size as they stand there now: the engine may have filled them in.
+    pub fn size(&self, index: u32) -> (u64, u32) {
+        let file = self.as_ptr(index);
+        // SAFETY: as in `set_fd`.
+        unsafe { ((*file).size, (*file).block_size) }
+    }
+
+    /// Sets size and block size.
+    pub fn set_size(&mut self, index: u32, size: u64, block_size: u32) {
+        let file = self.as_ptr(index);
+        // SAFETY: as in `set_fd`.
+        unsafe {
+            (*file).size = size;
+            (*file).block_size = block_size;
+        }
+    }
+
+    /// Leaves the entries where they are for ever: an instance that broke its contract may still
+    /// look at them.
+    pub fn abandon(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for FileTable {
+    fn drop(&mut self) {
+        debug_assert_eq!(self.names.len(), self.len as usize);
+        // SAFETY: pointer and length are those of the boxed slice in `new`, dropped once.
+        drop(unsafe {
+            Box::from_raw(std::ptr::slice_from_raw_parts_mut(self.files, self.len as usize))
+        });
+    }
+}

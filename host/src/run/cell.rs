@@ -1,0 +1,318 @@
+//! A cell: the process (or, with `isolation = none`, the thread) in which plugins are loaded and
+//! workers run.
+//!
+//! Does what the control process says, one stage after the other, raises each worker's signal when
+//! its time has come, and never decides about the run. Ends when the control process is gone.
+
+use super::gate::Gate;
+use super::page;
+use super::plan::PlannedWorker;
+use super::protocol::{CellPlan, Receiver, Sender, ToCell, ToControl};
+use super::result::{ErrorKind, RunError};
+use super::worker::{self, Context};
+use crate::io::worker::Signal;
+use crate::plugin::handle::Terminator;
+use crate::plugin::host_table;
+use crate::plugin::load::{self, LoadRequest, LoadedPlugin};
+use crate::sys::clock::{mono_ns, SystemClock};
+use crate::sys::shm::SharedMemory;
+use crossbeam::channel::{self, RecvTimeoutError};
+use crossbeam::utils::CachePadded;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long after its end a worker may go on waiting for what is in flight before it is woken.
+const PATIENCE_NS: u64 = 1_000_000_000;
+
+/// Stack of a worker's thread; pages that are never touched cost nothing.
+const STACK_BYTES: usize = 1 << 20;
+
+/// What reaches the cell's main loop.
+#[derive(Debug)]
+pub(super) enum CellEvent {
+    /// The control process says something.
+    Told(ToCell),
+    /// The control process is gone.
+    Alone,
+    /// A worker waits for the start; how to wake it later.
+    Ready(u32, Terminator),
+    /// A worker is through.
+    Ended(u32),
+}
+
+/// Messages to the control process, from any thread of the cell.
+#[derive(Debug, Clone)]
+pub(super) struct Outbox(Arc<Mutex<Sender>>);
+
+impl Outbox {
+    /// Sends; a control process that is gone is noticed by the reading end.
+    pub(super) fn send(&self, message: &ToControl) {
+        let _gone = self.0.lock().unwrap_or_else(PoisonError::into_inner).send(message);
+    }
+
+    /// Tells of something that went wrong with a worker.
+    pub(super) fn error(&self, worker: u32, error: RunError) {
+        self.send(&ToControl::Error { worker, error });
+    }
+}
+
+/// A moment at which a worker's signal is raised.
+#[derive(Clone, Copy, Debug)]
+struct Alarm {
+    at_ns: u64,
+    worker: u32,
+    raise: u32,
+}
+
+struct Cell {
+    plan: CellPlan,
+    memory: SharedMemory,
+    plugins: BTreeMap<(std::path::PathBuf, Option<String>), &'static LoadedPlugin>,
+    events: channel::Sender<CellEvent>,
+    outbox: Outbox,
+    clock: SystemClock,
+    layout_lock: Arc<Mutex<()>>,
+    stage: Stage,
+}
+
+/// The stage that runs.
+#[derive(Default)]
+struct Stage {
+    signals: BTreeMap<u32, Arc<CachePadded<Signal>>>,
+    terminators: BTreeMap<u32, Terminator>,
+    gate: Arc<Gate>,
+    /// Neither ready nor through.
+    preparing: BTreeSet<u32>,
+    /// Not through.
+    running: BTreeSet<u32>,
+    alarms: Vec<Alarm>,
+    ready_told: bool,
+    done_told: bool,
+}
+
+/// Serves the control process at the other end of `stream` until it goes away.
+pub fn serve(stream: UnixStream, memory: SharedMemory) -> std::io::Result<()> {
+    let (events, inbox) = channel::unbounded();
+    let outbox = Outbox(Arc::new(Mutex::new(Sender::new(stream.try_clone()?))));
+    let mut receiver = Receiver::new(stream);
+    let Some(ToCell::Plan(plan)) = receiver.next() else { return Ok(()) };
+    let reader = events.clone();
+    std::thread::spawn(move || {
+        while let Some(message) = receiver.next() {
+            if reader.send(CellEvent::Told(message)).is_err() {
+                return;
+            }
+        }
+        let _nobody = reader.send(CellEvent::Alone);
+    });
+    let log = outbox.clone();
+    host_table::set_log_sink(move |line| log.send(&ToControl::Note(line.to_string())));
+    let mut cell = Cell {
+        plan: *plan,
+        memory,
+        plugins: BTreeMap::new(),
+        events,
+        outbox,
+        clock: SystemClock::new(),
+        layout_lock: Arc::new(Mutex::new(())),
+        stage: Stage::default(),
+    };
+    cell.run(&inbox);
+    cell.teardown();
+    Ok(())
+}
+
+impl Cell {
+    fn run(&mut self, inbox: &channel::Receiver<CellEvent>) {
+        loop {
+            let event = match self.next_alarm_in() {
+                Some(wait) => inbox.recv_timeout(wait),
+                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match event {
+                Ok(CellEvent::Told(message)) => self.obey(message),
+                Ok(CellEvent::Ready(worker, terminator)) => {
+                    self.stage.terminators.insert(worker, terminator);
+                    self.stage.preparing.remove(&worker);
+                }
+                Ok(CellEvent::Ended(worker)) => self.forget(worker),
+                Err(RecvTimeoutError::Timeout) => self.ring_alarms(),
+                Ok(CellEvent::Alone) | Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.tell_progress();
+        }
+    }
+
+    fn obey(&mut self, message: ToCell) {
+        match message {
+            ToCell::Plan(_) => {}
+            ToCell::Start { stage } => self.start_stage(stage),
+            ToCell::Go => self.go(),
+            ToCell::Stop => self.stop(),
+            ToCell::Abandon { worker } => self.forget(worker),
+        }
+    }
+
+    fn start_stage(&mut self, stage: u32) {
+        let workers: Vec<PlannedWorker> =
+            self.plan.workers.iter().filter(|worker| worker.stage == stage).copied().collect();
+        self.stage = Stage::default();
+        for planned in workers {
+            self.stage.running.insert(planned.id);
+            self.stage.preparing.insert(planned.id);
+            let signal = Arc::new(CachePadded::new(Signal::default()));
+            self.stage.signals.insert(planned.id, Arc::clone(&signal));
+            if let Err(error) = self.start_worker(planned, signal) {
+                self.outbox.error(planned.id, error);
+                self.forget(planned.id);
+            }
+        }
+    }
+
+    fn start_worker(
+        &mut self,
+        planned: PlannedWorker,
+        signal: Arc<CachePadded<Signal>>,
+    ) -> Result<(), RunError> {
+        let job = self.plan.jobs[planned.job as usize].clone();
+        let engine_error = |message: String| RunError::engine(&job.name, message);
+        let plugin = self.plugin_of(&job).map_err(engine_error)?;
+        let engine = plugin.engine(&job.engine.name).ok_or_else(|| {
+            let path = job.engine.plugin.display();
+            engine_error(format!("{path} no longer offers engine {}", job.engine.name))
+        })?;
+        let page = page::map_worker(&self.memory, planned.id)
+            .map_err(|error| engine_error(format!("map the shared page: {error}")))?;
+        let context = Context {
+            planned,
+            job: job.clone(),
+            engine,
+            page,
+            signal,
+            gate: Arc::clone(&self.stage.gate),
+            clock: self.clock.clone(),
+            layout_lock: Arc::clone(&self.layout_lock),
+            outbox: self.outbox.clone(),
+            events: self.events.clone(),
+        };
+        std::thread::Builder::new()
+            .name(job.name.chars().take(15).collect())
+            .stack_size(STACK_BYTES)
+            .spawn(move || worker::run(context))
+            .map(drop)
+            .map_err(|error| RunError {
+                kind: ErrorKind::Usage,
+                job: Some(job.name.clone()),
+                errno: error.raw_os_error(),
+                message: format!("start a thread: {error} (lower numjobs)"),
+                engine: None,
+            })
+    }
+
+    fn plugin_of(
+        &mut self,
+        job: &crate::job::spec::JobSpec,
+    ) -> Result<&'static LoadedPlugin, String> {
+        let key = (job.engine.plugin.clone(), job.engine.pin.clone());
+        if let Some(plugin) = self.plugins.get(&key) {
+            return Ok(plugin);
+        }
+        let request = LoadRequest {
+            path: job.engine.plugin.clone(),
+            sha256: job.engine.sha256.clone(),
+            pin: job.engine.pin.clone(),
+        };
+        let plugin = load::load(&request).map_err(|error| error.to_string())?;
+        self.plugins.insert(key, plugin);
+        Ok(plugin)
+    }
+
+    /// Everybody begins.
+    fn go(&mut self) {
+        let now_ns = mono_ns();
+        for planned in &self.plan.workers {
+            let Some(signal) = self.stage.signals.get(&planned.id) else { continue };
+            let time = &self.plan.jobs[planned.job as usize].time;
+            let begin_ns = now_ns + time.ramp_time.0;
+            let mut alarm = |at_ns, raise| {
+                self.stage.alarms.push(Alarm { at_ns, worker: planned.id, raise });
+            };
+            if time.ramp_time.0 == 0 {
+                signal.raise(Signal::MEASURE);
+            } else {
+                alarm(begin_ns, Signal::MEASURE);
+            }
+            if let Some(runtime) = time.runtime {
+                alarm(begin_ns + runtime.0, Signal::STOP);
+                alarm(begin_ns + runtime.0 + PATIENCE_NS, Signal::ABORT);
+            }
+        }
+        self.stage.gate.open(true);
+    }
+
+    /// The user wants an end: drain, and wake whoever waits.
+    fn stop(&mut self) {
+        host_table::request_stop();
+        let workers: Vec<u32> = self.stage.running.iter().copied().collect();
+        for worker in workers {
+            self.raise(worker, Signal::ABORT);
+        }
+        self.stage.gate.open(false);
+    }
+
+    fn raise(&mut self, worker: u32, to: u32) {
+        if let Some(signal) = self.stage.signals.get(&worker) {
+            signal.raise(to);
+        }
+        if to == Signal::ABORT {
+            if let Some(terminator) = self.stage.terminators.get(&worker) {
+                terminator.terminate();
+            }
+        }
+    }
+
+    fn next_alarm_in(&self) -> Option<Duration> {
+        let at_ns = self.stage.alarms.iter().map(|alarm| alarm.at_ns).min()?;
+        Some(Duration::from_nanos(at_ns.saturating_sub(mono_ns())))
+    }
+
+    fn ring_alarms(&mut self) {
+        let now_ns = mono_ns();
+        let (due, later) = self.stage.alarms.iter().partition(|alarm| alarm.at_ns <= now_ns);
+        self.stage.alarms = later;
+        for alarm in Vec::<Alarm>::from_iter(due) {
+            if self.stage.running.contains(&alarm.worker) {
+                self.raise(alarm.worker, alarm.raise);
+            }
+        }
+    }
+
+    fn forget(&mut self, worker: u32) {
+        self.stage.preparing.remove(&worker);
+        self.stage.running.remove(&worker);
+        self.stage.terminators.remove(&worker);
+        self.stage.alarms.retain(|alarm| alarm.worker != worker);
+    }
+
+    fn tell_progress(&mut self) {
+        let started = !self.stage.signals.is_empty();
+        if started && self.stage.preparing.is_empty() && !self.stage.ready_told {
+            self.stage.ready_told = true;
+            self.outbox.send(&ToControl::Ready);
+        }
+        if started && self.stage.running.is_empty() && !self.stage.done_told {
+            self.stage.done_told = true;
+            self.outbox.send(&ToControl::StageDone);
+        }
+    }
+
+    fn teardown(&self) {
+        if self.stage.running.is_empty() {
+            for plugin in self.plugins.values() {
+                plugin.teardown();
+            }
+        }
+    }
+}

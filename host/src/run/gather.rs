@@ -1,0 +1,162 @@
+//! Gathers the result: every worker's counters, the engines, the disks, the exit status.
+//!
+//! Called once, at the end. Reads the shared page, which holds everything that was measured whatever
+//! became of the cells.
+
+use super::control::{Control, RunRequest};
+use super::plan::{Plan, PlannedWorker};
+use super::result::{DiskUtil, EngineFault, ErrorKind, HostFacts, RunError, RunResult, WorkerResult};
+use crate::catalogue::PluginInfo;
+use crate::job::spec::{JobSpec, RunSpec};
+use crate::plugin::find::Search;
+use crate::stats::live::WorkerState;
+use crate::stats::snapshot::PhaseSnapshot;
+use crate::sys::clock::{mono_ns, wall_ms};
+use crate::sys::diskstats::DiskSnapshot;
+use crate::sys::facts;
+use crate::target;
+use std::path::PathBuf;
+
+/// Exit status of a run that a signal ended.
+const INTERRUPTED: u8 = 128;
+
+/// The result of a run that is over.
+pub(super) fn result(control: &mut Control<'_>) -> RunResult {
+    let now_ns = mono_ns();
+    let planned = control.plan.workers.clone();
+    let workers: Vec<WorkerResult> =
+        planned.iter().map(|worker| worker_result(control, worker, now_ns)).collect();
+    let paths = target_paths(&control.request.spec, &control.plan);
+    let disks_after = DiskSnapshot::of_paths(&paths);
+    RunResult {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        timestamp_ms: wall_ms(),
+        global_given: control.request.spec.global_given.clone(),
+        fingerprint: control.request.fingerprint.clone(),
+        workers,
+        plugins: std::mem::take(&mut control.request.plugins),
+        exit_status: exit_status(&control.errors, control.interrupted),
+        errors: std::mem::take(&mut control.errors),
+        notes: std::mem::take(&mut control.request.notes),
+        disks: disk_utils(&control.disks_before, &disks_after),
+        host: host_facts(),
+    }
+}
+
+/// 2 before 5 before 1; a signal counts where nothing went wrong.
+pub fn exit_status(errors: &[RunError], interrupted: bool) -> u8 {
+    let has = |kind| errors.iter().any(|error| error.kind == kind);
+    if has(ErrorKind::Usage) {
+        2
+    } else if has(ErrorKind::Engine) {
+        5
+    } else if has(ErrorKind::Io) {
+        1
+    } else if interrupted {
+        INTERRUPTED
+    } else {
+        0
+    }
+}
+
+fn worker_result(control: &mut Control<'_>, worker: &PlannedWorker, now_ns: u64) -> WorkerResult {
+    let mut measure = control.pages.measured(worker.id).unwrap_or_default();
+    let job = control.job(worker.id).clone();
+    close_phase(&mut measure, control.tracks[worker.id as usize].ended_ns, now_ns);
+    let track = &control.tracks[worker.id as usize];
+    let over_in_ramp = track.ended
+        && !track.failed
+        && measure.begin_ns == 0
+        && track.live.state == WorkerState::Done as u64
+        && job.time.ramp_time.0 > 0;
+    let result = WorkerResult {
+        clone: worker.clone,
+        group: worker.stage,
+        tid: track.tid,
+        start_ms: track.start_ms,
+        elapsed_ns: match track.began_ns {
+            0 => 0,
+            began_ns => track.ended_ns.max(began_ns) - began_ns,
+        },
+        error: track.error,
+        measure,
+        windows: track.windows(),
+        identity: track.identity.clone(),
+        job,
+    };
+    if over_in_ramp {
+        let name = &result.job.name;
+        control.note(format!("job {name} had done its amount before ramp_time was over: nothing was measured"));
+    }
+    result
+}
+
+/// A worker that died in the middle has no end: it is where its end was seen.
+fn close_phase(measure: &mut PhaseSnapshot, ended_ns: u64, now_ns: u64) {
+    if measure.begin_ns != 0 && measure.end_ns == 0 {
+        measure.end_ns = if ended_ns == 0 { now_ns } else { ended_ns };
+    }
+}
+
+/// Who a job's engine is.
+pub(super) fn fault_facts(request: &RunRequest, job: &JobSpec) -> EngineFault {
+    let path = job.engine.plugin.display().to_string();
+    let of_job = |plugin: &&PluginInfo| plugin.path == job.engine.plugin;
+    let plugin = request.plugins.iter().find(of_job);
+    EngineFault {
+        name: job.engine.name.clone(),
+        id: plugin.map(|plugin| plugin.id.clone()).unwrap_or_default(),
+        version: plugin.map(|plugin| plugin.version.clone()).unwrap_or_default(),
+        path,
+        sha256: job.engine.sha256.clone(),
+        ..EngineFault::default()
+    }
+}
+
+/// Every file and device that the run goes to, as far as there are any.
+pub(super) fn target_paths(spec: &RunSpec, plan: &Plan) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = plan
+        .workers
+        .iter()
+        .flat_map(|worker| {
+            let job = &spec.jobs[worker.job as usize];
+            super::targets::paths(job, worker.clone)
+        })
+        .collect();
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
+fn disk_utils(before: &DiskSnapshot, after: &DiskSnapshot) -> Vec<DiskUtil> {
+    after
+        .since(before)
+        .into_iter()
+        .map(|disk| DiskUtil {
+            name: disk.name,
+            read_ios: disk.read_ios,
+            write_ios: disk.write_ios,
+            read_sectors: disk.read_sectors,
+            write_sectors: disk.write_sectors,
+            read_merges: disk.read_merges,
+            write_merges: disk.write_merges,
+            read_ticks: disk.read_ticks,
+            write_ticks: disk.write_ticks,
+            in_queue: disk.in_queue,
+            util: disk.util,
+        })
+        .collect()
+}
+
+fn host_facts() -> HostFacts {
+    let facts = facts::host();
+    HostFacts {
+        hostname: facts.hostname,
+        kernel: facts.kernel,
+        cpu: facts.cpu,
+        cpus: facts.cpus,
+        memory_bytes: facts.memory_bytes,
+        clock: crate::sys::clock::SystemClock::new().name().to_owned(),
+        loader_environment: Search::loader_environment(),
+    }
+}

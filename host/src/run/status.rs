@@ -1,0 +1,120 @@
+//! How the run stands, from the last two looks at the pages: for the live view. Pure but for reading
+//! what [`super::track`] holds.
+
+use super::control::Control;
+use super::events::{Rate, Status};
+use super::page::LiveSnapshot;
+use super::track::Track;
+use crate::ddir::Ddir;
+use crate::job::spec::{JobSpec, Rw};
+use crate::stats::live::WorkerState;
+use crate::units::Nanos;
+
+/// The status of a stage.
+pub(super) fn status(control: &Control<'_>, stage: u32, now_ns: u64, stuck: Vec<String>) -> Status {
+    let ids: Vec<u32> = control.plan.stage(stage).map(|worker| worker.id).collect();
+    let tracks: Vec<&Track> = ids.iter().map(|&id| &control.tracks[id as usize]).collect();
+    let letters = control.plan.workers.iter().map(|worker| {
+        letter(&control.tracks[worker.id as usize], control.job(worker.id).load.rw)
+    });
+    let running = tracks.iter().filter(|track| track.tid != 0 && !track.ended);
+    let remaining: Option<Vec<Nanos>> =
+        ids.iter().map(|&id| remaining(control, id, now_ns)).collect();
+    let eta = remaining.and_then(|all| all.into_iter().max());
+    let elapsed = Nanos(control.started.elapsed().as_nanos() as u64);
+    Status {
+        elapsed,
+        running: running.clone().count(),
+        open_files: running.map(|track| track.live.open_files).sum(),
+        letters: letters.collect(),
+        done: eta.map(|eta| elapsed.0 as f64 / (elapsed.0 + eta.0).max(1) as f64),
+        eta,
+        rates: rates(&tracks),
+        stuck,
+    }
+}
+
+/// fio's letter of a worker.
+fn letter(track: &Track, rw: Rw) -> char {
+    if track.ended {
+        return if track.failed { 'X' } else { '_' };
+    }
+    match WorkerState::from_u64(track.live.state) {
+        WorkerState::Planned => 'P',
+        WorkerState::Setup => 'C',
+        WorkerState::Ready => 'I',
+        WorkerState::Ramp => '/',
+        WorkerState::Drain => 'F',
+        WorkerState::Teardown => 'f',
+        WorkerState::Done => '_',
+        WorkerState::Failed => 'X',
+        WorkerState::Measure => match rw {
+            Rw::Read => 'R',
+            Rw::RandRead => 'r',
+            Rw::Write => 'W',
+            Rw::RandWrite => 'w',
+            Rw::Rw => 'M',
+            Rw::RandRw => 'm',
+            Rw::Trim | Rw::TrimWrite => 'D',
+            Rw::RandTrim => 'd',
+        },
+    }
+}
+
+/// What remains of a worker of this stage; none where it cannot be told yet.
+fn remaining(control: &Control<'_>, id: u32, now_ns: u64) -> Option<Nanos> {
+    let track = &control.tracks[id as usize];
+    if track.ended {
+        return Some(Nanos(0));
+    }
+    let job = control.job(id);
+    let by_time = time_left(job, &track.live, now_ns);
+    let by_amount = if job.time.time_based { None } else { amount_left(&track.live, now_ns) };
+    match (by_time, by_amount) {
+        (Some(time), Some(amount)) => Some(time.min(amount)),
+        (time, amount) => time.or(amount),
+    }
+}
+
+fn time_left(job: &JobSpec, live: &LiveSnapshot, now_ns: u64) -> Option<Nanos> {
+    let total_ns = job.time.runtime?.0 + job.time.ramp_time.0;
+    let gone_ns = match live.ramp_begin_ns {
+        0 => 0,
+        begin_ns => now_ns.saturating_sub(begin_ns),
+    };
+    Some(Nanos(total_ns.saturating_sub(gone_ns)))
+}
+
+fn amount_left(live: &LiveSnapshot, now_ns: u64) -> Option<Nanos> {
+    let done: u64 = live.measure.dirs.iter().map(|dir| dir.bytes).sum();
+    let begin_ns = live.measure.begin_ns;
+    if live.goal_bytes == 0 || done == 0 || begin_ns == 0 {
+        return None;
+    }
+    let left = live.goal_bytes.saturating_sub(done) as f64;
+    let gone_ns = now_ns.saturating_sub(begin_ns) as f64;
+    Some(Nanos((gone_ns * left / done as f64) as u64))
+}
+
+/// Rates between the last two ticks, by direction.
+fn rates(tracks: &[&Track]) -> Vec<Rate> {
+    let mut rates = Vec::new();
+    for ddir in Ddir::DATA {
+        let mut rate = Rate { ddir, bytes_per_s: 0.0, iops: 0.0 };
+        let mut used = false;
+        for track in tracks {
+            let (now, before) = (track.live.measure.dir(ddir), track.previous.measure.dir(ddir));
+            used |= now.ios > 0;
+            let from_ns = track.previous_ns.max(track.live.measure.begin_ns);
+            let seconds = track.looked_ns.saturating_sub(from_ns) as f64 / 1e9;
+            if seconds > 0.0 && !track.ended {
+                rate.bytes_per_s += now.bytes.saturating_sub(before.bytes) as f64 / seconds;
+                rate.iops += now.ios.saturating_sub(before.ios) as f64 / seconds;
+            }
+        }
+        if used {
+            rates.push(rate);
+        }
+    }
+    rates
+}

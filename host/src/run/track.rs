@@ -1,0 +1,58 @@
+//! What the control process knows of one worker beside its page.
+
+use super::page::LiveSnapshot;
+use super::watch::{Stillness, Watch};
+use crate::stats::window::DirWindows;
+
+/// One worker's record.
+#[derive(Debug, Default)]
+pub(super) struct Track {
+    /// Thread id; 0 = it never began.
+    pub tid: u32,
+    /// Wall clock at its begin, milliseconds.
+    pub start_ms: u64,
+    /// CLOCK_MONOTONIC at its begin.
+    pub began_ns: u64,
+    /// CLOCK_MONOTONIC at its end; 0 = runs or never began.
+    pub ended_ns: u64,
+    /// It is through, well or ill.
+    pub ended: bool,
+    /// Something went wrong with it.
+    pub failed: bool,
+    /// First errno.
+    pub error: i32,
+    /// What its target is.
+    pub identity: Vec<(String, String)>,
+    /// Counters of the last tick.
+    pub live: LiveSnapshot,
+    /// Counters of the tick before.
+    pub previous: LiveSnapshot,
+    /// When the last tick was.
+    pub looked_ns: u64,
+    /// When the tick before was.
+    pub previous_ns: u64,
+    watch: Watch,
+}
+
+impl Track {
+    /// A tick.
+    pub(super) fn look(&mut self, live: LiveSnapshot, now_ns: u64) -> Stillness {
+        let still = self.watch.look(&live, now_ns);
+        self.previous = std::mem::replace(&mut self.live, live);
+        self.previous_ns = std::mem::replace(&mut self.looked_ns, now_ns);
+        still
+    }
+
+    /// It is through.
+    pub(super) fn end(&mut self, now_ns: u64) {
+        if !self.ended {
+            self.ended = true;
+            self.ended_ns = now_ns;
+        }
+    }
+
+    /// Windows by direction.
+    pub(super) fn windows(&self) -> [DirWindows; 4] {
+        self.watch.windows
+    }
+}
