@@ -10,3 +10,6 @@ pub mod slots;
 pub mod trouble;
 pub mod worker;
 
+
+#[cfg(test)]
+mod tests;

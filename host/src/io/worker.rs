@@ -267,7 +267,7 @@ impl<'a, C: Clock> Worker<'a, C> {
     /// its own rate.
     fn not_before(&mut self) -> Option<u64> {
         let now_ns = self.clock.mono_ns();
-        let drawn = self.generator.peek();
+        let drawn = self.generator.peek()?;
         let due_ns = self.pacer.due_ns(drawn).filter(|due_ns| *due_ns > now_ns)?;
         let other = match drawn {
             Ddir::Read => Ddir::Write,

@@ -9,3 +9,4 @@ pub mod page;
 pub mod plan;
 pub mod protocol;
 pub mod result;
+mod watch;

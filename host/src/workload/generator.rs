@@ -167,14 +167,17 @@ impl Generator {
         }
     }
 
-    /// Direction of the request that [`Generator::next`] will give, if it gives one.
-    pub fn peek(&mut self) -> Ddir {
+    /// Direction of the request that [`Generator::next`] will give; none where all loops are done.
+    pub fn peek(&mut self) -> Option<Ddir> {
+        if self.loop_is_done() && self.loops_left == 0 && self.repeat != Repeat::Endless {
+            return None;
+        }
         if let Some(write) = &self.pending {
-            return write.ddir;
+            return Some(write.ddir);
         }
         let ddir = self.draw_ddir();
         self.drawn = Some(ddir);
-        ddir
+        Some(ddir)
     }
 
     /// Makes the next request of a mix one of `ddir`, whatever was drawn: for rates, which may ask
