@@ -149,16 +149,17 @@ pub const IOE_OPT_FLAGSET: u32 = 10;
 pub const IOE_OPT_ENGINE: u32 = 11;
 
 /// Option flag: a job without it is refused.
-pub const IOE_OPTF_REQUIRED: u32 = 1;
+pub const IOE_OPTF_REQUIRED: u32 = 0x1;
 /// Option flag: redacted in every output.
-pub const IOE_OPTF_SECRET: u32 = 2;
+pub const IOE_OPTF_SECRET: u32 = 0x2;
 /// Option flag: not shown in help.
-pub const IOE_OPTF_HIDDEN: u32 = 4;
+pub const IOE_OPTF_HIDDEN: u32 = 0x4;
 /// Option flag: still works, warned of.
-pub const IOE_OPTF_DEPRECATED: u32 = 8;
+pub const IOE_OPTF_DEPRECATED: u32 = 0x8;
 
 /// A target of a job.
 #[repr(C)]
+#[cfg_attr(feature = "layout-check", derive(abi_stable::StableAbi))]
 #[derive(Debug)]
 pub struct ioe_file {
     /// `sizeof` at the writer's compile time.
@@ -186,6 +187,7 @@ pub struct ioe_file {
 /// buf and len by what was done (rounded down to `block_size` under direct) and queues the rest;
 /// a read with `resid == len` and no error = end of file; a write without progress = EIO.
 #[repr(C)]
+#[cfg_attr(feature = "layout-check", derive(abi_stable::StableAbi))]
 #[derive(Debug)]
 pub struct ioe_io {
     /// `sizeof` at the writer's compile time.
@@ -222,6 +224,7 @@ pub struct ioe_io {
 
 /// One choice of an ENUM or FLAGSET option.
 #[repr(C)]
+#[cfg_attr(feature = "layout-check", derive(abi_stable::StableAbi))]
 #[derive(Debug)]
 pub struct ioe_choice {
     /// `sizeof` at the writer's compile time.
@@ -239,6 +242,7 @@ pub struct ioe_choice {
 /// An option of an engine: pure data, readable without an instance. The host parses, ranges,
 /// defaults and documents it.
 #[repr(C)]
+#[cfg_attr(feature = "layout-check", derive(abi_stable::StableAbi))]
 #[derive(Debug)]
 pub struct ioe_option {
     /// `sizeof` at the writer's compile time.
@@ -271,6 +275,7 @@ pub struct ioe_option {
 
 /// The value of an [`ioe_value`]. INT: i. FLOAT: f. STR, PATH, ENGINE: s. All others: u.
 #[repr(C)]
+#[cfg_attr(feature = "layout-check", derive(abi_stable::StableAbi))]
 #[derive(Clone, Copy)]
 pub union ioe_value_v {
     /// Signed.
@@ -285,6 +290,7 @@ pub union ioe_value_v {
 
 /// An option's value: parsed, defaulted and range-checked by the host.
 #[repr(C)]
+#[cfg_attr(feature = "layout-check", derive(abi_stable::StableAbi))]
 pub struct ioe_value {
     /// `sizeof` at the writer's compile time.
     pub struct_size: u32,
@@ -300,6 +306,7 @@ pub struct ioe_value {
 
 /// What the host offers. Callbacks are never null.
 #[repr(C)]
+#[cfg_attr(feature = "layout-check", derive(abi_stable::StableAbi))]
 pub struct ioe_host {
     /// `sizeof` at the writer's compile time.
     pub struct_size: u32,
@@ -334,6 +341,7 @@ pub struct ioe_host {
 
 /// Facts about the job, valid until `cleanup()`.
 #[repr(C)]
+#[cfg_attr(feature = "layout-check", derive(abi_stable::StableAbi))]
 #[derive(Debug)]
 pub struct ioe_job {
     /// `sizeof` at the writer's compile time.
@@ -366,6 +374,7 @@ pub struct ioe_job {
 
 /// What this instance, with these options, really is. Prefilled by the host from the ops table.
 #[repr(C)]
+#[cfg_attr(feature = "layout-check", derive(abi_stable::StableAbi))]
 #[derive(Debug, Clone, Copy)]
 pub struct ioe_caps {
     /// `sizeof` at the writer's compile time.
@@ -394,6 +403,7 @@ pub struct ioe_caps {
 /// `terminate()` interrupted may return fewer than min; later calls behave normally, so that units
 /// drain.
 #[repr(C)]
+#[cfg_attr(feature = "layout-check", derive(abi_stable::StableAbi))]
 pub struct ioe_ops {
     /// `sizeof` at the writer's compile time.
     pub struct_size: u32,
@@ -479,6 +489,7 @@ pub struct ioe_ops {
 
 /// Engine side, `iodyno.iomem/1`: the engine allocates or registers buffers.
 #[repr(C)]
+#[cfg_attr(feature = "layout-check", derive(abi_stable::StableAbi))]
 pub struct ioe_iomem_1 {
     /// `sizeof` at the writer's compile time.
     pub struct_size: u32,
@@ -506,29 +517,36 @@ pub struct ioe_iomem_1 {
     >,
 }
 
+/// Where `iodyno.identify/1` puts one fact. Never null. (A type of its own because abi_stable sees
+/// through no function pointer that is the parameter of another.)
+pub type ioe_put_fn =
+    Option<unsafe extern "C" fn(sink: *mut c_void, key: *const c_char, value: *const c_char)>;
+
 /// Engine side, `iodyno.identify/1`: model, serial, firmware ... into the report.
 #[repr(C)]
+#[cfg_attr(feature = "layout-check", derive(abi_stable::StableAbi))]
 pub struct ioe_identify_1 {
     /// `sizeof` at the writer's compile time.
     pub struct_size: u32,
     /// 0.
     pub reserved: u32,
     /// Calls `put` once for each fact.
+    #[cfg_attr(feature = "layout-check", sabi(unsafe_opaque_field))]
     pub get: Option<
         unsafe extern "C" fn(
             inst: *mut c_void,
             file: *mut ioe_file,
             sink: *mut c_void,
-            put: Option<
-                unsafe extern "C" fn(sink: *mut c_void, key: *const c_char, value: *const c_char),
-            >,
+            put: ioe_put_fn,
         ) -> ioe_status,
     >,
 }
 
 /// Host side, `iodyno.stack/1`: the engine named by option number `opt`, for wrappers. A wrapper
-/// keeps shadow [`ioe_io`] / [`ioe_file`] for the inner engine and reports the inner's caps in its own `get_caps`.
+/// keeps shadow [`ioe_io`] / [`ioe_file`] for the inner engine and reports the inner's caps in its
+/// own `get_caps`.
 #[repr(C)]
+#[cfg_attr(feature = "layout-check", derive(abi_stable::StableAbi))]
 pub struct ioe_stack_1 {
     /// `sizeof` at the writer's compile time.
     pub struct_size: u32,
@@ -543,6 +561,7 @@ pub struct ioe_stack_1 {
 /// Computed by the plugin's own compiler: catches -m32, -fpack-struct, an edited header. The host
 /// wants equal offsets and sizes of at least those of 1.0.
 #[repr(C)]
+#[cfg_attr(feature = "layout-check", derive(abi_stable::StableAbi))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ioe_layout {
     /// `sizeof` at the writer's compile time.
@@ -588,6 +607,7 @@ impl ioe_layout {
 
 /// What the entry returns: the plugin, its engines, its layout.
 #[repr(C)]
+#[cfg_attr(feature = "layout-check", derive(abi_stable::StableAbi))]
 pub struct ioe_plugin {
     /// [`IOE_MAGIC`], checked before anything else is read.
     pub magic: u64,

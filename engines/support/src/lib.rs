@@ -1,1 +1,8 @@
-//! (to be filled)
+//! What engines share: errno, iovec, descriptors.
+//!
+//! Thin safe wrappers of the system calls that an engine makes for a request. An rlib for engines
+//! only: the host never links it, and it must not know any engine.
+
+pub mod errno;
+pub mod fd;
+pub mod iovec;

@@ -1,7 +1,26 @@
-//! (room to be filled)
+//! From a name in a job to an engine that can be called: find, trust, pin, preflight, probe, load,
+//! negotiate, check. ARCHITECTURE.md tells the order and why.
+//!
+//! `run` and `cli` ask [`find::Search`] in the control process, which never loads a plugin itself;
+//! a cell calls [`load::load`]. Nothing that was loaded is ever unloaded.
 
+pub mod error;
+pub mod find;
 pub mod handle;
 pub mod host_table;
 pub mod lent;
-mod tables;
+pub mod load;
+pub mod preflight;
+pub mod probe;
+
+mod describe;
+mod foreign;
+mod lint;
+mod negotiate;
+mod ops;
+mod pin;
 mod refusal;
+mod trust;
+
+pub use error::PluginError;
+pub use find::{Found, Search};

@@ -1,0 +1,387 @@
+//! Who could have put this file there? Opens a plugin once and judges its path and rights.
+//!
+//! Called by `find` and `load`. The path is walked component by component, each opened below the one
+//! before it, so that what is judged is what is opened. Must not read the file's content.
+
+use super::error::PluginError;
+use rustix::fs::{fstat, openat, readlinkat, FileType, Mode, OFlags, Stat, CWD};
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Component as PathPart, Path, PathBuf};
+
+/// Symbolic links that one path may pass, as many as the kernel allows.
+const LINKS_MAX: u32 = 40;
+
+/// In whose name a file is judged.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    /// Effective user.
+    pub uid: u32,
+    /// Effective group.
+    pub gid: u32,
+    /// Directory and owner of the running program.
+    pub program: Option<(PathBuf, u32)>,
+}
+
+impl Caller {
+    /// This process.
+    #[must_use]
+    pub(super) fn current() -> Self {
+        use std::os::unix::fs::MetadataExt;
+        let program = std::env::current_exe().ok().and_then(|exe| {
+            let owner = std::fs::metadata(&exe).ok()?.uid();
+            Some((exe.parent()?.to_owned(), owner))
+        });
+        Self {
+            uid: rustix::process::geteuid().as_raw(),
+            gid: rustix::process::getegid().as_raw(),
+            program,
+        }
+    }
+}
+
+/// What tells one state of a file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    dev: u64,
+    ino: u64,
+    size: i64,
+    mtime: (i64, i64),
+    ctime: (i64, i64),
+}
+
+impl From<&Stat> for Identity {
+    fn from(stat: &Stat) -> Self {
+        #[allow(clippy::unnecessary_cast)] // the widths differ between architectures
+        let nsec = |n| n as i64;
+        Self {
+            dev: stat.st_dev,
+            ino: stat.st_ino,
+            size: stat.st_size,
+            mtime: (stat.st_mtime, nsec(stat.st_mtime_nsec)),
+            ctime: (stat.st_ctime, nsec(stat.st_ctime_nsec)),
+        }
+    }
+}
+
+/// A plugin file, open.
+#[derive(Debug)]
+pub(super) struct Opened {
+    /// The descriptor; everything else is asked of it and not of the path again.
+    pub file: File,
+    /// Absolute, without links.
+    pub path: PathBuf,
+    /// Bytes.
+    pub size: u64,
+    /// For a later comparison.
+    pub identity: Identity,
+    /// The trust rule that does not hold, in words.
+    pub broken_rule: Option<String>,
+}
+
+/// One step of a path, as found.
+#[derive(Clone, Debug)]
+struct Step {
+    path: PathBuf,
+    kind: FileType,
+    uid: u32,
+    gid: u32,
+    mode: u32,
+}
+
+/// Opens `path` and judges it for `caller`.
+///
+/// # Errors
+/// It is not there, cannot be opened or is no regular file. A broken trust rule is no error here:
+/// the user may allow it.
+pub(super) fn open(path: &Path, caller: &Caller) -> Result<Opened, PluginError> {
+    let io_error = |source| PluginError::Io { path: path.to_owned(), doing: "open", source };
+    let absolute = std::path::absolute(path).map_err(io_error)?;
+    let (fd, steps) = walk(&absolute).map_err(io_error)?;
+    let stat = fstat(&fd).map_err(|e| io_error(e.into()))?;
+    let last = steps.last().ok_or_else(|| io_error(io::ErrorKind::InvalidInput.into()))?;
+    if let Some(kind) = irregular(last.kind) {
+        return Err(PluginError::NotRegular { path: path.to_owned(), kind });
+    }
+    if last.path.to_str().is_none() {
+        let why = io::Error::other("the path is not UTF-8, and reports are");
+        return Err(io_error(why));
+    }
+    // Reopened through the descriptor that was judged: O_PATH alone cannot read.
+    let file = reopen(&fd).map_err(io_error)?;
+    Ok(Opened {
+        file,
+        path: last.path.clone(),
+        size: u64::try_from(stat.st_size).unwrap_or(0),
+        identity: Identity::from(&stat),
+        broken_rule: judge(&steps, caller),
+    })
+}
+
+/// Whether `path` still leads to the file in the state of `identity`.
+#[must_use]
+pub(super) fn is_same(path: &Path, identity: &Identity) -> bool {
+    rustix::fs::stat(path).is_ok_and(|stat| Identity::from(&stat) == *identity)
+}
+
+fn reopen(fd: &OwnedFd) -> io::Result<File> {
+    File::open(format!("/proc/self/fd/{}", fd.as_raw_fd()))
+}
+
+/// Follows `path` from the root, and answers the last component, open, with every step on the way.
+fn walk(path: &Path) -> io::Result<(OwnedFd, Vec<Step>)> {
+    let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let component = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut fd = openat(CWD, "/", directory, Mode::empty())?;
+    let mut at = PathBuf::from("/");
+    let mut steps = vec![step(&fd, &at)?];
+    let mut pending = VecDeque::new();
+    queue(path, &mut pending);
+    let mut links = 0;
+    while let Some(name) = pending.pop_front() {
+        if name == "/" {
+            fd = openat(CWD, "/", directory, Mode::empty())?;
+            at = PathBuf::from("/");
+            continue;
+        }
+        let next = openat(&fd, &name, component, Mode::empty())?;
+        if name == ".." {
+            at.pop();
+            fd = next;
+            continue;
+        }
+        let found = step(&next, &at.join(&name))?;
+        let is_link = found.kind == FileType::Symlink;
+        steps.push(found);
+        if !is_link {
+            at.push(&name);
+            fd = next;
+            continue;
+        }
+        links += 1;
+        if links > LINKS_MAX {
+            return Err(io::Error::from_raw_os_error(libc::ELOOP));
+        }
+        let target = readlinkat(&next, "", Vec::new())?;
+        queue(Path::new(&OsString::from_vec(target.into_bytes())), &mut pending);
+    }
+    Ok((fd, steps))
+}
+
+/// Puts the components of `path` in front of what is still to be walked.
+fn queue(path: &Path, pending: &mut VecDeque<OsString>) {
+    for part in path.components().rev() {
+        match part {
+            PathPart::RootDir => pending.push_front("/".into()),
+            PathPart::ParentDir => pending.push_front("..".into()),
+            PathPart::Normal(name) => pending.push_front(name.to_owned()),
+            PathPart::CurDir | PathPart::Prefix(_) => {}
+        }
+    }
+}
+
+fn step(fd: &OwnedFd, path: &Path) -> io::Result<Step> {
+    let stat = fstat(fd)?;
+    Ok(Step {
+        path: path.to_owned(),
+        kind: FileType::from_raw_mode(stat.st_mode),
+        uid: stat.st_uid,
+        gid: stat.st_gid,
+        mode: stat.st_mode & 0o7777,
+    })
+}
+
+fn irregular(kind: FileType) -> Option<&'static str> {
+    Some(match kind {
+        FileType::RegularFile => return None,
+        FileType::Directory => "a directory",
+        FileType::Fifo => "a named pipe",
+        FileType::Socket => "a socket",
+        FileType::CharacterDevice => "a character device",
+        FileType::BlockDevice => "a block device",
+        _ => "no regular file",
+    })
+}
+
+/// The first rule that does not hold, or none. The last step is the file.
+fn judge(steps: &[Step], caller: &Caller) -> Option<String> {
+    let (file, before) = steps.split_last()?;
+    // Whoever owns the running program can already make it do anything, so its owner is no stranger
+    // to what lies beside it.
+    let beside_program = caller
+        .program
+        .as_ref()
+        .filter(|(dir, _)| file.path.parent() == Some(dir.as_path()))
+        .map(|(_, owner)| *owner);
+    let known = |uid| uid == 0 || uid == caller.uid || Some(uid) == beside_program;
+    let own_group = |gid| gid == caller.gid && caller.uid != 0;
+    for step in before {
+        let shown = step.path.display();
+        if !known(step.uid) {
+            return Some(format!("{shown} belongs to user {}, not to root or you", step.uid));
+        }
+        if step.kind == FileType::Symlink || step.mode & 0o1000 != 0 {
+            continue;
+        }
+        if step.mode & 0o002 != 0 {
+            return Some(format!("anyone may write the directory {shown} (chmod o-w)"));
+        }
+        if step.mode & 0o020 != 0 && !own_group(step.gid) {
+            return Some(format!("group {} may write the directory {shown} (chmod g-w)", step.gid));
+        }
+    }
+    judge_file(file, caller, &known, &own_group)
+}
+
+fn judge_file(
+    file: &Step,
+    caller: &Caller,
+    known: &dyn Fn(u32) -> bool,
+    own_group: &dyn Fn(u32) -> bool,
+) -> Option<String> {
+    if !known(file.uid) {
+        let whose = if caller.uid == 0 { "root" } else { "root or you" };
+        return Some(format!("the file belongs to user {}, not to {whose}", file.uid));
+    }
+    if file.mode & 0o4000 != 0 {
+        return Some("the file is set-user-id (chmod u-s)".to_owned());
+    }
+    if file.mode & 0o002 != 0 {
+        return Some("anyone may write the file (chmod o-w)".to_owned());
+    }
+    if file.mode & 0o020 != 0 && file.gid != 0 && !own_group(file.gid) {
+        return Some(format!("group {} may write the file (chmod g-w)", file.gid));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{symlink, PermissionsExt};
+
+    fn dir(path: &str, uid: u32, gid: u32, mode: u32) -> Step {
+        Step { path: path.into(), kind: FileType::Directory, uid, gid, mode }
+    }
+
+    fn so(path: &str, uid: u32, gid: u32, mode: u32) -> Step {
+        Step { path: path.into(), kind: FileType::RegularFile, uid, gid, mode }
+    }
+
+    fn link(path: &str, uid: u32) -> Step {
+        Step { path: path.into(), kind: FileType::Symlink, uid, gid: 0, mode: 0o777 }
+    }
+
+    fn caller(uid: u32) -> Caller {
+        Caller { uid, gid: uid, program: Some(("/opt/bob".into(), 1001)) }
+    }
+
+    #[test]
+    fn rules() {
+        let root = dir("/", 0, 0, 0o755);
+        let tmp = dir("/tmp", 0, 0, 0o1777);
+        // (caller, steps after the root, words of the broken rule)
+        let cases: &[(u32, Vec<Step>, Option<&str>)] = &[
+            (1000, vec![so("/x.so", 0, 0, 0o644)], None),
+            (1000, vec![so("/x.so", 1000, 1000, 0o644)], None),
+            (1000, vec![so("/x.so", 1001, 0, 0o644)], Some("belongs to user 1001, not to root or")),
+            (1000, vec![so("/x.so", 1000, 1000, 0o646)], Some("anyone may write the file")),
+            (1000, vec![so("/x.so", 1000, 1000, 0o4755)], Some("set-user-id")),
+            (1000, vec![so("/x.so", 1000, 1000, 0o775)], None),
+            (1000, vec![so("/x.so", 1000, 50, 0o775)], Some("group 50 may write the file")),
+            (1000, vec![tmp.clone(), so("/tmp/x.so", 1000, 0, 0o644)], None),
+            (1000, vec![tmp.clone(), so("/tmp/x.so", 1001, 0, 0o644)], Some("user 1001")),
+            (1000, vec![dir("/d", 1000, 0, 0o777), so("/d/x.so", 0, 0, 0o644)], Some("anyone")),
+            (1000, vec![dir("/d", 1000, 1000, 0o775), so("/d/x.so", 0, 0, 0o644)], None),
+            (1000, vec![dir("/d", 1000, 7, 0o775), so("/d/x.so", 0, 0, 0o644)], Some("group 7")),
+            (1000, vec![dir("/d", 1001, 7, 0o755), so("/d/x.so", 0, 0, 0o644)], Some("/d belongs")),
+            (1000, vec![link("/l", 1000), so("/x.so", 0, 0, 0o644)], None),
+            (1000, vec![link("/l", 1001), so("/x.so", 0, 0, 0o644)], Some("/l belongs")),
+            (0, vec![so("/x.so", 0, 0, 0o644)], None),
+            (0, vec![so("/x.so", 1000, 0, 0o644)], Some("user 1000, not to root")),
+            (0, vec![dir("/d", 0, 0, 0o775), so("/d/x.so", 0, 0, 0o644)], Some("group 0 may")),
+            (
+                0,
+                vec![
+                    dir("/opt", 0, 0, 0o755),
+                    dir("/opt/bob", 1001, 1001, 0o755),
+                    so("/opt/bob/x.so", 1001, 1001, 0o755),
+                ],
+                None,
+            ),
+            (
+                0,
+                vec![
+                    dir("/opt", 0, 0, 0o755),
+                    dir("/opt/bob", 1001, 1001, 0o755),
+                    so("/opt/bob/x.so", 1002, 1001, 0o755),
+                ],
+                Some("user 1002"),
+            ),
+            (
+                0,
+                vec![dir("/opt/ann", 1001, 0, 0o755), so("/opt/ann/x.so", 1001, 0, 0o755)],
+                Some("/opt/ann belongs to user 1001"),
+            ),
+        ];
+        for (uid, rest, want) in cases {
+            let mut steps = vec![root.clone()];
+            steps.extend(rest.iter().cloned());
+            let got = judge(&steps, &caller(*uid));
+            match (got.as_deref(), want) {
+                (None, None) => {}
+                (Some(got), Some(want)) if got.contains(want) => {}
+                (got, want) => panic!("uid {uid}, {rest:?}: got {got:?}, want {want:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn walks_links_and_dots_to_the_real_path() {
+        let temp = tempfile::tempdir().unwrap();
+        let base = temp.path().canonicalize().unwrap();
+        fs::create_dir(base.join("real")).unwrap();
+        fs::write(base.join("real/x.so"), "bytes").unwrap();
+        symlink("real", base.join("relative")).unwrap();
+        symlink(base.join("relative/../real/x.so"), base.join("absolute.so")).unwrap();
+        symlink("loop", base.join("loop")).unwrap();
+        let caller = Caller::current();
+        for name in ["real/x.so", "relative/x.so", "absolute.so", "real/../relative/./x.so"] {
+            let opened = open(&base.join(name), &caller).unwrap();
+            assert_eq!(opened.path, base.join("real/x.so"), "{name}");
+            assert_eq!(opened.size, 5);
+        }
+        assert!(open(&base.join("loop"), &caller).is_err());
+        assert!(open(&base.join("real/x.so/y"), &caller).is_err());
+        assert!(matches!(open(&base, &caller), Err(PluginError::NotRegular { .. })));
+    }
+
+    #[test]
+    fn identity_sees_a_rewrite() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("x.so");
+        fs::write(&path, "one").unwrap();
+        let opened = open(&path, &Caller::current()).unwrap();
+        assert!(is_same(&opened.path, &opened.identity));
+        fs::write(&path, "three").unwrap();
+        assert!(!is_same(&opened.path, &opened.identity));
+        fs::remove_file(&path).unwrap();
+        assert!(!is_same(&opened.path, &opened.identity));
+    }
+
+    #[test]
+    fn a_writable_directory_is_seen_on_disk() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("x.so");
+        fs::write(&path, "bytes").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        fs::set_permissions(temp.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let opened = open(&path, &Caller::current()).unwrap();
+        assert!(opened.broken_rule.unwrap().contains("anyone may write the directory"));
+    }
+}

@@ -1,0 +1,74 @@
+//! What a helper process of ours does to itself at its start.
+//!
+//! Called at the top of hidden commands (`iodyno __probe`), before any foreign code is loaded. Must
+//! not be called in the control process.
+
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
+use rustix::process::{set_parent_process_death_signal, setrlimit, Resource, Rlimit, Signal};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+
+/// Lowest number that [`take`] hands out, far above standard input, output and error.
+const FIRST_FD: RawFd = 10;
+
+/// Takes over a descriptor that the parent left open under the number `raw`: the answer is a copy
+/// that later children do not inherit.
+///
+/// # Errors
+/// No such descriptor.
+pub fn take(raw: RawFd) -> io::Result<OwnedFd> {
+    if raw < 0 {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
+    // SAFETY: raw is not negative (checked above); the borrow ends with this call, and a number
+    // behind which nothing is open makes fcntl answer EBADF.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(raw) };
+    Ok(rustix::io::fcntl_dupfd_cloexec(borrowed, FIRST_FD)?)
+}
+
+/// Standard input becomes empty, and what is printed to standard output goes to standard error.
+///
+/// # Errors
+/// /dev/null cannot be opened.
+pub fn detach_stdio() -> io::Result<()> {
+    let null = File::open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
+    Ok(())
+}
+
+/// Ends with the parent, and leaves no core file behind. `lifeline` is a pipe to the parent: where
+/// its other end is gone already, the answer is false.
+///
+/// # Errors
+/// The kernel refuses.
+pub fn live_and_die_with_parent(lifeline: impl AsFd) -> io::Result<bool> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    let mut fds = [PollFd::new(&lifeline, PollFlags::empty())];
+    poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))?;
+    Ok(!fds[0].revents().contains(PollFlags::ERR))
+}
+
+/// Ends the process at once: no destructor, no `atexit` handler, nothing of a plugin runs any more.
+pub fn exit_now(status: i32) -> ! {
+    // SAFETY: _exit takes any number and does not return; nothing of ours is left to flush, since
+    // all writing here is unbuffered.
+    unsafe { libc::_exit(status) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsRawFd;
+
+    #[test]
+    fn takes_what_is_open_and_refuses_the_rest() {
+        let file = File::open("/dev/null").unwrap();
+        let copy = take(file.as_raw_fd()).unwrap();
+        assert!(copy.as_raw_fd() >= FIRST_FD);
+        assert!(take(-1).is_err());
+        assert!(take(1_000_000).is_err());
+    }
+}
