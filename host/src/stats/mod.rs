@@ -5,6 +5,7 @@
 //! nothing.
 
 pub mod buckets;
+pub mod classes;
 pub mod live;
 pub mod snapshot;
 pub mod window;
