@@ -10,7 +10,4 @@ mod entry;
 mod fixture;
 pub mod json;
 mod json_style;
-mod numbers;
 pub mod text;
-
-pub use numbers::{bytes_per_second, iops, mebibytes};

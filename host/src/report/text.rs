@@ -8,11 +8,11 @@ mod job;
 mod latency;
 
 use super::entry::{self, GroupDir};
-use super::numbers::{kb, kib};
 use crate::catalogue::Trust;
 use crate::ddir::Ddir;
 use crate::job::spec::{BlockRange, JobSpec};
 use crate::run::result::{DiskUtil, EngineFault, RunError, RunResult};
+use crate::stats::figures::{kb, kib};
 use std::fmt::Write;
 
 /// The whole document, newline at its end.

@@ -6,6 +6,7 @@
 
 pub mod buckets;
 pub mod classes;
+pub mod figures;
 pub mod live;
 pub mod snapshot;
 pub mod window;

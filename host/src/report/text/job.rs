@@ -4,9 +4,9 @@ use super::{latency, line};
 use crate::ddir::Ddir;
 use crate::report::calendar::ctime;
 use crate::report::entry::{self, Entry, GroupDir};
-use crate::report::numbers::{iops, kb, kib};
 use crate::run::result::{ErrorKind, RunResult};
 use crate::stats::classes::{NAMES, NAMES_MS};
+use crate::stats::figures::{iops, kb, kib};
 use crate::stats::window::{DirWindows, Samples};
 
 /// Appends the block.

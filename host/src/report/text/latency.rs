@@ -1,7 +1,7 @@
 //! Latency lines and percentile tables of the normal output. Called by `text::job`.
 
 use super::line;
-use crate::report::numbers::{scaled, Base, TimeUnit};
+use crate::stats::figures::{scaled, Base, TimeUnit};
 use crate::stats::snapshot::HistogramSnapshot;
 
 /// Appends minimum, maximum, mean and deviation in a unit of their own; nothing without samples.

@@ -1,9 +1,10 @@
 //! Numbers as fio prints them: four significant digits, k/M suffixes, KiB beside kB, the unit of a
-//! latency line. Called by `text`, and by `progress` for the rates of its status line.
+//! latency line. Called by `report::text`, and by `progress` for the rates of its status line.
+//! Pure: turns values into words and prints nothing itself.
 
 /// Decimal or binary multiples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Base {
+pub enum Base {
     /// k = 1000.
     Si,
     /// Ki = 1024.
@@ -15,7 +16,7 @@ const IEC: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
 
 /// `number` with at most `digits` digits, scaled down by 1000 or 1024 until they suffice, and with
 /// decimals as far as they leave room for point and digit: "4096", "96.2Mi", "4194k".
-pub(super) fn scaled(number: u64, digits: usize, base: Base) -> String {
+pub fn scaled(number: u64, digits: usize, base: Base) -> String {
     let (step, suffixes) = match base {
         Base::Si => (1000, SI),
         Base::Iec => (1024, IEC),
@@ -35,12 +36,12 @@ pub(super) fn scaled(number: u64, digits: usize, base: Base) -> String {
 }
 
 /// Four digits and KiB, MiB ...
-pub(super) fn kib(bytes: u64) -> String {
+pub fn kib(bytes: u64) -> String {
     scaled(bytes, 4, Base::Iec) + "B"
 }
 
 /// Four digits and kB, MB ...
-pub(super) fn kb(bytes: u64) -> String {
+pub fn kb(bytes: u64) -> String {
     scaled(bytes, 4, Base::Si) + "B"
 }
 
@@ -64,7 +65,7 @@ pub fn mebibytes(bytes: u64) -> u64 {
 
 /// The unit of a line about latencies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TimeUnit {
+pub enum TimeUnit {
     /// Nanoseconds.
     Nsec,
     /// Microseconds.
@@ -76,7 +77,7 @@ pub(super) enum TimeUnit {
 impl TimeUnit {
     /// The largest in which the values stay tellable: the smallest shows two units and more, the
     /// largest a hundred, and the deviation (where the line has one) more than one.
-    pub(super) fn pick(min_ns: u64, max_ns: u64, stddev_ns: f64) -> TimeUnit {
+    pub fn pick(min_ns: u64, max_ns: u64, stddev_ns: f64) -> TimeUnit {
         let fits =
             |unit: u64| min_ns > 2 * unit && max_ns > 100 * unit - 1 && stddev_ns > unit as f64;
         if fits(1_000_000) {
@@ -89,7 +90,7 @@ impl TimeUnit {
     }
 
     /// fio's word.
-    pub(super) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             TimeUnit::Nsec => "nsec",
             TimeUnit::Usec => "usec",
@@ -98,7 +99,7 @@ impl TimeUnit {
     }
 
     /// Nanoseconds in one.
-    pub(super) fn ns(self) -> u64 {
+    pub fn ns(self) -> u64 {
         match self {
             TimeUnit::Nsec => 1,
             TimeUnit::Usec => 1000,
