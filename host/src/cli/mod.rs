@@ -1,6 +1,7 @@
 //! One file per command; the only place with `anyhow` and exit codes.
 
 pub mod args;
+pub mod generated;
 
 use clap::Parser;
 use std::process::ExitCode;
