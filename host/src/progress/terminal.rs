@@ -1,6 +1,7 @@
 //! The view for a terminal: one status line that is redrawn, bars while files are laid out.
 //!
-//! Drawing, wrapping at the terminal's width and keeping notes apart from the line is `indicatif`'s.
+//! Drawing, wrapping at the terminal's width and keeping notes apart from the line is the crate
+//! `indicatif`'s work. Chosen by `view`; must not be used where standard error is no terminal.
 
 use super::line::{layout_line, status_lines};
 use super::View;

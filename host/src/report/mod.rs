@@ -1,7 +1,7 @@
 //! Reports: each a pure function of a [`crate::run::result::RunResult`].
 //!
-//! [`json::json`] speaks fio's JSON, [`text::text`] fio's normal output; users' scripts know both, so
-//! their lines and keys keep fio's shape and what is ours comes after. `cli` writes what they return.
+//! [`json::json`] speaks fio's JSON, [`text::text`] fio's normal output. Users' scripts know both,
+//! so lines and keys keep fio's shape and what is ours comes after. `cli` writes what they return.
 //! Must not: read a clock, a file or the environment; print; know engines or the data plane.
 
 mod calendar;

@@ -67,7 +67,7 @@ fn loader_environment(
 fn utc_offset_s() -> i32 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime).tv_sec;
     let mut local = std::mem::MaybeUninit::<libc::tm>::zeroed();
-    // SAFETY: both pointers come from live locals of the right types, and localtime_r keeps neither.
+    // SAFETY: both pointers come from live locals of the right types; localtime_r keeps neither.
     let answer = unsafe { libc::localtime_r(&now, local.as_mut_ptr()) };
     if answer.is_null() {
         return 0;
