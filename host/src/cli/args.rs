@@ -6,7 +6,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-/// A dynamometer for storage I/O engines: bolt on an engine, drive it with a described load, measure it.
+/// A dynamometer for storage I/O engines: bolt one on, drive it with a described load, measure it.
 #[derive(Debug, Parser)]
 #[command(name = "iodyno", version, max_term_width = 100, after_long_help = AFTER_HELP)]
 pub struct Cli {
@@ -51,7 +51,7 @@ pub enum Command {
     Probe(ProbeArgs),
     /// Run workers (used by iodyno itself)
     #[command(name = "__cell", hide = true)]
-    Cell,
+    Cell(CellArgs),
 }
 
 /// Where engines come from.
@@ -166,6 +166,14 @@ pub struct ProbeArgs {
     pub report_fd: i32,
     /// What to load: the plugin's absolute path, or /proc/self/fd/N of a sealed copy.
     pub load_path: PathBuf,
+}
+
+/// `iodyno __cell`.
+#[derive(Debug, Clone, Args)]
+pub struct CellArgs {
+    /// Descriptor of the shared page.
+    #[arg(long)]
+    pub page_fd: i32,
 }
 
 /// Form of the report.

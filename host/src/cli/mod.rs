@@ -1,8 +1,15 @@
 //! One file per command; the only place with `anyhow` and exit codes.
 
 pub mod args;
+mod cell;
 pub mod engines;
+pub mod generated;
+mod jobs;
+pub mod lint;
+pub mod options;
+mod run;
 
+use args::Command;
 use clap::Parser;
 use std::io::Write;
 use std::process::ExitCode;
@@ -10,11 +17,16 @@ use std::process::ExitCode;
 /// Parses, dispatches, sets the exit status.
 pub fn main() -> ExitCode {
     let done = match args::Cli::parse().command {
-        args::Command::Probe(probe) => {
-            return crate::plugin::probe::child_main(probe.report_fd, &probe.load_path)
+        Command::Run(args) => run::run(&args),
+        Command::Lint(args) => jobs::lint(&args),
+        Command::Engines(args) => engines::engines(&args),
+        Command::Options(args) => options::options(&args),
+        Command::Completions { shell } => print(&generated::completions(shell)),
+        Command::Man => print(&generated::man()),
+        Command::Probe(args) => {
+            return crate::plugin::probe::child_main(args.report_fd, &args.load_path)
         }
-        args::Command::Engines(list) => engines::engines(&list),
-        _ => Ok(0),
+        Command::Cell(args) => cell::main(&args),
     };
     match done {
         Ok(status) => ExitCode::from(status),
@@ -24,4 +36,9 @@ pub fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn print(text: &str) -> anyhow::Result<u8> {
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(0)
 }

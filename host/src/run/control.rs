@@ -16,9 +16,10 @@ use crate::job::spec::{Isolation, JobSpec, RunSpec};
 use crate::plugin::handle::Callback;
 use crate::run::watch::STUCK_NOTE;
 use crate::sys::clock::mono_ns;
-use crate::sys::diskstats::DiskSnapshot;
+use crate::sys::diskstats::DiskWatch;
 use crate::units::Nanos;
 use crossbeam::channel::{self, Receiver, RecvTimeoutError};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Between two looks at the pages.
@@ -59,7 +60,7 @@ pub(super) struct Control<'a> {
     pub(super) pages: Pages,
     pub(super) tracks: Vec<Track>,
     pub(super) errors: Vec<RunError>,
-    pub(super) disks_before: DiskSnapshot,
+    pub(super) disks: DiskWatch,
     pub(super) started: Instant,
     pub(super) interrupted: bool,
     cells: Vec<Option<CellHandle>>,
@@ -89,7 +90,7 @@ impl<'a> Control<'a> {
             tracks: plan.workers.iter().map(|_| Track::default()).collect(),
             cells: (0..plan.cells).map(|_| None).collect(),
             errors: Vec::new(),
-            disks_before: DiskSnapshot::of_paths(&paths),
+            disks: DiskWatch::start(paths.iter().map(PathBuf::as_path)),
             started: Instant::now(),
             interrupted: false,
             signals: watch_signals()?,

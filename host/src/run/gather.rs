@@ -8,13 +8,11 @@ use super::plan::{Plan, PlannedWorker};
 use super::result::{DiskUtil, EngineFault, ErrorKind, HostFacts, RunError, RunResult, WorkerResult};
 use crate::catalogue::PluginInfo;
 use crate::job::spec::{JobSpec, RunSpec};
-use crate::plugin::find::Search;
 use crate::stats::live::WorkerState;
 use crate::stats::snapshot::PhaseSnapshot;
-use crate::sys::clock::{mono_ns, wall_ms};
-use crate::sys::diskstats::DiskSnapshot;
+use crate::sys::clock::{clock_name, mono_ns, wall_ms};
+use crate::sys::diskstats::DiskWatch;
 use crate::sys::facts;
-use crate::target;
 use std::path::PathBuf;
 
 /// Exit status of a run that a signal ended.
@@ -26,8 +24,6 @@ pub(super) fn result(control: &mut Control<'_>) -> RunResult {
     let planned = control.plan.workers.clone();
     let workers: Vec<WorkerResult> =
         planned.iter().map(|worker| worker_result(control, worker, now_ns)).collect();
-    let paths = target_paths(&control.request.spec, &control.plan);
-    let disks_after = DiskSnapshot::of_paths(&paths);
     RunResult {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         timestamp_ms: wall_ms(),
@@ -38,7 +34,7 @@ pub(super) fn result(control: &mut Control<'_>) -> RunResult {
         exit_status: exit_status(&control.errors, control.interrupted),
         errors: std::mem::take(&mut control.errors),
         notes: std::mem::take(&mut control.request.notes),
-        disks: disk_utils(&control.disks_before, &disks_after),
+        disks: disk_utils(&control.disks),
         host: host_facts(),
     }
 }
@@ -128,9 +124,9 @@ pub(super) fn target_paths(spec: &RunSpec, plan: &Plan) -> Vec<PathBuf> {
     paths
 }
 
-fn disk_utils(before: &DiskSnapshot, after: &DiskSnapshot) -> Vec<DiskUtil> {
-    after
-        .since(before)
+fn disk_utils(watch: &DiskWatch) -> Vec<DiskUtil> {
+    watch
+        .finish()
         .into_iter()
         .map(|disk| DiskUtil {
             name: disk.name,
@@ -149,14 +145,15 @@ fn disk_utils(before: &DiskSnapshot, after: &DiskSnapshot) -> Vec<DiskUtil> {
 }
 
 fn host_facts() -> HostFacts {
-    let facts = facts::host();
+    let facts = facts::facts();
     HostFacts {
         hostname: facts.hostname,
         kernel: facts.kernel,
         cpu: facts.cpu,
         cpus: facts.cpus,
         memory_bytes: facts.memory_bytes,
-        clock: crate::sys::clock::SystemClock::new().name().to_owned(),
-        loader_environment: Search::loader_environment(),
+        utc_offset_s: facts.utc_offset_s,
+        clock: clock_name().to_owned(),
+        loader_environment: facts.loader_environment,
     }
 }

@@ -170,6 +170,9 @@ pub struct HostFacts {
     pub cpus: u32,
     /// Memory in bytes.
     pub memory_bytes: u64,
+    /// Seconds that local time is ahead of UTC, for the dates in the reports.
+    #[serde(default)]
+    pub utc_offset_s: i32,
     /// Clock behind the latencies: "tsc" or "monotonic".
     pub clock: String,
     /// LD_PRELOAD, LD_AUDIT, LD_LIBRARY_PATH as they stood in the environment.

@@ -1,7 +1,7 @@
 //! The bucket boundaries of every histogram: log-linear, 64 buckets per power of two, fio's.
 //!
-//! Values below 128 are exact; above, a bucket is at most 1/64 of its value wide, so that its middle
-//! is off by less than 1/128. Covers all of `u64`: nothing is ever clamped.
+//! Values below 128 are exact; above, a bucket is at most 1/64 of its value wide, so that its
+//! middle is off by less than 1/128. Covers all of `u64`: nothing is ever clamped.
 
 /// Number of buckets: 128 exact ones and 64 for each of the 57 further powers of two.
 pub const BUCKETS: usize = 3776;

@@ -5,6 +5,8 @@
 //! nothing.
 
 pub mod buckets;
+pub mod classes;
+pub mod figures;
 pub mod live;
 pub mod snapshot;
 pub mod window;

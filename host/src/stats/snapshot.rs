@@ -21,6 +21,21 @@ pub struct HistogramSnapshot {
 }
 
 impl HistogramSnapshot {
+    /// What a worker that recorded these samples leaves behind.
+    #[cfg(test)]
+    pub(crate) fn of(samples: &[u64]) -> HistogramSnapshot {
+        samples.iter().fold(HistogramSnapshot::default(), |mut all, &value| {
+            all.merge(&HistogramSnapshot {
+                count: 1,
+                sum: u128::from(value),
+                min: value,
+                max: value,
+                buckets: vec![(buckets::index(value) as u32, 1)],
+            });
+            all
+        })
+    }
+
     /// Adds another one's samples.
     pub fn merge(&mut self, other: &HistogramSnapshot) {
         if other.count == 0 {
@@ -65,7 +80,7 @@ impl HistogramSnapshot {
         if total == 0 {
             return None;
         }
-        let rank = ((percent / 100.0 * total as f64).ceil() as u64).clamp(1, total);
+        let rank = rank(percent, total);
         let mut seen = 0;
         self.buckets.iter().find_map(|&(index, n)| {
             seen += n;
@@ -81,6 +96,14 @@ impl HistogramSnapshot {
             .map(|&(_, n)| n)
             .sum()
     }
+}
+
+/// Number of the sample at `percent` of `total`, from 1. Counts in millionths of a percent, because
+/// in floating point 99.99 % of 10000 comes out above 9999.
+fn rank(percent: f64, total: u64) -> u64 {
+    const WHOLE: u128 = 100_000_000;
+    let millionths = (percent * 1e6).round() as u128;
+    ((millionths * u128::from(total)).div_ceil(WHOLE) as u64).clamp(1, total)
 }
 
 fn merged(a: &[(u32, u64)], b: &[(u32, u64)]) -> Vec<(u32, u64)> {
@@ -203,3 +226,6 @@ fn add_all(mine: &mut [u64; 7], theirs: &[u64; 7]) {
         *a += b;
     }
 }
+
+#[cfg(test)]
+mod tests;

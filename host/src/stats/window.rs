@@ -82,3 +82,60 @@ impl DirWindows {
         self.iops.merge_parallel(&other.iops);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(values: &[f64]) -> Samples {
+        let mut samples = Samples::default();
+        values.iter().for_each(|&value| samples.add(value));
+        samples
+    }
+
+    #[test]
+    fn samples_follow_the_textbook() {
+        let samples = of(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]);
+        assert_eq!((samples.count, samples.min, samples.max), (8, 2.0, 9.0));
+        assert!((samples.mean - 5.0).abs() < 1e-12);
+        assert!((samples.stddev() - (32.0f64 / 7.0).sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn one_sample_or_none_has_no_deviation() {
+        assert_eq!(of(&[]).stddev(), 0.0);
+        let one = of(&[-3.0]);
+        assert_eq!((one.min, one.max, one.mean, one.stddev()), (-3.0, -3.0, -3.0, 0.0));
+    }
+
+    #[test]
+    fn clones_side_by_side_add_up() {
+        let (a, b) = (of(&[10.0, 20.0, 30.0]), of(&[1.0, 2.0, 3.0]));
+        let mut both = a;
+        both.merge_parallel(&b);
+        assert_eq!((both.count, both.min, both.max), (6, 11.0, 33.0));
+        assert!((both.mean - 22.0).abs() < 1e-12);
+        let deviation = (a.stddev().powi(2) + b.stddev().powi(2)).sqrt();
+        assert!((both.stddev() - deviation).abs() < 1e-12);
+    }
+
+    #[test]
+    fn merging_with_nothing_changes_nothing() {
+        let a = of(&[1.0, 2.0]);
+        let mut left = a;
+        left.merge_parallel(&Samples::default());
+        let mut right = Samples::default();
+        right.merge_parallel(&a);
+        assert_eq!((left, right), (a, a));
+    }
+
+    #[test]
+    fn a_window_of_half_a_second_counts_twice() {
+        let mut windows = DirWindows::default();
+        windows.add(1024 * 1024, 256, 0.5);
+        assert_eq!((windows.bw_kib.mean, windows.iops.mean), (2048.0, 512.0));
+        let mut two = windows;
+        two.merge_parallel(&windows);
+        assert_eq!((two.bw_kib.mean, two.iops.max), (4096.0, 1024.0));
+    }
+}

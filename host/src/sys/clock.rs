@@ -63,6 +63,16 @@ impl Clock for SystemClock {
     }
 }
 
+/// What ticks are on this machine: "tsc" where the counter can be trusted, else "monotonic".
+pub fn clock_name() -> &'static str {
+    let inner = format!("{:?}", quanta::Clock::new());
+    if inner.contains("Counter") {
+        "tsc"
+    } else {
+        "monotonic"
+    }
+}
+
 /// Now, CLOCK_MONOTONIC.
 pub fn mono_ns() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);

@@ -1,0 +1,23 @@
+//! `iodyno __cell`: the process in which engines are loaded and workers run. Started by iodyno itself,
+//! with the control process at the other end of standard input.
+
+use super::args::CellArgs;
+use crate::run::cell;
+use crate::sys::inherit;
+use crate::sys::shm::SharedMemory;
+use anyhow::Context;
+use std::os::unix::net::UnixStream;
+
+/// Serves until the control process is gone, then ends without running a destructor: libraries are
+/// never unloaded, and a thread may still be stuck in an engine.
+pub(super) fn main(args: &CellArgs) -> anyhow::Result<u8> {
+    let socket = inherit::take(0).context("__cell is started by iodyno itself")?;
+    let page = inherit::take(args.page_fd).context("__cell is started by iodyno itself")?;
+    inherit::live_and_die_with_parent(&socket)?;
+    inherit::detach_stdio()?;
+    let status = match cell::serve(UnixStream::from(socket), SharedMemory::from_fd(page)) {
+        Ok(()) => 0,
+        Err(_) => 1,
+    };
+    inherit::exit_now(status)
+}

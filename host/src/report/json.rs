@@ -1,0 +1,241 @@
+//! The report as JSON in fio's shape, and one object `iodyno` more at its end. Called by `cli`.
+//!
+//! Every key is there whatever was used, with fio's kinds: strict readers break on `1.0` for `1`.
+//! Percentages are exact here (fio lifts small ones to 0.01), so that they sum to 100.
+
+use super::entry::{self, Entry, GroupDir};
+use super::{calendar, json_style::FioStyle};
+use crate::catalogue::Trust;
+use crate::ddir::Ddir;
+use crate::run::result::{DiskUtil, RunResult};
+use crate::stats::classes::{self, LatencyClasses};
+use crate::stats::snapshot::HistogramSnapshot;
+use serde::Serialize;
+use serde_json::{json, Map, Value};
+
+/// The shape that is spoken; iodyno's own version stands in the object `iodyno`.
+const FIO_VERSION: &str = "fio-3.42";
+
+/// The whole document, newline at its end.
+pub fn json(result: &RunResult) -> String {
+    let entries = entry::entries(result);
+    let groups = entry::groups(&entries);
+    let jobs: Vec<Value> = entries
+        .iter()
+        .map(|entry| job(result, entry, groups.get(&entry.first.group).unwrap_or(&[None; 3])))
+        .collect();
+    let document = json!({
+        "fio version": FIO_VERSION,
+        "timestamp": result.timestamp_ms / 1000,
+        "timestamp_ms": result.timestamp_ms,
+        "time": calendar::ctime(result.timestamp_ms, result.host.utc_offset_s),
+        "global options": options(result, &result.global_given),
+        "jobs": jobs,
+        "disk_util": result.disks.iter().map(disk).collect::<Vec<_>>(),
+        "iodyno": iodyno(result),
+    });
+    print(&document)
+}
+
+fn print(document: &Value) -> String {
+    let mut out = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut out, FioStyle::new());
+    // Neither a vector nor a `Value`, whose keys are strings, can fail.
+    document.serialize(&mut serializer).expect("a value prints into a vector");
+    out.push(b'\n');
+    String::from_utf8(out).expect("JSON is UTF-8")
+}
+
+fn options(result: &RunResult, given: &[(String, String)]) -> Value {
+    entry::given(result, given).map(|(key, value)| (key.to_owned(), Value::from(value))).collect()
+}
+
+fn job(result: &RunResult, entry: &Entry<'_>, group: &[Option<GroupDir>; 3]) -> Value {
+    let spec = &entry.first.job;
+    let mut object = Map::new();
+    let mut add = |key: &str, value: Value| {
+        object.insert(key.to_owned(), value);
+    };
+    add("jobname", json!(spec.name));
+    add("groupid", json!(entry.first.group));
+    add("job_start", json!(entry.first.start_ms));
+    add("error", json!(entry.error));
+    add("eta", json!(0));
+    // fio counts begun seconds.
+    add("elapsed", json!(entry.elapsed_ns / 1_000_000_000 + 1));
+    add("job options", options(result, &spec.given));
+    for ddir in Ddir::DATA {
+        let lists = &spec.report.percentile_list;
+        add(ddir.name(), direction(entry, ddir, group[ddir as usize].as_ref(), lists));
+    }
+    add("sync", sync(entry, &spec.report.percentile_list));
+    add("job_runtime", json!(entry::milliseconds(entry.total_runtime_ns)));
+    add("usr_cpu", json!(entry.cpu_percent(entry.phase.user_us)));
+    add("sys_cpu", json!(entry.cpu_percent(entry.phase.system_us)));
+    add("ctx", json!(entry.phase.switches));
+    add("majf", json!(entry.phase.major_faults));
+    add("minf", json!(entry.phase.minor_faults));
+    let depths = ["1", "2", "4", "8", "16", "32", ">=64"];
+    let batches = ["0", "4", "8", "16", "32", "64", ">=64"];
+    add("iodepth_level", shares(&depths, &entry.phase.depth_levels));
+    add("iodepth_submit", shares(&batches, &entry.phase.submit_levels));
+    add("iodepth_complete", shares(&batches, &entry.phase.complete_levels));
+    for (key, value) in latency_classes(&entry.classes()) {
+        add(key, value);
+    }
+    add("latency_depth", json!(spec.depth.iodepth));
+    add("latency_target", json!(0));
+    add("latency_target_ns", json!(0));
+    add("latency_percentile", json!(100.0));
+    add("latency_window", json!(0));
+    add("latency_window_us", json!(0));
+    if let Some(description) = &spec.description {
+        add("desc", json!(description));
+    }
+    add("iodyno", job_extras(entry));
+    Value::Object(object)
+}
+
+fn direction(entry: &Entry<'_>, ddir: Ddir, group: Option<&GroupDir>, list: &[f64]) -> Value {
+    let (dir, windows) = (entry.dir(ddir), entry.windows(ddir));
+    let (bandwidth, used) = (entry.bandwidth(ddir), entry.used(ddir));
+    json!({
+        "io_bytes": dir.bytes,
+        "io_kbytes": dir.bytes >> 10,
+        "bw_bytes": bandwidth as u64,
+        "bw": (bandwidth / 1024.0) as u64,
+        "iops": entry.iops(ddir),
+        "runtime": if used { entry::milliseconds(entry.runtime_ns) } else { 0 },
+        "total_ios": dir.ios,
+        "short_ios": dir.short_ios,
+        "drop_ios": 0,
+        "slat_ns": latency(&dir.slat_ns, &[]),
+        "clat_ns": latency(&dir.clat_ns, list),
+        "lat_ns": latency(&dir.lat_ns, &[]),
+        "bw_min": windows.bw_kib.min as u64,
+        "bw_max": windows.bw_kib.max as u64,
+        "bw_agg": entry::share(windows.bw_kib.mean, group),
+        "bw_mean": windows.bw_kib.mean,
+        "bw_dev": windows.bw_kib.stddev(),
+        "bw_samples": windows.bw_kib.count,
+        "iops_min": windows.iops.min as u64,
+        "iops_max": windows.iops.max as u64,
+        "iops_mean": windows.iops.mean,
+        "iops_stddev": windows.iops.stddev(),
+        "iops_samples": windows.iops.count,
+    })
+}
+
+fn sync(entry: &Entry<'_>, list: &[f64]) -> Value {
+    let dir = entry.dir(Ddir::Sync);
+    json!({ "total_ios": dir.ios, "lat_ns": latency(&dir.lat_ns, list) })
+}
+
+/// One latency; percentiles at the places in `list`, the key left out where there is no sample.
+fn latency(histogram: &HistogramSnapshot, list: &[f64]) -> Value {
+    let mut object = json!({
+        "min": histogram.min,
+        "max": histogram.max,
+        "mean": histogram.mean(),
+        "stddev": histogram.stddev(),
+        "N": histogram.count,
+    });
+    let percentiles: Map<String, Value> = list
+        .iter()
+        .filter_map(|&at| Some((format!("{at:.6}"), json!(histogram.percentile(at)?))))
+        .collect();
+    if !percentiles.is_empty() {
+        object["percentile"] = Value::Object(percentiles);
+    }
+    object
+}
+
+fn shares<const N: usize>(names: &[&str; N], counts: &[u64; N]) -> Value {
+    named(names, entry::percents(counts, counts.iter().sum()))
+}
+
+fn named<const N: usize>(names: &[&str; N], values: [f64; N]) -> Value {
+    names.iter().zip(values).map(|(&name, value)| (name.to_owned(), json!(value))).collect()
+}
+
+fn latency_classes(counts: &LatencyClasses) -> [(&'static str, Value); 3] {
+    let total = counts.total();
+    [
+        ("latency_ns", named(&classes::NAMES, entry::percents(&counts.ns, total))),
+        ("latency_us", named(&classes::NAMES, entry::percents(&counts.us, total))),
+        ("latency_ms", named(&classes::NAMES_MS, entry::percents(&counts.ms, total))),
+    ]
+}
+
+fn job_extras(entry: &Entry<'_>) -> Value {
+    let failed: u64 = entry.phase.dirs.iter().map(|dir| dir.failed_ios).sum();
+    let mut extras = json!({
+        "engine": entry.first.job.engine.name,
+        "workers": entry.workers,
+        "failed_ios": failed,
+    });
+    if !entry.first.identity.is_empty() {
+        let facts = entry.first.identity.iter();
+        extras["identity"] =
+            facts.map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect();
+    }
+    extras
+}
+
+fn disk(disk: &DiskUtil) -> Value {
+    json!({
+        "name": disk.name,
+        "read_ios": disk.read_ios,
+        "write_ios": disk.write_ios,
+        "read_sectors": disk.read_sectors,
+        "write_sectors": disk.write_sectors,
+        "read_merges": disk.read_merges,
+        "write_merges": disk.write_merges,
+        "read_ticks": disk.read_ticks,
+        "write_ticks": disk.write_ticks,
+        "in_queue": disk.in_queue,
+        "util": disk.util,
+    })
+}
+
+fn iodyno(result: &RunResult) -> Value {
+    let mut host = json!(result.host);
+    let environment = result.host.loader_environment.iter();
+    host["loader_environment"] =
+        environment.map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect();
+    json!({
+        "version": result.version,
+        "exit_status": result.exit_status,
+        "errors": result.errors,
+        "notes": result.notes,
+        "fingerprint": result.fingerprint,
+        "engines": engines(result),
+        "host": host,
+        "harness_ns_per_io": entry::harness_ns_per_io(result),
+    })
+}
+
+fn engines(result: &RunResult) -> Vec<Value> {
+    let one = |(plugin, engine): (&crate::catalogue::PluginInfo, &crate::catalogue::EngineInfo)| {
+        let mut object = json!({
+            "name": engine.name,
+            "id": plugin.id,
+            "version": plugin.version,
+            "abi": format!("{}.{}", plugin.abi_major, plugin.abi_minor),
+            "path": plugin.path.to_string_lossy(),
+            "sha256": plugin.sha256,
+            "build_id": plugin.build_id,
+            "trust": "trusted",
+            "pinned": plugin.pinned,
+        });
+        if let Trust::Overridden(rule) = &plugin.trust {
+            object["trust"] = json!("overridden");
+            object["trust_rule"] = json!(rule);
+        }
+        object
+    };
+    entry::engines(result).into_iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests;

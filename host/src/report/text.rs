@@ -1,0 +1,200 @@
+//! The report as fio's normal output, line for line, and paragraphs of our own after it.
+//! Called by `cli`.
+//!
+//! Scripts grep fio's lines, so nothing of ours may stand between them: engines, notes and errors
+//! come at the end.
+
+mod job;
+mod latency;
+
+use super::entry::{self, GroupDir};
+use crate::catalogue::Trust;
+use crate::ddir::Ddir;
+use crate::job::spec::{BlockRange, JobSpec};
+use crate::run::result::{DiskUtil, EngineFault, RunError, RunResult};
+use crate::stats::figures::{kb, kib};
+use std::fmt::Write;
+
+/// The whole document, newline at its end.
+pub fn text(result: &RunResult) -> String {
+    let mut out = String::new();
+    headers(&mut out, result);
+    let entries = entry::entries(result);
+    let groups = entry::groups(&entries);
+    for entry in &entries {
+        let group = groups.get(&entry.first.group).unwrap_or(&[None; 3]);
+        job::block(&mut out, result, entry, group);
+    }
+    for (group, dirs) in &groups {
+        line(&mut out, format_args!("\nRun status group {group} (all jobs):"));
+        for ddir in Ddir::DATA {
+            if let Some(dir) = &dirs[ddir as usize] {
+                group_line(&mut out, ddir, dir);
+            }
+        }
+    }
+    if !result.disks.is_empty() {
+        line(&mut out, format_args!("\nDisk stats (read/write):"));
+        result.disks.iter().for_each(|disk| disk_line(&mut out, disk));
+    }
+    engines(&mut out, result);
+    paragraph(&mut out, "Notes", result.notes.iter().cloned());
+    paragraph(&mut out, "Errors", result.errors.iter().map(error));
+    out
+}
+
+/// Appends one line: writing into a string cannot fail.
+fn line(out: &mut String, arguments: std::fmt::Arguments<'_>) {
+    let _ = writeln!(out, "{arguments}");
+}
+
+fn headers(out: &mut String, result: &RunResult) {
+    let mut last: Option<&str> = None;
+    for worker in &result.workers {
+        let job = &worker.job;
+        if last == Some(job.name.as_str()) {
+            continue;
+        }
+        last = Some(&job.name);
+        header(out, job, worker.group);
+    }
+    line(out, format_args!("iodyno-{}", result.version));
+    let workers = result.workers.len();
+    let s = if workers == 1 { "" } else { "s" };
+    line(out, format_args!("Starting {workers} thread{s}\n"));
+}
+
+fn header(out: &mut String, job: &JobSpec, group: u32) {
+    let range = |bs: &BlockRange| format!("{}-{}", kib(bs.min.0), kib(bs.max.0));
+    let bs = &job.load.bs;
+    line(
+        out,
+        format_args!(
+            "{}: (g={group}): rw={}, bs=(R) {}, (W) {}, (T) {}, ioengine={}, iodepth={}",
+            job.name,
+            job.load.rw.name(),
+            range(&bs.read),
+            range(&bs.write),
+            range(&bs.trim),
+            job.engine.name,
+            job.depth.iodepth,
+        ),
+    );
+    if job.process.numjobs > 1 {
+        line(out, format_args!("..."));
+    }
+}
+
+fn group_line(out: &mut String, ddir: Ddir, dir: &GroupDir) {
+    let (all, low, high) =
+        (dir.bandwidth as u64, dir.min_bandwidth as u64, dir.max_bandwidth as u64);
+    line(
+        out,
+        format_args!(
+            "{:>7}: bw={}/s ({}/s), {}/s-{}/s ({}/s-{}/s), io={} ({}), run={}-{}msec",
+            ddir.name().to_uppercase(),
+            kib(all),
+            kb(all),
+            kib(low),
+            kib(high),
+            kb(low),
+            kb(high),
+            kib(dir.bytes),
+            kb(dir.bytes),
+            entry::milliseconds(dir.min_runtime_ns),
+            entry::milliseconds(dir.max_runtime_ns),
+        ),
+    );
+}
+
+fn disk_line(out: &mut String, disk: &DiskUtil) {
+    line(
+        out,
+        format_args!(
+            "  {}: ios={}/{}, sectors={}/{}, merge={}/{}, ticks={}/{}, in_queue={}, util={:.2}%",
+            disk.name,
+            disk.read_ios,
+            disk.write_ios,
+            disk.read_sectors,
+            disk.write_sectors,
+            disk.read_merges,
+            disk.write_merges,
+            disk.read_ticks,
+            disk.write_ticks,
+            disk.in_queue,
+            disk.util,
+        ),
+    );
+}
+
+fn engines(out: &mut String, result: &RunResult) {
+    let lines = entry::engines(result).into_iter().map(|(plugin, engine)| {
+        let mut text = format!(
+            "{}: {} {}, {}, sha256 {}",
+            engine.name,
+            plugin.id,
+            plugin.version,
+            plugin.path.display(),
+            short(&plugin.sha256),
+        );
+        if plugin.pinned {
+            text.push_str(", pinned");
+        }
+        if let Trust::Overridden(rule) = &plugin.trust {
+            text = format!("{text}, trust overridden: {rule}");
+        }
+        text
+    });
+    let harness = entry::harness_ns_per_io(result);
+    let harness = harness.map(|ns| format!("tester's own time: {ns:.1} ns per request"));
+    paragraph(out, "Engines", lines.chain(harness));
+}
+
+/// Enough of a digest to tell files apart.
+fn short(sha256: &str) -> &str {
+    sha256.get(..12).unwrap_or(sha256)
+}
+
+/// A heading and its lines; nothing at all without lines.
+fn paragraph(out: &mut String, heading: &str, lines: impl Iterator<Item = String>) {
+    for (i, text) in lines.enumerate() {
+        if i == 0 {
+            line(out, format_args!("\n{heading}:"));
+        }
+        // A message of several lines stays in its paragraph.
+        line(out, format_args!("  {}", text.trim_end().replace('\n', "\n    ")));
+    }
+}
+
+fn error(error: &RunError) -> String {
+    let mut text = match &error.job {
+        Some(job) => format!("{job}: {}", error.message),
+        None => error.message.clone(),
+    };
+    if let Some(fault) = &error.engine {
+        text.push('\n');
+        text.push_str(&fault_line(fault));
+    }
+    text
+}
+
+fn fault_line(fault: &EngineFault) -> String {
+    let mut text = format!("engine {}", fault.name);
+    if !fault.path.is_empty() {
+        let digest = short(&fault.sha256);
+        text += &format!(": {} {}, {}, sha256 {digest}", fault.id, fault.version, fault.path);
+    }
+    if let Some(callback) = &fault.callback {
+        text += &format!("; in callback {callback}");
+    }
+    if fault.in_flight > 0 {
+        text += &format!("; {} in flight lost", fault.in_flight);
+    }
+    if let Some(signal) = &fault.signal {
+        text += &format!("; ended by {signal}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

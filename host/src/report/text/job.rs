@@ -1,0 +1,192 @@
+//! One job's block of the normal output. Called by `text` for each record.
+
+use super::{latency, line};
+use crate::ddir::Ddir;
+use crate::report::calendar::ctime;
+use crate::report::entry::{self, Entry, GroupDir};
+use crate::run::result::{ErrorKind, RunResult};
+use crate::stats::classes::{NAMES, NAMES_MS};
+use crate::stats::figures::{iops, kb, kib};
+use crate::stats::window::{DirWindows, Samples};
+
+/// Appends the block.
+pub(super) fn block(
+    out: &mut String,
+    result: &RunResult,
+    entry: &Entry<'_>,
+    group: &[Option<GroupDir>; 3],
+) {
+    let job = &entry.first.job;
+    line(
+        out,
+        format_args!(
+            "{}: (groupid={}, jobs={}): err={}: pid={}: {}",
+            job.name,
+            entry.first.group,
+            entry.workers,
+            error(result, entry),
+            entry.first.tid,
+            ctime(result.timestamp_ms, result.host.utc_offset_s),
+        ),
+    );
+    if let Some(description) = &job.description {
+        // One line, whatever the job file holds.
+        let description = description.replace(char::is_control, " ");
+        line(out, format_args!("  Description  : [{description}]"));
+    }
+    let percentiles = &job.report.percentile_list;
+    for ddir in Ddir::DATA.into_iter().filter(|&ddir| entry.used(ddir)) {
+        direction(out, entry, ddir, percentiles);
+        windows(out, entry.windows(ddir), group[ddir as usize].as_ref());
+    }
+    classes(out, entry);
+    let sync = &entry.dir(Ddir::Sync).lat_ns;
+    if sync.count > 0 {
+        line(out, format_args!("  fsync/fdatasync/sync_file_range:"));
+        latency::summary(out, "sync", sync);
+        latency::percentiles(out, "sync", sync, percentiles);
+    }
+    footer(out, entry);
+}
+
+/// " 0", or the number with place and words, in fio's form.
+fn error(result: &RunResult, entry: &Entry<'_>) -> String {
+    if entry.error == 0 {
+        return " 0".to_owned();
+    }
+    let words = std::io::Error::from_raw_os_error(entry.error).to_string();
+    let words = words.split(" (os error").next().unwrap_or_default();
+    let found = entry::error_of(result, entry);
+    let callback =
+        found.and_then(|error| error.engine.as_ref()).and_then(|fault| fault.callback.as_deref());
+    let function = callback.unwrap_or(match found.map(|error| error.kind) {
+        Some(ErrorKind::Usage) => "setup",
+        Some(ErrorKind::Engine) => "engine",
+        Some(ErrorKind::Io) | None => "io_u error",
+    });
+    let origin = &entry.first.job.origin;
+    format!(
+        "{:2} (file:{}:{}, func={function}, error={words})",
+        entry.error, origin.file, origin.line
+    )
+}
+
+fn direction(out: &mut String, entry: &Entry<'_>, ddir: Ddir, percentiles: &[f64]) {
+    let dir = entry.dir(ddir);
+    let bandwidth = entry.bandwidth(ddir) as u64;
+    line(
+        out,
+        format_args!(
+            "  {}: IOPS={}, BW={}/s ({}/s)({}/{}msec)",
+            ddir.name(),
+            iops(entry.iops(ddir)),
+            kib(bandwidth),
+            kb(bandwidth),
+            kib(dir.bytes),
+            entry::milliseconds(entry.runtime_ns),
+        ),
+    );
+    latency::summary(out, "slat", &dir.slat_ns);
+    latency::summary(out, "clat", &dir.clat_ns);
+    latency::summary(out, "lat", &dir.lat_ns);
+    latency::percentiles(out, "clat", &dir.clat_ns, percentiles);
+}
+
+fn windows(out: &mut String, windows: &DirWindows, group: Option<&GroupDir>) {
+    const MIB: f64 = 1024.0;
+    let bw = &windows.bw_kib;
+    if bw.count == 0 {
+        return;
+    }
+    let per = format!("per={:.2}%, ", entry::share(bw.mean, group));
+    let large = bw.mean > MIB * 1024.0;
+    let (unit, scale) = if large { ("MiB", MIB) } else { ("KiB", 1.0) };
+    line(out, format_args!("   bw ({unit:>5}/s): {}", samples(bw, scale, &per)));
+    line(out, format_args!("   iops        : {}", samples(&windows.iops, 1.0, "")));
+}
+
+fn samples(samples: &Samples, scale: f64, per: &str) -> String {
+    format!(
+        "min={:5}, max={:5}, {per}avg={:5.2}, stdev={:5.2}, samples={}",
+        (samples.min / scale) as u64,
+        (samples.max / scale) as u64,
+        samples.mean / scale,
+        samples.stddev() / scale,
+        samples.count,
+    )
+}
+
+/// The distribution over latency classes, five to a line, empty ones left out.
+fn classes(out: &mut String, entry: &Entry<'_>) {
+    let counts = entry.classes();
+    let total = counts.total();
+    let mut unit = |name: &str, names: &[&str], percents: &[f64]| {
+        let filled: Vec<String> = names
+            .iter()
+            .zip(percents)
+            .filter(|(_, &percent)| percent > 0.0)
+            // What is there shows, however small.
+            .map(|(class, percent)| format!("{class}={:.2}%", percent.max(0.01)))
+            .collect();
+        for five in filled.chunks(5) {
+            line(out, format_args!("  lat ({name})   : {}", five.join(", ")));
+        }
+    };
+    unit("nsec", &NAMES, &entry::percents(&counts.ns, total));
+    unit("usec", &NAMES, &entry::percents(&counts.us, total));
+    unit("msec", &NAMES_MS, &entry::percents(&counts.ms, total));
+}
+
+fn footer(out: &mut String, entry: &Entry<'_>) {
+    let phase = &entry.phase;
+    line(
+        out,
+        format_args!(
+            "  cpu          : usr={:.2}%, sys={:.2}%, ctx={}, majf={}, minf={}",
+            entry.cpu_percent(phase.user_us),
+            entry.cpu_percent(phase.system_us),
+            phase.switches,
+            phase.major_faults,
+            phase.minor_faults,
+        ),
+    );
+    let depths = ["1", "2", "4", "8", "16", "32", ">=64"];
+    let batches = ["0", "4", "8", "16", "32", "64", ">=64"];
+    line(out, format_args!("  IO depths    : {}", shares(&depths, &phase.depth_levels)));
+    line(out, format_args!("     submit    : {}", shares(&batches, &phase.submit_levels)));
+    line(out, format_args!("     complete  : {}", shares(&batches, &phase.complete_levels)));
+    let dirs = &phase.dirs;
+    line(
+        out,
+        format_args!(
+            "     issued rwts: total={},{},{},{} short={},{},{},0 dropped=0,0,0,0",
+            dirs[0].ios,
+            dirs[1].ios,
+            dirs[2].ios,
+            dirs[3].ios,
+            dirs[0].short_ios,
+            dirs[1].short_ios,
+            dirs[2].short_ios,
+        ),
+    );
+    line(
+        out,
+        format_args!(
+            "     latency   : target=0.00ns, window=0.00ns, percentile=100.00%, depth={}",
+            entry.first.job.depth.iodepth,
+        ),
+    );
+}
+
+fn shares(names: &[&str; 7], counts: &[u64; 7]) -> String {
+    let percents = entry::percents(counts, counts.iter().sum());
+    let all: Vec<String> = names
+        .iter()
+        .zip(percents)
+        .map(|(name, percent)| {
+            let shown = if percent > 0.0 { percent.max(0.1) } else { 0.0 };
+            format!("{name}={shown:.1}%")
+        })
+        .collect();
+    all.join(", ")
+}
