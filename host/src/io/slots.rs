@@ -218,6 +218,14 @@ impl Slots {
         unsafe { std::slice::from_raw_parts_mut(self.buffer(index).as_ptr(), len) }
     }
 
+    /// Fills every buffer once, before the start.
+    pub fn fill_buffers(&mut self, mut fill: impl FnMut(&mut [u8], SlotIndex)) {
+        for index in 0..self.depth() {
+            let len = self.buffer_stride;
+            fill(self.buffer_mut(index, len), index);
+        }
+    }
+
     /// Number of slots.
     pub fn depth(&self) -> u32 {
         self.slots.len() as u32

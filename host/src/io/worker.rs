@@ -9,7 +9,7 @@ use super::pace::Pacer;
 use super::slots::{Outcome, SlotIndex, Slots};
 use super::trouble::{Breach, Fault, RequestError, Trouble};
 use crate::ddir::Ddir;
-use crate::plugin::handle::{Answer, Callback, Instance};
+use crate::plugin::handle::{Answer, Callback, Instance, Terminator};
 use crate::plugin::lent::FileTable;
 use crate::stats::live::{WorkerPage, WorkerState};
 use crate::sys::clock::{Clock, Ticks};
@@ -754,6 +754,11 @@ impl<'a, C: Clock> Worker<'a, C> {
             self.page.measure.harness_ns.add(ns);
             self.page.measure.harness_ios.add(ios);
         }
+    }
+
+    /// To wake a blocked callback from another thread.
+    pub fn terminator(&self) -> Terminator {
+        self.engine.terminator()
     }
 
     /// Gives the parts back for an orderly end.

@@ -34,6 +34,11 @@ impl Counter {
         }
     }
 
+    /// The cell behind it, for who leaves breadcrumbs there.
+    pub fn as_atomic(&self) -> &AtomicU64 {
+        &self.0
+    }
+
     /// Reads it.
     #[inline(always)]
     pub fn get(&self) -> u64 {

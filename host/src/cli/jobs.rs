@@ -1,0 +1,150 @@
+//! From job files on the command line to resolved jobs: what `run` and `lint` have in common.
+
+use super::args::{EngineSearch, JobSource, LintArgs};
+use super::lint;
+use crate::job::{
+    self, Catalogue, Diagnostic, EngineWish, Environment, FindFailure, FoundEngine, Overrides,
+    Resolved, Source,
+};
+use crate::plugin::Search;
+use crate::sys::facts;
+use anyhow::Context;
+use std::io::{IsTerminal, Read, Write};
+
+/// Jobs that can run.
+pub(super) struct Jobs {
+    /// The files, for messages that point into them.
+    pub sources: Vec<Source>,
+    /// What they come to.
+    pub resolved: Resolved,
+    /// The plugins that they need.
+    pub plugins: Vec<crate::catalogue::PluginInfo>,
+}
+
+/// Jobs that cannot: why, and the exit status.
+pub(super) struct Unfit {
+    /// The files.
+    pub sources: Vec<Source>,
+    /// What is wrong.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl EngineSearch {
+    /// For the plugin room.
+    pub(super) fn search(&self) -> Search {
+        Search {
+            engine_path: self.engine_path.clone(),
+            allow_untrusted: self.allow_untrusted_engines,
+        }
+    }
+}
+
+/// Reads and resolves. The outer error is of the command line (a file that cannot be read).
+pub(super) fn resolve(
+    source: &JobSource,
+    search: &EngineSearch,
+    readonly: bool,
+) -> anyhow::Result<Result<Jobs, Unfit>> {
+    let sources = read_sources(source)?;
+    let env = environment();
+    let overrides = Overrides {
+        sets: source.sets.clone(),
+        engine: source.engine.clone(),
+        engine_timeout: source.engine_timeout.clone(),
+        readonly,
+    };
+    let raw = match job::parse(&sources, &env) {
+        Ok(raw) => raw,
+        Err(diagnostics) => return Ok(Err(Unfit { sources, diagnostics })),
+    };
+    let wishes = job::engines_wanted(&raw, &overrides);
+    let search = search.search();
+    let find = |wish: &EngineWish| find_engine(&search, wish);
+    let mut catalogue = Catalogue::look_up(&wishes, Vec::new(), &find);
+    let unknown = |wish| matches!(catalogue.answer(wish), Some(Err(failure)) if failure.status == 2);
+    if wishes.iter().any(unknown) {
+        // Only a misspelt name is worth a look at everything that is installed.
+        catalogue = Catalogue::look_up(&wishes, search.known_names(), &find);
+    }
+    match job::resolve(&raw, &overrides, &catalogue, &env) {
+        Ok(resolved) => {
+            let plugins = plugins(&wishes, &catalogue);
+            Ok(Ok(Jobs { sources, resolved, plugins }))
+        }
+        Err(diagnostics) => Ok(Err(Unfit { sources, diagnostics })),
+    }
+}
+
+fn find_engine(search: &Search, wish: &EngineWish) -> Result<FoundEngine, FindFailure> {
+    match search.engine(&wish.asked, wish.pin.as_deref()) {
+        Ok(found) => Ok(FoundEngine { plugin: found.plugin, engine: found.engine }),
+        Err(error) => {
+            Err(FindFailure { status: error.status(), message: error.to_string(), help: None })
+        }
+    }
+}
+
+fn plugins(wishes: &[EngineWish], catalogue: &Catalogue) -> Vec<crate::catalogue::PluginInfo> {
+    let mut plugins: Vec<crate::catalogue::PluginInfo> = Vec::new();
+    for wish in wishes {
+        if let Some(Ok(found)) = catalogue.answer(wish) {
+            if !plugins.contains(&found.plugin) {
+                plugins.push(found.plugin.clone());
+            }
+        }
+    }
+    plugins
+}
+
+fn read_sources(source: &JobSource) -> anyhow::Result<Vec<Source>> {
+    let read = |path: &std::path::PathBuf| {
+        let name = path.to_string_lossy().into_owned();
+        let bytes = if name == "-" {
+            let mut bytes = Vec::new();
+            std::io::stdin().read_to_end(&mut bytes).context("read the job from standard input")?;
+            bytes
+        } else {
+            std::fs::read(path).with_context(|| format!("read job file {name}"))?
+        };
+        let text = String::from_utf8(bytes)
+            .map_err(|_| anyhow::anyhow!("job file {name} is not text (UTF-8)"))?;
+        Ok(Source::new(name, text))
+    };
+    source.files.iter().map(read).collect()
+}
+
+fn environment() -> Environment {
+    let facts = facts::facts();
+    Environment {
+        getenv: Box::new(|name| std::env::var(name).ok()),
+        page_size: rustix::param::page_size() as u64,
+        cpus: facts.cpus,
+        memory_mb: facts.memory_bytes >> 20,
+        cpu_ids: facts::cpu_ids(),
+    }
+}
+
+/// Prints messages about job files to standard error.
+pub(super) fn print_diagnostics(diagnostics: &[Diagnostic], sources: &[Source]) {
+    if diagnostics.is_empty() {
+        return;
+    }
+    let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let text = job::render(diagnostics, sources, color);
+    // Where standard error is gone there is nobody to tell.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// `iodyno lint`: prints the effective job, runs nothing.
+pub(super) fn lint(args: &LintArgs) -> anyhow::Result<u8> {
+    match resolve(&args.source, &args.search, false)? {
+        Ok(jobs) => {
+            print_diagnostics(&jobs.resolved.warnings, &jobs.sources);
+            super::print(&lint::text(&jobs.resolved))
+        }
+        Err(unfit) => {
+            print_diagnostics(&unfit.diagnostics, &unfit.sources);
+            Ok(job::exit_status(&unfit.diagnostics))
+        }
+    }
+}
