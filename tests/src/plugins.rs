@@ -1,7 +1,7 @@
 //! Compiles the C plugins of the tests against the project's own header.
 //!
-//! Called by tests after `require!(c_compiler)`. Each source is compiled once per test process, into
-//! cargo's target directory, under warnings that are errors.
+//! Called by tests after `require!(c_compiler)`. Each source is compiled once per test process,
+//! into cargo's target directory, under warnings that are errors.
 
 use crate::programs;
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! Engines that somebody else compiled: the examples, by their own build, and an asynchronous one
 //! that uses every freedom of the contract.
+//!
+//! What the engine counted itself and what the report says must be the same.
 
 use iodyno_tests::{plugins, programs, require, Scene};
 use std::path::Path;
@@ -157,7 +159,8 @@ fn clones_of_an_async_engine_keep_their_counts_apart() {
     let scene = Scene::new();
     let engine = plugins::built("async7");
     let job = format!(
-        "[clones]\nioengine={engine}\nrw=randread\nsize=1m\niodepth=16\nnumjobs=4\ngroup_reporting\n"
+        "[clones]\nioengine={engine}\nrw=randread\nsize=1m\niodepth=16\n\
+         numjobs=4\ngroup_reporting\n"
     );
     let document = scene.run_json(&job).clean();
     assert_eq!(document.jobs(), 1);
@@ -166,7 +169,7 @@ fn clones_of_an_async_engine_keep_their_counts_apart() {
 }
 
 #[test]
-fn a_plugin_that_warns_of_nothing_as_cpp() {
+fn the_header_is_cpp_too() {
     require!(c_compiler);
     let scene = Scene::new();
     let source =

@@ -1,4 +1,6 @@
 //! The commands around a run: help, lint, engines, options, completions, the manual, --output.
+//!
+//! What stands on standard output is the answer and nothing else.
 
 use iodyno_tests::{Document, Scene};
 use serde_json::Value;

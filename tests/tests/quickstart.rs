@@ -1,6 +1,7 @@
 //! The README's first command and its outputs, with shorter runs.
 //!
-//! What a new user sees first must be right: the report's lines, the document, clean standard error.
+//! What a new user sees first must be right: the report's lines, the document, nothing on standard
+//! error.
 
 use iodyno_tests::{programs, Iodyno, Scene};
 

@@ -100,7 +100,8 @@ fn clones_are_records_or_one_record() {
 fn isolation_changes_no_count() {
     for isolation in ["run", "job", "none"] {
         let job = format!(
-            "[global]\nisolation={isolation}\nioengine=null\nsize=1m\n[a]\nnumjobs=2\n[b]\nrw=write\n"
+            "[global]\nisolation={isolation}\nioengine=null\nsize=1m\n\
+             [a]\nnumjobs=2\n[b]\nrw=write\n"
         );
         let document = Scene::new().run_json(&job).clean();
         assert_eq!(document.jobs(), 3, "isolation={isolation}");
@@ -128,7 +129,8 @@ fn both_formats_mean_the_same() {
 fn units_of_toml_are_stated() {
     for (bs, bytes) in [("4KiB", 4096), ("4kB", 4000), ("1MB", 1_000_000)] {
         let job = format!(
-            "[[job]]\nname = \"a\"\nioengine = \"null\"\nsize = \"8MiB\"\nbs = \"{bs}\"\nnumber_ios = 3\n"
+            "[[job]]\nname = \"a\"\nioengine = \"null\"\nsize = \"8MiB\"\n\
+             bs = \"{bs}\"\nnumber_ios = 3\n"
         );
         assert_eq!(Scene::new().run_json(&job).clean().bytes(0, "read"), 3 * bytes, "bs={bs}");
     }

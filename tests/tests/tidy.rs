@@ -1,5 +1,5 @@
-//! Reads the project's own source and checks the rules of the house: heads, sizes, who imports whom,
-//! where unsafe may stand, words that must not be there.
+//! Reads the project's own source and checks the rules of the house: heads, sizes, who imports
+//! whom, where unsafe may stand, words that must not be there.
 //!
 //! Needs no built program. ARCHITECTURE.md says the rules in prose; where the two differ, one of
 //! them is to be mended. Sizes of functions are clippy's affair.
@@ -314,7 +314,7 @@ fn rooms_import_only_what_they_may() {
             findings.push(format!("{}: room {room} has no rule", source.path));
         }
         let code = code_only(&source.text);
-        let out = format!("{}{}", "super::".repeat(depth_of(&source.path)), "");
+        let out = "super::".repeat(depth_of(&source.path));
         let mut found = imports(&code, "crate::");
         found.extend(imports(&code, "iodyno::"));
         found.extend(imports(without_tests(&code), &out));
