@@ -29,7 +29,7 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("plugin", &["sys"]),
     ("target", &["sys"]),
     ("verify", &["workload", "stats"]),
-    ("io", &["plugin", "target", "workload", "verify", "stats"]),
+    ("io", &["sys", "plugin", "target", "workload", "verify", "stats"]),
     ("run", &["sys", "stats", "workload", "job", "plugin", "target", "verify", "io"]),
     ("report", &["stats", "run::events", "run::result", "job::spec"]),
     ("progress", &["stats", "run::events", "run::result", "job::spec"]),
@@ -45,18 +45,17 @@ const ROOMS: [(&str, &[&str]); 12] = [
 /// Rooms that may speak the engine ABI.
 const SPEAK_ABI: [&str; 4] = ["plugin", "io", "verify", "run"];
 
-/// Where unsafe may stand: prefixes of paths.
-const UNSAFE: [&str; 10] = [
+/// Where unsafe may stand: prefixes of paths. Inside the host each has its reason.
+const UNSAFE: [&str; 9] = [
     "engine-api/",
     "engines/",
     "plugins-example/",
-    "host/src/sys/",
-    "host/src/io/slots",
-    "host/src/plugin/load",
-    "host/src/plugin/handle",
-    "host/src/plugin/negotiate",
-    "host/src/plugin/host_table",
-    "host/src/plugin/layout",
+    "host/src/sys/",             // system calls and mapped memory
+    "host/src/io/slots.rs",      // units that the engine holds pointers to
+    "host/src/plugin/load",      // dlopen, the entry
+    "host/src/plugin/handle",    // calls of foreign functions
+    "host/src/plugin/tables.rs", // what the host offers to the plugin
+    "host/src/run/page.rs",      // says that the counters may lie in shared memory
 ];
 
 /// A file of the project.
@@ -182,8 +181,11 @@ fn every_rust_file_opens_with_what_it_is_for() {
     let mut findings = Vec::new();
     for source in sources(&[".rs"]) {
         let head = source.text.lines().take_while(|line| line.starts_with("//!")).count();
-        if !(3..=10).contains(&head) {
-            findings.push(format!("{}: {head} lines of //! at its head, not 3 to 10", source.path));
+        // Unit tests beside their module need not say again what the module is for.
+        let least = if source.path.ends_with("/tests.rs") { 1 } else { 3 };
+        if !(least..=10).contains(&head) {
+            let path = &source.path;
+            findings.push(format!("{path}: {head} lines of //! at its head, not {least} to 10"));
         }
     }
     assert_tidy(findings);
