@@ -43,19 +43,25 @@ const ROOMS: [(&str, &[&str]); 12] = [
 ];
 
 /// Rooms that may speak the engine ABI.
-const SPEAK_ABI: [&str; 4] = ["plugin", "io", "verify", "run"];
+const SPEAK_ABI: [&str; 5] = ["plugin", "io", "verify", "run", "cli"];
 
 /// Where unsafe may stand: prefixes of paths. Inside the host each has its reason.
-const UNSAFE: [&str; 9] = [
+const UNSAFE: [&str; 15] = [
     "engine-api/",
     "engines/",
     "plugins-example/",
-    "host/src/sys/",             // system calls and mapped memory
-    "host/src/io/slots.rs",      // units that the engine holds pointers to
-    "host/src/plugin/load",      // dlopen, the entry
-    "host/src/plugin/handle",    // calls of foreign functions
-    "host/src/plugin/tables.rs", // what the host offers to the plugin
-    "host/src/run/page.rs",      // says that the counters may lie in shared memory
+    "host/src/sys/",                 // system calls and mapped memory
+    "host/src/io/slots.rs",          // units that the engine holds pointers to
+    "host/src/run/page.rs",          // says that the counters may lie in shared memory
+    "host/src/plugin/load.rs",       // dlopen, the entry
+    "host/src/plugin/foreign.rs",    // reads what a plugin published
+    "host/src/plugin/describe.rs",   // turns it into plain data
+    "host/src/plugin/negotiate.rs",  // compares it with ours
+    "host/src/plugin/ops.rs",        // copies the ops table
+    "host/src/plugin/handle.rs",     // calls foreign functions
+    "host/src/plugin/tables.rs",     // what the host offers to a plugin
+    "host/src/plugin/host_table.rs", // the same while it is probed
+    "host/src/plugin/lent.rs",       // what lives as long as it does
 ];
 
 /// A file of the project.
