@@ -47,6 +47,9 @@ fn refused(scene: &Scene, file: &str, place: &str, words: &[&str]) -> Outcome {
     let outcome = scene.iodyno(["run", file, "--output-format", "json"]).run();
     let outcome = outcome.expect(2).says(words).says(&[place]);
     assert_ne!(outcome.document().errors(), "[]", "{outcome}");
+    if words.iter().any(|word| word.starts_with("/nonexistent")) {
+        return outcome; // lint looks at no target
+    }
     let lint = scene.iodyno(["lint", file]).run().expect(2).says(words).says(&[place]);
     assert!(!lint.stderr.contains("panicked"), "{lint}");
     outcome
@@ -180,7 +183,7 @@ fn a_bad_command_line_is_status_2() {
     let lines: [(&[&str], &str); 5] = [
         (&["run"], "FILE"),
         (&["run", "a.fio", "--outptu-format=json"], "--output-format"),
-        (&["rnu"], "run"),
+        (&["engine"], "engines"),
         (&["run", "a.fio", "--output-format", "xml"], "json"),
         (&[], "Usage"),
     ];
