@@ -1,1 +1,16 @@
-//! Harness of the black-box tests.
+//! Harness of the black-box tests: finds (and where needed builds) the programs, runs them with a
+//! deadline, reads their documents, and says aloud what a test could not do here.
+//!
+//! Used by the test binaries under `tests/tests` only. Must not import the host or an engine: what
+//! is tested is what a user holds in hand, the built files.
+
+pub mod device;
+pub mod document;
+pub mod needs;
+pub mod plugins;
+pub mod process;
+pub mod programs;
+pub mod run;
+
+pub use document::Document;
+pub use run::{Iodyno, Outcome, Scene};

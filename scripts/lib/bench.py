@@ -1,0 +1,120 @@
+"""CPU nanoseconds per request of iodyno, beside fio, alternating in one run.
+
+Called by scripts/bench. The measure is user plus system time of the job divided by its requests,
+taken from either program's own JSON: wall-clock rates vary two- to threefold on shared machines,
+this repeats within a few percent. Compares nothing that does not ask both for the same job.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HOT_FILE_BYTES = 16 << 20
+
+# name, options beside the common ones
+CASES = [
+    ("null randread depth 1", ["ioengine=null", "rw=randread", "size=1g"]),
+    ("null randread depth 32", ["ioengine=null", "rw=randread", "size=1g", "iodepth=32"]),
+    ("null read depth 1, gtod_reduce", ["ioengine=null", "rw=read", "size=1g", "gtod_reduce=1"]),
+    ("psync randread depth 1, hot file", ["ioengine=psync", "rw=randread", "filename={hot}"]),
+]
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("what", choices=["quick"], help="the set of cases")
+    parser.add_argument("--iodyno", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--runs", type=int, default=5, help="runs of each program and case")
+    parser.add_argument("--seconds", type=float, default=1.0, help="length of one run")
+    args = parser.parse_args()
+    if args.runs < 1 or args.seconds <= 0:
+        parser.error("--runs and --seconds must be positive")
+    return args
+
+
+def job_text(options, seconds, hot):
+    # invalidate=0: the file is to stay hot. thread: one process in either program.
+    lines = ["[bench]", "bs=4k", "thread", "time_based", f"runtime={round(seconds * 1000)}ms"]
+    lines += ["invalidate=0"] + [option.format(hot=hot) for option in options]
+    return "\n".join(lines) + "\n"
+
+
+def run(command):
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}{done.stdout}")
+    return json.loads(done.stdout)
+
+
+def cpu_ns_per_request(document):
+    job = document["jobs"][0]
+    requests = sum(job[direction]["total_ios"] for direction in ("read", "write", "trim"))
+    if requests == 0:
+        sys.exit("a run made no request")
+    cpu_ns = (job["usr_cpu"] + job["sys_cpu"]) / 100 * job["job_runtime"] * 1e6
+    return cpu_ns / requests
+
+
+def programs(iodyno):
+    found = {"iodyno": lambda job: [iodyno, "run", job, "--output-format", "json"]}
+    fio = shutil.which("fio")
+    if fio:
+        found["fio"] = lambda job: [fio, "--output-format=json", "--eta=never", job]
+    return found
+
+
+def measure(runners, job, runs):
+    samples = {name: [] for name in runners}
+    for _ in range(runs):
+        for name, command in runners.items():
+            samples[name].append(cpu_ns_per_request(run(command(job))))
+    return samples
+
+
+def place_for_hot_file():
+    shm = Path("/dev/shm")
+    if shm.is_dir() and os.access(shm, os.W_OK):
+        return shm, "tmpfs"
+    return Path(tempfile.gettempdir()), "the temporary directory, no tmpfs here"
+
+
+def print_row(name, samples):
+    ours = samples["iodyno"]
+    cells = [f"{name:<34}", f"{min(ours):8.1f} {statistics.median(ours):8.1f}"]
+    if "fio" in samples:
+        theirs = samples["fio"]
+        ratio = statistics.median(theirs) / statistics.median(ours)
+        cells.append(f"{min(theirs):8.1f} {statistics.median(theirs):8.1f} {ratio:7.2f}x")
+    print("  ".join(cells), flush=True)
+
+
+def main():
+    args = arguments()
+    runners = programs(args.iodyno)
+    directory, where = place_for_hot_file()
+    print(f"CPU ns per request, 4 KiB, 1 job; best and median of {args.runs} runs of "
+          f"{args.seconds:g} s; hot file on {where}")
+    if "fio" in runners:
+        print(subprocess.run(["fio", "--version"], capture_output=True, text=True).stdout.strip()
+              + " alternates with iodyno; the ratio is of the medians")
+    else:
+        print("fio is not here and could not be installed: iodyno alone")
+    head = f"{'':<34}  {'iodyno':>8} {'median':>8}"
+    print(head + (f"  {'fio':>8} {'median':>8} {'ratio':>8}" if "fio" in runners else ""))
+    with tempfile.TemporaryDirectory(prefix="iodyno-bench-", dir=directory) as scratch:
+        hot = Path(scratch) / "hot"
+        hot.write_bytes(os.urandom(HOT_FILE_BYTES))
+        for name, options in CASES:
+            job = Path(scratch) / "job.fio"
+            job.write_text(job_text(options, args.seconds, hot))
+            print_row(name, measure(runners, str(job), args.runs))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+//! What a test may need and a machine may lack.
+//!
+//! `require!(loop_device)` at the head of a test skips it aloud: one line on standard error, one
+//! line in the file named by IODYNO_SKIP_LOG, which scripts/test counts. Where IODYNO_REQUIRE_ALL
+//! is set (continuous integration), a lack is a failure, except of the needs that IODYNO_MAY_LACK
+//! names, parted by blanks.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+/// Skips the test, with the reason printed and counted, unless the machine has what is named: one
+/// of the functions of [`crate::needs`].
+#[macro_export]
+macro_rules! require {
+    ($need:ident) => {
+        if let Err(reason) = $crate::needs::$need() {
+            return $crate::needs::skip_for(stringify!($need), &reason);
+        }
+    };
+}
+
+/// Says that the running test is skipped and why. Panics under IODYNO_REQUIRE_ALL.
+pub fn skip(reason: &str) {
+    skip_for("", reason);
+}
+
+/// The same, for want of one of the functions of this module.
+#[allow(clippy::print_stderr)] // a skip that nobody sees would be a test that passes by not running
+pub fn skip_for(need: &str, reason: &str) {
+    let thread = std::thread::current();
+    let line = format!("skipped {}: {reason}", thread.name().unwrap_or("a test"));
+    let may_lack = std::env::var("IODYNO_MAY_LACK").unwrap_or_default();
+    let excused = may_lack.split_whitespace().any(|name| name == need);
+    let must_run = !excused && std::env::var_os("IODYNO_REQUIRE_ALL").is_some_and(|v| v != "0");
+    assert!(!must_run, "{line} (IODYNO_REQUIRE_ALL is set)");
+    eprintln!("{line}");
+    if let Some(path) = std::env::var_os("IODYNO_SKIP_LOG") {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(path);
+        let mut log = log.expect("IODYNO_SKIP_LOG names a file that can be appended to");
+        log.write_all(format!("{line}\n").as_bytes()).expect("the skip log takes a line");
+    }
+}
+
+/// Runs as root.
+pub fn root() -> Result<(), String> {
+    match rustix::process::geteuid().is_root() {
+        true => Ok(()),
+        false => Err("needs root".into()),
+    }
+}
+
+/// Loop devices can be made.
+pub fn loop_device() -> Result<(), String> {
+    static ANSWER: OnceLock<Result<(), String>> = OnceLock::new();
+    ANSWER
+        .get_or_init(|| {
+            root()?;
+            let probe = crate::device::LoopDevice::try_new(1 << 20);
+            probe.map(drop).map_err(|why| format!("needs a loop device: {why}"))
+        })
+        .clone()
+}
+
+/// A private mount namespace can be made and a tmpfs mounted there.
+pub fn private_mounts() -> Result<(), String> {
+    root()?;
+    let script = "mount -t tmpfs -o size=1m none /mnt";
+    works("unshare", &["--mount", "sh", "-c", script])
+        .map_err(|why| format!("needs a mount namespace of its own: {why}"))
+}
+
+/// The device mapper can be used.
+pub fn device_mapper() -> Result<(), String> {
+    loop_device()?;
+    works("dmsetup", &["version"]).map_err(|why| format!("needs the device mapper: {why}"))
+}
+
+/// A C compiler and make.
+pub fn c_compiler() -> Result<(), String> {
+    works("cc", &["--version"]).map_err(|why| format!("needs a C compiler: {why}"))?;
+    works("make", &["--version"]).map_err(|why| format!("needs make: {why}"))
+}
+
+/// A program of this name runs with these arguments and ends with status 0.
+fn works(program: &str, args: &[&str]) -> Result<(), String> {
+    let mut command = Command::new(program);
+    command.args(args).stdin(Stdio::null());
+    let output = command.output().map_err(|error| format!("{program}: {error}"))?;
+    match output.status.success() {
+        true => Ok(()),
+        false => {
+            let words = String::from_utf8_lossy(&output.stderr);
+            let first = words.lines().next().unwrap_or("no message");
+            Err(format!("{program}: {first}"))
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Compiles the C plugins of the tests against the project's own header.
+//!
+//! Called by tests after `require!(c_compiler)`. Each source is compiled once per test process,
+//! into cargo's target directory, under warnings that are errors.
+
+use crate::programs;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+/// Flags that a careful author of an engine would use.
+const FLAGS: [&str; 10] = [
+    "-std=c11",
+    "-D_GNU_SOURCE",
+    "-O1",
+    "-g",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-shared",
+    "-fPIC",
+    "-pthread",
+];
+
+/// The plugin built from `tests/plugins/NAME.c`, as text for job files and arguments.
+pub fn built(name: &str) -> String {
+    static BUILT: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    built.entry(name.to_owned()).or_insert_with(|| build(name)).clone()
+}
+
+fn build(name: &str) -> String {
+    let dir = programs::target_dir().join("test-plugins");
+    std::fs::create_dir_all(&dir).expect("the target directory is writable");
+    let source = programs::repo().join(format!("tests/plugins/{name}.c"));
+    let plugin = dir.join(format!("libiodyno_engine_{name}.so"));
+    // Another test process may be loading the old one: replace it by a rename.
+    let fresh = dir.join(format!(".{name}.{}.so", std::process::id()));
+    compile(&source, &fresh, &[]);
+    std::fs::rename(&fresh, &plugin).expect("both lie in one directory");
+    plugin.to_str().expect("the target directory's path is UTF-8").to_owned()
+}
+
+/// Compiles one C file into a plugin; panics with the compiler's words.
+pub fn compile(source: &Path, plugin: &Path, more: &[&str]) {
+    let mut command = Command::new("cc");
+    command.args(FLAGS).args(more).arg("-I").arg(include_dir());
+    let output = command.arg("-o").arg(plugin).arg(source).output().expect("cc runs");
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{} does not compile:\n{words}", source.display());
+}
+
+/// Where `iodyno_engine.h` lies.
+pub fn include_dir() -> PathBuf {
+    programs::repo().join("engine-api/include")
+}

@@ -1,0 +1,17 @@
+//! The black-box tests: the built programs, as a user meets them.
+//!
+//! One binary, one module a subject, so that it is linked once and slow tests overlap. Run by
+//! `cargo test` and `scripts/test`; `cargo test -p iodyno-tests faults` runs one subject.
+
+mod bad_jobs;
+mod bad_plugins;
+mod c_plugins;
+mod cli;
+mod faults;
+mod io_errors;
+mod quickstart;
+mod safety;
+mod semantics;
+mod signals;
+mod start;
+mod workload;
