@@ -4,7 +4,9 @@
 use super::pace::{Limit, Pacer};
 use super::slots::{SlabShape, Slots};
 use super::trouble::{Breach, Trouble};
-use super::worker::{Parts, Settings, Signal, Worker};
+use super::settings::Settings;
+use super::signal::Signal;
+use super::worker::{Parts, Worker};
 use crate::ddir::{Ddir, PerDir};
 use crate::plugin::handle::{Callback, Instance};
 use crate::plugin::host_table;
@@ -457,6 +459,16 @@ fn batches_are_committed_and_reaped_as_asked() {
     assert_eq!(totals(&outcome, Ddir::Read).0, 100);
     assert_eq!(outcome.toy.commits, 7);
     assert_eq!(outcome.page.measure.submit_levels[3].get(), 6);
+}
+
+#[test]
+fn with_a_minimum_of_zero_completions_are_looked_for_after_each_submit() {
+    let mut bench = bench(16, 16);
+    (bench.settings.complete_min, bench.settings.complete_max) = (0, 2);
+    let outcome = bench.run();
+    assert_eq!(totals(&outcome, Ddir::Read), (100, 409_600, 0));
+    // The toy hands back what it has at once, so the queue never fills.
+    assert_eq!(outcome.page.measure.depth_levels[0].get(), 100);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::plan::PlannedWorker;
 use super::protocol::{CellPlan, Receiver, Sender, ToCell, ToControl};
 use super::result::{ErrorKind, RunError};
 use super::worker::{self, Context};
-use crate::io::worker::Signal;
+use crate::io::signal::Signal;
 use crate::plugin::handle::Terminator;
 use crate::plugin::host_table;
 use crate::plugin::load::{self, LoadRequest, LoadedPlugin};

@@ -1,0 +1,99 @@
+//! Phases of a worker: how ramp, measure and drain begin and end.
+//!
+//! Called by the loop in [`super::worker`] at the ends of phases, never in their middle. Issues no
+//! request of the load; only continues what was begun, and syncs.
+
+use super::signal::Signal;
+use super::slots::Slots;
+use super::trouble::Trouble;
+use super::worker::Worker;
+use crate::ddir::Ddir;
+use crate::stats::live::WorkerState;
+use crate::sys::clock::Clock;
+use crate::sys::thread::Usage;
+
+impl<C: Clock> Worker<'_, C> {
+    /// The signal changed. True: issue nothing more.
+    #[cold]
+    pub(super) fn change_phase(&mut self) -> bool {
+        match self.signal.get() {
+            Signal::RAMP => false,
+            Signal::MEASURE => {
+                self.begin_measure();
+                false
+            }
+            _ => true,
+        }
+    }
+
+    pub(super) fn begin(&mut self) {
+        let now_ns = self.clock.mono_ns();
+        self.page.ramp.begin_ns.set(now_ns);
+        self.pacer.restart(now_ns);
+        if self.signal.get() == Signal::RAMP {
+            self.page.state.set(WorkerState::Ramp as u64);
+        } else {
+            self.begin_measure();
+        }
+    }
+
+    fn begin_measure(&mut self) {
+        let now_ns = self.clock.mono_ns();
+        self.phase = Signal::MEASURE;
+        self.usage_at_begin = Usage::of_thread();
+        self.page.ramp.end_ns.set(now_ns);
+        self.page.measure.begin_ns.set(now_ns);
+        self.page.state.set(WorkerState::Measure as u64);
+        self.pacer.restart(now_ns);
+    }
+
+    pub(super) fn end(&mut self) {
+        let measure = &self.page.measure;
+        if self.phase == Signal::MEASURE {
+            measure.end_ns.set(self.clock.mono_ns());
+            let used = Usage::of_thread().since(&self.usage_at_begin);
+            measure.user_us.set(used.user_us);
+            measure.system_us.set(used.system_us);
+            measure.switches.set(used.switches);
+            measure.major_faults.set(used.major_faults);
+            measure.minor_faults.set(used.minor_faults);
+        }
+        self.page.in_flight.set(u64::from(self.in_flight));
+    }
+
+    /// Takes back everything that is in flight and continues what ended short.
+    pub(super) fn drain(&mut self) -> Result<(), Trouble> {
+        let mut refused = None;
+        loop {
+            while let Some(index) = self.pending.pop() {
+                if self.failed.is_some() || refused.is_some() {
+                    self.slots.release(index);
+                } else {
+                    self.offer(index)?;
+                }
+            }
+            match self.commit() {
+                // The units that were taken still come back, each with its error.
+                Err(Trouble::Refused(refusal)) => refused = refused.or(Some(refusal)),
+                other => other?,
+            }
+            if self.in_flight == 0 && self.pending.is_empty() {
+                return refused.map_or(Ok(()), |refusal| Err(Trouble::Refused(refusal)));
+            }
+            self.reap(1, self.in_flight, -1)?;
+        }
+    }
+
+    /// `end_fsync`: one sync for each file, once everything is back.
+    pub(super) fn final_sync(&mut self, in_order: bool) -> Result<(), Trouble> {
+        let wanted = self.settings.end_fsync && self.last_written.is_some();
+        if !wanted || !in_order || self.failed.is_some() {
+            return Ok(());
+        }
+        for file in 0..self.files.len() {
+            self.begin_request(Slots::request(Ddir::Sync, file, 0, 0))?;
+            self.drain()?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,187 @@
+//! The way back: taking finished units from the engine, judging what came with them, accounting.
+//!
+//! Called by the loop in [`super::worker`], and by [`super::drain`]. Believes nothing that an engine
+//! says about a unit before it was checked; what is unlawful ends the worker with a fault.
+
+use super::slots::{Outcome, SlotIndex};
+use super::trouble::{Breach, RequestError, Trouble};
+use super::signal::Signal;
+use super::worker::{batch_level, Worker};
+use crate::ddir::Ddir;
+use crate::plugin::handle::Callback;
+use crate::sys::clock::{Clock, Ticks};
+
+impl<C: Clock> Worker<'_, C> {
+    /// Takes `min` to `max` finished units back (fewer where the time limit runs out).
+    #[inline(always)]
+    pub(super) fn reap(&mut self, min: u32, max: u32, timeout_ns: i64) -> Result<(), Trouble> {
+        let max = max.max(1).min(self.in_flight);
+        let min = min.min(max);
+        if max == 0 {
+            return Ok(());
+        }
+        self.page.in_flight.set(u64::from(self.in_flight));
+        let got = self.timed_if_sampling(|worker| {
+            worker.engine.getevents(min, max, timeout_ns, &mut worker.events)
+        });
+        self.check_count(got, min, max, timeout_ns)?;
+        let end = if self.settings.timed { self.clock.ticks() } else { Ticks(0) };
+        let end_mono = if self.settings.sets_issue { self.clock.mono_ns() } else { 0 };
+        for i in 0..got as usize {
+            let unit = self.events[i];
+            let index = self
+                .slots
+                .claim(unit)
+                .map_err(|stray| self.fault(Callback::GetEvents, stray.into()))?;
+            self.in_flight -= 1;
+            if self.settings.sets_issue {
+                self.correct_issue(index, end, end_mono);
+            }
+            if !self.take_back(index, end, Callback::GetEvents)? {
+                self.pending.push(index);
+            }
+        }
+        if self.phase == Signal::MEASURE {
+            self.page.measure.complete_levels[batch_level(got as usize)].add(1);
+        }
+        self.stamp = self.settings.timed.then_some(end);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn check_count(&mut self, got: i32, min: u32, max: u32, limit_ns: i64) -> Result<(), Trouble> {
+        let legal = got >= 0 && got as u32 <= max && (got as u32 >= min || limit_ns >= 0);
+        if legal || (got >= 0 && (got as u32) < min && self.signal.get() >= Signal::ABORT) {
+            return Ok(());
+        }
+        if (-4095..0).contains(&got) {
+            return Err(Trouble::Refused(self.engine.refusal(Callback::GetEvents, got)));
+        }
+        Err(self.fault(Callback::GetEvents, Breach::Count { got, min, max }))
+    }
+
+    /// The engine's own issue time, where it is believable: turned into a distance from `end`.
+    fn correct_issue(&mut self, index: SlotIndex, end: Ticks, end_mono: u64) {
+        let issue_ns = self.slots.outcome(index).issue_ns;
+        let slot = self.slots.slot_mut(index);
+        let lat_ns = self.clock.ns_between(slot.start, end);
+        let since_issue = end_mono.saturating_sub(issue_ns);
+        if issue_ns != 0 && issue_ns <= end_mono && since_issue <= lat_ns && lat_ns > 0 {
+            let span = (end.0 - slot.start.0) as u128;
+            let back = span * u128::from(since_issue) / u128::from(lat_ns);
+            slot.issue = Ticks(end.0 - back as u64);
+        }
+    }
+
+    /// A unit is back: account it and free its slot, or, where it ended short with more to come,
+    /// advance it. True: finished.
+    #[inline(always)]
+    pub(super) fn take_back(&mut self, index: SlotIndex, end: Ticks, by: Callback) -> Result<bool, Trouble> {
+        let outcome = self.slots.outcome(index);
+        if outcome.resid == 0 && outcome.error == 0 {
+            self.account(index, 0, end);
+            self.slots.release(index);
+            return Ok(true);
+        }
+        self.take_back_uneven(index, outcome, end, by)
+    }
+
+    /// As `take_back`, for units with something left over or an error.
+    #[cold]
+    fn take_back_uneven(
+        &mut self,
+        index: SlotIndex,
+        outcome: Outcome,
+        end: Ticks,
+        by: Callback,
+    ) -> Result<bool, Trouble> {
+        let align = self.settings.piece_align;
+        let slot = self.slots.slot_mut(index);
+        let breach = if outcome.resid > slot.len {
+            Some(Breach::Resid { resid: outcome.resid, len: slot.len })
+        } else if !(0..4096).contains(&outcome.error) {
+            Some(Breach::Errno(outcome.error))
+        } else {
+            None
+        };
+        if let Some(breach) = breach {
+            return Err(self.fault(by, breach));
+        }
+        let done = (slot.len - outcome.resid) / align * align;
+        let ends = outcome.error != 0 || done == 0;
+        slot.short = true;
+        if !ends {
+            slot.offset += done;
+            slot.len -= done;
+            slot.done += done;
+            return Ok(false);
+        }
+        let no_progress = done == 0 && slot.ddir != Ddir::Read;
+        let errno = match outcome.error {
+            0 if no_progress => libc::EIO,
+            errno => errno,
+        };
+        if errno == 0 {
+            self.account(index, outcome.resid, end);
+        } else {
+            self.account_failure(index, outcome, errno);
+        }
+        self.slots.release(index);
+        Ok(true)
+    }
+
+    /// Counts a finished request, `missing` bytes of whose last piece never came.
+    #[inline(always)]
+    fn account(&mut self, index: SlotIndex, missing: u64, end: Ticks) {
+        let slot = self.slots.slot(index);
+        let bytes = slot.done + slot.len - missing;
+        let dir = slot.ddir as usize;
+        let counters =
+            if slot.measured { &self.page.measure.dirs[dir] } else { &self.page.ramp.dirs[dir] };
+        counters.ios.add(1);
+        counters.bytes.add(bytes);
+        if slot.short {
+            counters.short_ios.add(1);
+        }
+        if !(self.settings.timed && slot.measured) {
+            return;
+        }
+        let lat_ns = self.clock.ns_between(slot.start, end);
+        if slot.queued {
+            let clat_ns = self.clock.ns_between(slot.issue, end).min(lat_ns);
+            self.page.latencies.slat_ns[dir].record(lat_ns - clat_ns);
+            self.page.latencies.clat_ns[dir].record(clat_ns);
+            self.page.latencies.lat_ns[dir].record(lat_ns);
+        } else {
+            self.page.latencies.clat_ns[dir].record(lat_ns);
+            if !self.settings.sync_engine {
+                self.page.latencies.lat_ns[dir].record(lat_ns);
+            }
+        }
+    }
+
+    #[cold]
+    fn account_failure(&mut self, index: SlotIndex, outcome: Outcome, errno: i32) {
+        let slot = *self.slots.slot(index);
+        let dir = slot.ddir as usize;
+        let counters =
+            if slot.measured { &self.page.measure.dirs[dir] } else { &self.page.ramp.dirs[dir] };
+        counters.ios.add(1);
+        counters.bytes.add(slot.done);
+        counters.failed_ios.add(1);
+        if self.failed.is_some() {
+            return;
+        }
+        self.page.first_error.set(errno as u64);
+        let words = self.engine.errdetails(self.slots.unit(index));
+        self.failed = Some(RequestError {
+            ddir: slot.ddir,
+            file: slot.file,
+            offset: slot.offset,
+            len: slot.len,
+            errno,
+            vendor_status: outcome.vendor_status,
+            words,
+        });
+    }
+}

@@ -1,0 +1,35 @@
+//! How a worker is to go about its load: the job's options as the loop needs them, and what the engine
+//! instance said of itself.
+//!
+//! Made by `run` from the job and the instance's capabilities; constant while the worker lives.
+
+/// How a worker is to go about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Requests to a commit.
+    pub batch_submit: u32,
+    /// Reap at least so many; 0 = look without waiting.
+    pub complete_min: u32,
+    /// Reap at most so many.
+    pub complete_max: u32,
+    /// Once full, drain to this before filling again.
+    pub low: u32,
+    /// Read the clock for latencies.
+    pub timed: bool,
+    /// The instance never answers Queued.
+    pub sync_engine: bool,
+    /// The instance fills `issue_ns`.
+    pub sets_issue: bool,
+    /// Reads and writes are mixed.
+    pub mixed: bool,
+    /// A write must not be issued before the trim of the same block has ended.
+    pub write_after_trim: bool,
+    /// Write buffers hold data that somebody may look at.
+    pub moves_data: bool,
+    /// Short transfers are continued at multiples of this (O_DIRECT); 1 = anywhere.
+    pub piece_align: u64,
+    /// A sync after so many writes; 0 = never.
+    pub fsync_every: u32,
+    /// A sync of each file at the end.
+    pub end_fsync: bool,
+}
