@@ -78,6 +78,8 @@ pub struct EngineSpec {
     pub asked: String,
     /// The engine's name within its plugin.
     pub name: String,
+    /// The plugin's reverse DNS id.
+    pub plugin_id: String,
     /// The plugin's file.
     pub plugin: PathBuf,
     /// Digest of the plugin's file as it was probed.
@@ -88,6 +90,8 @@ pub struct EngineSpec {
     pub flags: u64,
     /// Values indexed like the engine's option table.
     pub options: Vec<EngineValue>,
+    /// Indices of the options that are redacted in every output.
+    pub secrets: Vec<usize>,
     /// `engine_timeout`: a callback longer than this is a fault; none = only a note after 30 s.
     pub timeout: Option<Nanos>,
 }

@@ -1,0 +1,197 @@
+//! What no single option can be blamed for: options that contradict one another, the engine or the
+//! machine.
+//!
+//! Called by `resolve` for each job when all of its options are applied. Only looks, changes nothing.
+
+use super::diagnostic::{push_once, Diagnostic, Place};
+use super::draft::Draft;
+use super::effective::Provenance;
+use super::entries::Speaker;
+use super::expand::Environment;
+use super::spec::Amount;
+use crate::catalogue::EngineInfo;
+
+/// An option that was given.
+#[derive(Clone, Debug)]
+pub(crate) struct Said {
+    /// Its name in the option table; empty for an engine's.
+    pub(crate) name: &'static str,
+    /// Where its key stands.
+    pub(crate) place: Place,
+    pub(crate) speaker: Speaker,
+    pub(crate) from: Provenance,
+}
+
+/// A job to judge.
+pub(crate) struct Judged<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) draft: &'a Draft,
+    pub(crate) said: &'a [Said],
+    /// The job's header.
+    pub(crate) section: &'a Place,
+    /// None where it was not found.
+    pub(crate) engine: Option<&'a EngineInfo>,
+    pub(crate) readonly: bool,
+    pub(crate) env: &'a Environment,
+}
+
+impl Judged<'_> {
+    /// Who gave an option last.
+    fn said(&self, name: &str) -> Option<&Said> {
+        self.said.iter().rev().find(|said| said.name == name)
+    }
+
+    /// The place of an option, or the job's header.
+    fn place(&self, name: &str) -> &Place {
+        self.said(name).map_or(self.section, |said| &said.place)
+    }
+
+    /// Both were given by the same section.
+    fn together(&self, a: &str, b: &str) -> Option<(&Said, &Said)> {
+        let (a, b) = (self.said(a)?, self.said(b)?);
+        let one_section = matches!(a.speaker, Speaker::Global(_) | Speaker::Section(_));
+        (one_section && a.speaker == b.speaker).then_some((a, b))
+    }
+}
+
+/// All checks of a job.
+pub(crate) fn check(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
+    mix(job, out);
+    blocks(job, out);
+    amounts(job, out);
+    times(job, out);
+    rates(job, out);
+    depths(job, out);
+    cpus(job, out);
+    if job.readonly && (job.draft.load.rw.writes() || job.draft.load.rw.trims()) {
+        let message = format!("job {} writes, but `--readonly` was given", job.name);
+        push_once(out, Diagnostic::error(message).at(job.place("rw")));
+    }
+}
+
+/// `rwmixread` without a mix, and mixes that do not add up.
+fn mix(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
+    let rw = job.draft.load.rw;
+    for name in ["rwmixread", "rwmixwrite"] {
+        let Some(said) = job.said(name).filter(|_| !rw.is_mixed()) else { continue };
+        let message = format!("`{name}` has no effect with `rw={}`", rw.name());
+        let rw_said = job.said("rw");
+        let rw_speaker = rw_said.map(|said| said.speaker);
+        let changed_later = matches!(rw_speaker, Some(Speaker::CommandLine { .. }));
+        let meant = match said.speaker {
+            Speaker::Section(_) => !changed_later,
+            Speaker::Global(_) => rw_speaker == Some(said.speaker),
+            Speaker::CommandLine { .. } => false,
+        };
+        let found = if meant { Diagnostic::error(message) } else { Diagnostic::warning(message) };
+        let mut found = found.at(&said.place);
+        if let Some(rw_said) = rw_said {
+            found = found.related(&rw_said.place, "the job goes one way");
+        }
+        push_once(out, found.help("a mixed load is `rw=rw` or `rw=randrw`"));
+    }
+    let Some((read, write)) = job.together("rwmixread", "rwmixwrite") else { return };
+    let (reads, writes) = job.draft.mix_percent;
+    if reads + writes != 100 {
+        let message = format!("`rwmixread` {reads} and `rwmixwrite` {writes} do not add up to 100");
+        let error = Diagnostic::error(message).at(&write.place);
+        push_once(out, error.related(&read.place, "the other").help("give one of them"));
+    }
+}
+
+fn blocks(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
+    if let Some((bs, range)) = job.together("bs", "bsrange") {
+        let error = Diagnostic::error("`bs` and `bsrange` in one section").at(&range.place);
+        push_once(out, error.related(&bs.place, "the other").help("give one of them"));
+    }
+}
+
+fn amounts(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
+    let block = job.draft.block_min();
+    if let Some(size) = job.draft.size_bytes().filter(|size| *size < block) {
+        let message = format!(
+            "job {}: `size` is {} bytes, less than one block of {} bytes",
+            job.name, size.0, block.0
+        );
+        push_once(out, Diagnostic::error(message).at(job.place("size")));
+    }
+    let Some(engine) = job.engine.filter(|engine| engine.is_diskless()) else {
+        return;
+    };
+    let load = &job.draft.load;
+    if load.size.is_none() && job.draft.target.filesize.is_none() {
+        let message = format!(
+            "job {} needs `size`: engine {} has no target that could tell it",
+            job.name, engine.name
+        );
+        push_once(out, Diagnostic::error(message).at(job.section).help("write `size=1g`"));
+    }
+    for (name, amount) in [("size", load.size), ("offset", load.offset)] {
+        if let Some(Amount::Percent(percent)) = amount {
+            let message = format!(
+                "{name}: {percent}% of what? engine {} has no target with a size",
+                engine.name
+            );
+            push_once(out, Diagnostic::error(message).at(job.place(name)).help("give bytes"));
+        }
+    }
+}
+
+fn times(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
+    let time = &job.draft.time;
+    if time.time_based && time.runtime.is_none() {
+        let message = format!("job {} is `time_based`, but has no `runtime`", job.name);
+        let error = Diagnostic::error(message).at(job.place("time_based"));
+        push_once(out, error.help("add `runtime=60`, or drop `time_based`"));
+    }
+}
+
+fn rates(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
+    let pace = &job.draft.pace;
+    let bytes = pace.rate.iter().any(|(_, rate)| rate.is_some());
+    let requests = pace.rate_iops.iter().any(|(_, rate)| rate.is_some());
+    if bytes && requests {
+        let error = Diagnostic::error("`rate` and `rate_iops` exclude one another");
+        let error = error.at(job.place("rate_iops")).related(job.place("rate"), "the other");
+        push_once(out, error.help("give one of them; 0 lifts one that is inherited"));
+    }
+}
+
+fn depths(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
+    let draft = job.draft;
+    let synchronous = job.engine.filter(|engine| engine.is_synchronous());
+    if let Some(engine) = synchronous.filter(|_| draft.iodepth > 1) {
+        let message =
+            format!("`iodepth` has no effect: engine {} does one request at a time", engine.name);
+        let help = "more at once: `numjobs`, or an asynchronous engine";
+        push_once(out, Diagnostic::warning(message).at(job.place("iodepth")).help(help));
+    }
+    for (name, value) in [
+        ("iodepth_batch_submit", draft.batch_submit),
+        ("iodepth_batch_complete_min", draft.batch_complete_min),
+        ("iodepth_batch_complete_max", draft.batch_complete_max.unwrap_or(0)),
+        ("iodepth_low", draft.low),
+    ] {
+        if value > draft.iodepth {
+            let message =
+                format!("`{name}` is cut from {value} to {}, the `iodepth`", draft.iodepth);
+            push_once(out, Diagnostic::warning(message).at(job.place(name)));
+        }
+    }
+    if draft.batch_complete_max.is_some_and(|max| max < draft.batch_complete_min) {
+        let message = "`iodepth_batch_complete_max` is below `iodepth_batch_complete_min`";
+        let error = Diagnostic::error(message).at(job.place("iodepth_batch_complete_max"));
+        push_once(out, error);
+    }
+}
+
+fn cpus(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
+    let Some(cpus) = &job.draft.process.cpus_allowed else { return };
+    let here = &job.env.cpu_ids;
+    if let Some(missing) = cpus.iter().find(|cpu| !here.contains(cpu)) {
+        let message = format!("cpus_allowed: CPU {missing} is not there");
+        let have: Vec<String> = here.iter().map(u32::to_string).collect();
+        let error = Diagnostic::error(message).at(job.place("cpus_allowed"));
+        push_once(out, error.note(format!("CPUs here: {}", have.join(", "))));
+    }
+}

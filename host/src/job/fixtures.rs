@@ -1,0 +1,157 @@
+//! Engines and a machine for the tests of this room and of the commands that show jobs.
+
+use super::engines::{Catalogue, EngineWish, FindFailure, FoundEngine};
+use super::{engines_wanted, parse, resolve, Diagnostic, Overrides, Resolved, Source};
+use crate::catalogue::{
+    EngineChoice, EngineInfo, EngineOption, EngineOptionKind, PluginInfo, Trust,
+};
+use iodyno_flags::{DISKLESS, SYNC};
+use std::path::PathBuf;
+
+pub(crate) use super::expand::test_environment;
+
+/// The flags of the ABI that the checks look at, by way of `catalogue`.
+mod iodyno_flags {
+    pub(super) const SYNC: u64 = 0x1;
+    pub(super) const DISKLESS: u64 = 0x4;
+}
+
+pub(crate) fn option(name: &str, kind: EngineOptionKind, default: Option<&str>) -> EngineOption {
+    EngineOption {
+        name: name.to_owned(),
+        alias: None,
+        kind,
+        default: default.map(str::to_owned),
+        help: format!("help of {name}"),
+        group: None,
+        range: None,
+        step: 0,
+        choices: Vec::new(),
+        required: false,
+        secret: false,
+        hidden: false,
+        deprecated: false,
+    }
+}
+
+fn choices(names: &[(&str, u64)]) -> Vec<EngineChoice> {
+    let choice = |&(name, value): &(&str, u64)| EngineChoice {
+        name: name.to_owned(),
+        value,
+        help: String::new(),
+    };
+    names.iter().map(choice).collect()
+}
+
+fn engine(name: &str, flags: u64, options: Vec<EngineOption>) -> EngineInfo {
+    EngineInfo {
+        name: name.to_owned(),
+        help: format!("engine {name}"),
+        flags,
+        callbacks: vec!["queue".to_owned()],
+        options,
+    }
+}
+
+/// An asynchronous engine with an option of every type.
+fn vast() -> EngineInfo {
+    use EngineOptionKind as Kind;
+    let mut options = vec![
+        option("polls", Kind::Bool, Some("0")),
+        option("shift", Kind::Int, None),
+        option("entries", Kind::Uint, Some("64")),
+        option("chunk", Kind::Size, Some("64k")),
+        option("wait", Kind::TimeNs, Some("1ms")),
+        option("share", Kind::Float, None),
+        option("label", Kind::Str, None),
+        option("socket", Kind::Path, None),
+        option("mode", Kind::Enum, Some("plain")),
+        option("marks", Kind::Flagset, None),
+        option("password", Kind::Str, None),
+        option("old", Kind::Uint, None),
+    ];
+    options[1].range = Some((-8, 8));
+    options[2].range = Some((1, 4096));
+    options[2].step = 1;
+    options[2].alias = Some("nr_entries".to_owned());
+    options[3].step = 512;
+    options[5].range = Some((0, 1));
+    options[8].choices = choices(&[("plain", 0), ("fancy", 7)]);
+    options[9].choices = choices(&[("a", 1), ("b", 2), ("c", 4)]);
+    options[10].secret = true;
+    options[11].deprecated = true;
+    engine("vast", 0, options)
+}
+
+fn needy() -> EngineInfo {
+    let mut options = vec![option("host", EngineOptionKind::Str, None)];
+    options[0].required = true;
+    engine("needy", SYNC, options)
+}
+
+fn found(info: EngineInfo, path: &str) -> FoundEngine {
+    let plugin = PluginInfo {
+        path: PathBuf::from(path),
+        sha256: "ab".repeat(32),
+        build_id: None,
+        pinned: false,
+        trust: Trust::Trusted,
+        id: format!("org.iodyno.{}", info.name),
+        vendor: "the iodyno project".to_owned(),
+        version: "0.1.0".to_owned(),
+        license: None,
+        url: None,
+        abi_major: 1,
+        abi_minor: 0,
+        need_minor: 0,
+        layout_checked: true,
+        engines: vec![info],
+        warnings: Vec::new(),
+    };
+    FoundEngine { plugin, engine: 0 }
+}
+
+/// Looks a wish up among the engines of the tests.
+pub(crate) fn find(wish: &EngineWish) -> Result<FoundEngine, FindFailure> {
+    let info = match wish.asked.rsplit(['/', ':']).next().unwrap_or_default() {
+        "psync" => engine("psync", SYNC, vec![]),
+        "null" => engine(
+            "null",
+            SYNC | DISKLESS,
+            vec![option("latency", EngineOptionKind::TimeNs, Some("0"))],
+        ),
+        "vast" => vast(),
+        "needy" => needy(),
+        "broken" => {
+            return Err(FindFailure {
+                status: 5,
+                message: "engine `broken`: /opt/broken.so is not an ELF file".to_owned(),
+                help: None,
+            })
+        }
+        name => {
+            return Err(FindFailure {
+                status: 2,
+                message: format!("no engine is called `{name}`"),
+                help: Some("`iodyno engines` lists what is there".to_owned()),
+            })
+        }
+    };
+    Ok(found(info, &format!("/usr/lib/iodyno/engines/{}", wish.asked)))
+}
+
+/// The names that are installed.
+pub(crate) fn known() -> Vec<String> {
+    ["needy", "null", "psync", "vast"].map(str::to_owned).to_vec()
+}
+
+/// From texts to a run, with the engines of the tests.
+pub(crate) fn resolved(
+    sources: &[Source],
+    overrides: &Overrides,
+) -> Result<Resolved, Vec<Diagnostic>> {
+    let env = test_environment();
+    let raw = parse(sources, &env)?;
+    let catalogue = Catalogue::look_up(&engines_wanted(&raw, overrides), known(), &find);
+    resolve(&raw, overrides, &catalogue, &env)
+}

@@ -1,0 +1,372 @@
+//! One job on its way from options to a [`JobSpec`]: the engine first, then every option in the order
+//! in which it acts, then what they make together.
+//!
+//! Driven by `resolve`, once for each job.
+
+use super::checks::{Judged, Said};
+use super::diagnostic::{push_once, Diagnostic, Place, STATUS_BAD_ENGINE};
+use super::draft::Draft;
+use super::effective::{EffectiveJob, EffectiveOption, Provenance};
+use super::engine_options;
+use super::engines::{Catalogue, FoundEngine};
+use super::entries::{self, Entry, Speaker};
+use super::expand::Environment;
+use super::options::{self, JobOption, Scope};
+use super::overrides::SetOption;
+use super::raw::RawRun;
+use super::refusals;
+use super::resolve::{given, last, wish};
+use super::spec::{EngineSpec, JobSpec, Origin};
+use super::suggest::did_you_mean;
+use super::value::Reading;
+use crate::catalogue::{EngineInfo, EngineOption, EngineValue};
+
+/// See the module.
+pub(crate) struct Job<'a> {
+    raw: &'a RawRun,
+    index: usize,
+    name: &'a str,
+    catalogue: &'a Catalogue,
+    pub(crate) draft: Draft,
+    /// In the order in which it was said.
+    said: Vec<Said>,
+    found: Option<&'a FoundEngine>,
+    engine_place: Option<Place>,
+    /// Indexed like the engine's table.
+    engine_values: Vec<Option<(EngineValue, Said)>>,
+}
+
+impl<'a> Job<'a> {
+    pub(crate) fn new(
+        raw: &'a RawRun,
+        index: usize,
+        name: &'a str,
+        catalogue: &'a Catalogue,
+    ) -> Job<'a> {
+        let mut job = Job {
+            raw,
+            index,
+            name,
+            catalogue,
+            draft: Draft::new(),
+            said: Vec::new(),
+            found: None,
+            engine_place: None,
+            engine_values: Vec::new(),
+        };
+        job.imply_stonewall();
+        job
+    }
+
+    /// Job files run one after another, as in fio.
+    fn imply_stonewall(&mut self) {
+        let section = &self.raw.sections[self.index];
+        let earlier = &self.raw.sections[..self.index];
+        let first_of_file = !earlier.iter().any(|s| s.job.is_some() && s.source == section.source);
+        if first_of_file && earlier.iter().any(|s| s.job.is_some()) {
+            self.draft.process.stonewall = true;
+            self.said.push(Said {
+                name: "stonewall",
+                place: section.place.clone(),
+                speaker: Speaker::Section(self.index),
+                from: Provenance::Implied("a job file waits for the one before".to_owned()),
+            });
+        }
+    }
+
+    fn section_place(&self) -> &'a Place {
+        &self.raw.sections[self.index].place
+    }
+
+    fn engine(&self) -> Option<&'a EngineInfo> {
+        self.found.and_then(FoundEngine::info)
+    }
+
+    pub(crate) fn said(&self, name: &str) -> Option<&Said> {
+        self.said.iter().rev().find(|said| said.name == name)
+    }
+
+    pub(crate) fn find_engine(&mut self, sets: &[SetOption], out: &mut Vec<Diagnostic>) {
+        let entries = entries::of_job(self.raw, self.index, sets);
+        let place = last(&entries, "ioengine").map(|entry| entry.option.item.place.clone());
+        self.engine_place.clone_from(&place);
+        // What cannot be read is told when it is applied.
+        let Some(wish) = wish(&entries) else { return };
+        let place = place.as_ref().unwrap_or(self.section_place());
+        match self.catalogue.answer(&wish) {
+            Some(Ok(found)) => {
+                self.found = Some(found);
+                let options = found.info().map_or(0, |engine| engine.options.len());
+                self.engine_values = vec![None; options];
+            }
+            Some(Err(failure)) => {
+                let guess = (failure.status != STATUS_BAD_ENGINE)
+                    .then(|| did_you_mean(&wish.asked, self.catalogue.known_names()))
+                    .flatten();
+                let error = Diagnostic::error(&failure.message).status(failure.status).at(place);
+                push_once(out, error.maybe_help(guess).maybe_help(failure.help.clone()));
+            }
+            None => {
+                let message = format!("engine `{}` was not looked up", wish.asked);
+                push_once(out, Diagnostic::error(message).at(place));
+            }
+        }
+    }
+
+    pub(crate) fn apply(&mut self, entry: &Entry<'a>, out: &mut Vec<Diagnostic>) {
+        match options::find(&entry.option.key) {
+            Some(option) => self.apply_core(option, entry, out),
+            None => self.apply_engine(entry, out),
+        }
+    }
+
+    fn apply_core(
+        &mut self,
+        option: &'static JobOption,
+        entry: &Entry<'_>,
+        out: &mut Vec<Diagnostic>,
+    ) {
+        if let Some(error) = refusals::misplaced(option, entry) {
+            push_once(out, error);
+            return;
+        }
+        let mut remarks = Vec::new();
+        let mut reading = Reading { dialect: entry.dialect, remarks: &mut remarks };
+        let item = &entry.option.item;
+        match option.kind.parse(item, &mut reading) {
+            Ok(value) => {
+                (option.apply)(&mut self.draft, &value);
+                self.said.push(Said {
+                    name: option.name,
+                    place: entry.option.key_place.clone(),
+                    speaker: entry.speaker,
+                    from: entry.provenance(&self.raw.sources),
+                });
+            }
+            Err(_) if (option.later)(&item.value.as_typed(",")) => {
+                push_once(out, refusals::later_value(entry));
+            }
+            Err(fault) => push_once(out, refusals::bad_value(entry, fault)),
+        }
+        refusals::push_remarks(entry, &remarks, out);
+    }
+
+    fn apply_engine(&mut self, entry: &Entry<'_>, out: &mut Vec<Diagnostic>) {
+        // Without its engine nobody knows what the job's other keys are.
+        let Some(engine) = self.engine() else { return };
+        let written = &entry.option.key;
+        let key = match written.split_once('.') {
+            None => written.as_str(),
+            Some((prefix, key)) if prefix == engine.name => key,
+            Some((prefix, key)) => {
+                if let Some(told) = refusals::of_other_engine(entry, prefix, key, self.catalogue) {
+                    push_once(out, told);
+                }
+                return;
+            }
+        };
+        let Some(at) = engine_options::find(&engine.options, key) else {
+            let error = if key == written {
+                refusals::unknown(entry, self.name, engine, self.catalogue)
+            } else {
+                refusals::no_such_option(entry, key, engine)
+            };
+            push_once(out, error);
+            return;
+        };
+        let option = &engine.options[at];
+        if let Some((_, before)) = &self.engine_values[at] {
+            if before.speaker == entry.speaker
+                && !matches!(entry.speaker, Speaker::CommandLine { .. })
+            {
+                let message = format!("`{}` is given twice in one section", option.name);
+                let error = Diagnostic::error(message).at(&entry.option.key_place);
+                push_once(out, error.related(&before.place, "the first").label("the second"));
+                return;
+            }
+        }
+        let mut remarks = Vec::new();
+        let mut reading = Reading { dialect: entry.dialect, remarks: &mut remarks };
+        match engine_options::parse(option, &entry.option.item, &mut reading) {
+            Ok(value) => {
+                let said = Said {
+                    name: "",
+                    place: entry.option.key_place.clone(),
+                    speaker: entry.speaker,
+                    from: entry.provenance(&self.raw.sources),
+                };
+                self.engine_values[at] = Some((value, said));
+            }
+            Err(fault) => push_once(out, refusals::bad_value(entry, fault)),
+        }
+        refusals::push_remarks(entry, &remarks, out);
+        if option.deprecated {
+            let message =
+                format!("option `{}` of engine {} is deprecated", option.name, engine.name);
+            let warning = Diagnostic::warning(message).at(&entry.option.key_place);
+            push_once(out, warning.note(option.help.clone()));
+        }
+    }
+
+    pub(crate) fn finish_engine_options(&mut self, out: &mut Vec<Diagnostic>) {
+        let Some(engine) = self.engine() else { return };
+        for (option, value) in engine.options.iter().zip(&self.engine_values) {
+            if value.is_some() {
+                continue;
+            }
+            let place = self.engine_place.as_ref().unwrap_or(self.section_place());
+            if option.required && option.default.is_none() {
+                let message = format!(
+                    "engine {} needs option `{}`, which job {} does not give",
+                    engine.name, option.name, self.name
+                );
+                push_once(
+                    out,
+                    Diagnostic::error(message)
+                        .at(place)
+                        .help(format!("{}: {}", option.name, option.help)),
+                );
+            }
+            if let Err(fault) = engine_options::default(option) {
+                let message = format!(
+                    "engine {}: the default of its option `{}` is wrong: {}",
+                    engine.name, option.name, fault.message
+                );
+                push_once(out, Diagnostic::error(message).status(STATUS_BAD_ENGINE).at(place));
+            }
+        }
+    }
+
+    pub(crate) fn judged<'j>(&'j self, readonly: bool, env: &'j Environment) -> Judged<'j> {
+        Judged {
+            name: self.name,
+            draft: &self.draft,
+            said: &self.said,
+            section: self.section_place(),
+            engine: self.engine(),
+            readonly,
+            env,
+        }
+    }
+
+    /// None where the engine is missing: an error was told.
+    pub(crate) fn spec(&self, sets: &[SetOption]) -> Option<JobSpec> {
+        let found = self.found?;
+        let engine = found.info()?;
+        let draft = &self.draft;
+        let mut load = draft.load.clone();
+        load.randrepeat |= self.said("randseed").is_some();
+        let values = engine.options.iter().zip(&self.engine_values);
+        let options = values.map(|(option, value)| match value {
+            Some((value, _)) => value.clone(),
+            None => engine_options::default(option).unwrap_or(EngineValue::Unset),
+        });
+        Some(JobSpec {
+            name: self.name.to_owned(),
+            description: draft.description.clone(),
+            origin: self.origin(),
+            given: self.given(sets),
+            engine: EngineSpec {
+                asked: draft.engine_asked.clone(),
+                name: engine.name.clone(),
+                plugin_id: found.plugin.id.clone(),
+                plugin: found.plugin.path.clone(),
+                sha256: found.plugin.sha256.clone(),
+                pin: draft.engine_pin.clone(),
+                flags: engine.flags,
+                options: options.collect(),
+                secrets: secrets(&engine.options),
+                timeout: draft.engine_timeout,
+            },
+            load,
+            target: draft.target.clone(),
+            depth: draft.depth(),
+            time: draft.time,
+            pace: draft.pace,
+            process: draft.process.clone(),
+            report: draft.report.clone(),
+        })
+    }
+
+    fn origin(&self) -> Origin {
+        match self.section_place() {
+            Place::File { source, span } => self.raw.sources[*source].origin(span.start),
+            Place::Argument { text, .. } => Origin { file: text.clone(), line: 0 },
+        }
+    }
+
+    /// The section as typed; what the command line says stands in place of it.
+    fn given(&self, sets: &[SetOption]) -> Vec<(String, String)> {
+        let mut all: Vec<(String, String)> = Vec::new();
+        for entry in entries::of_job(self.raw, self.index, sets) {
+            if matches!(entry.speaker, Speaker::Global(_)) {
+                continue;
+            }
+            let (key, value) = given(entry.option, self.catalogue);
+            let same = |other: &str| match (options::find(other), options::find(&key)) {
+                (Some(a), Some(b)) => a.name == b.name,
+                _ => other == key,
+            };
+            match all.iter_mut().find(|(other, _)| same(other)) {
+                Some(before) => *before = (key, value),
+                None => all.push((key, value)),
+            }
+        }
+        all
+    }
+
+    pub(crate) fn effective(&self, spec: &JobSpec) -> EffectiveJob {
+        let mut lines = Vec::new();
+        for option in options::all()
+            .filter(|option| option.scope == Scope::Job || option.scope == Scope::Name)
+        {
+            let from = match option.name {
+                "name" => Provenance::Section(spec.origin.clone()),
+                name => self.from(name),
+            };
+            let value = (option.show)(spec);
+            lines.push(EffectiveOption {
+                key: option.name.to_owned(),
+                value,
+                unset: option.unset,
+                from,
+            });
+        }
+        let Some(engine) = self.engine() else {
+            return EffectiveJob { name: spec.name.clone(), options: lines };
+        };
+        let values = spec.engine.options.iter().zip(&self.engine_values);
+        for (option, (value, said)) in engine.options.iter().zip(values) {
+            let from = said.as_ref().map_or(Provenance::Default, |(_, said)| said.from.clone());
+            let shown = if option.secret { None } else { engine_options::show(option, value) };
+            let unset = match (option.secret, value) {
+                (true, EngineValue::Unset) | (false, _) => "the engine decides",
+                (true, _) => "given, but secret",
+            };
+            lines.push(EffectiveOption {
+                key: format!("{}.{}", engine.name, option.name),
+                value: shown,
+                unset,
+                from,
+            });
+        }
+        EffectiveJob { name: spec.name.clone(), options: lines }
+    }
+
+    /// Who set an option, or the one that it shares its value with.
+    fn from(&self, name: &str) -> Provenance {
+        let twin = match name {
+            "bs" => "bsrange",
+            "bsrange" => "bs",
+            "rwmixread" => "rwmixwrite",
+            other => other,
+        };
+        let said = self.said.iter().rev().find(|said| said.name == name || said.name == twin);
+        said.map_or(Provenance::Default, |said| said.from.clone())
+    }
+}
+
+fn secrets(table: &[EngineOption]) -> Vec<usize> {
+    let indexed = table.iter().enumerate();
+    indexed.filter(|(_, option)| option.secret).map(|(index, _)| index).collect()
+}

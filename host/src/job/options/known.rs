@@ -1,0 +1,91 @@
+//! fio's options that this version does not have: facts for a better error message.
+//!
+//! Names and aliases of fio 3.42's job options and of its engines' own options, without those of
+//! the option table. An option that gets supported moves from here into the table; the test of the
+//! table refuses a name that is in both.
+
+/// Where fio has an option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// fio itself.
+    Core,
+    /// One or several of its engines.
+    Engine,
+}
+
+/// Who has it in fio; none where fio has no such option, or this version has it.
+pub(crate) fn owner(name: &str) -> Option<Owner> {
+    if CORE.split_whitespace().any(|known| known == name) {
+        Some(Owner::Core)
+    } else {
+        ENGINES.split_whitespace().any(|known| known == name).then_some(Owner::Engine)
+    }
+}
+
+/// All names, for proposals.
+pub(crate) fn all() -> impl Iterator<Item = &'static str> {
+    CORE.split_whitespace().chain(ENGINES.split_whitespace())
+}
+
+/// What stands in for one of them.
+pub(crate) fn instead(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "buffered" => "write `direct=1` for `buffered=0` and `direct=0` for `buffered=1`",
+        "userspace_reap" | "hipri" | "fixedbufs" | "registerfiles" => {
+            "choose an engine that has this option: `iodyno engines` lists them"
+        }
+        _ => return None,
+    })
+}
+
+const CORE: &str = "
+    wait_for lockfile filename_format unique_filename opendir ba blockalign bssplit bs_unaligned
+    blocksize_unaligned bs_is_seq_rand ignore_error rw_sequencer serialize_overlap
+    io_submit_mode fill_device fill_fs file_append offset_increment offset_align
+    random_generator random_distribution percentage_random use_os_rand file_service_type
+    openfiles fallocate fadvise_hint fdatasync write_barrier sync_file_range atomic buffered
+    overwrite startdelay verify_only clocksource mem iomem iomem_align mem_align verify
+    do_verify verifysort verifysort_nr verify_interval verify_offset verify_pattern
+    verify_pattern_interval verify_fatal verify_dump verify_async verify_async_cpus
+    verify_backlog verify_backlog_batch experimental_verify verify_state_load verify_state_save
+    verify_write_sequence verify_header_seed trim_percentage trim_verify_zero trim_backlog
+    trim_backlog_batch write_iolog read_iolog read_iolog_chunked replay_no_stall replay_redirect
+    replay_scale replay_align replay_time_scale replay_skip merge_blktrace_file
+    merge_blktrace_scalars merge_blktrace_iters exec_prerun exec_postrun ioscheduler zonemode
+    zonesize zonecapacity zonerange zoneskip read_beyond_wp max_open_zones job_max_open_zones
+    ignore_zone_limits zone_reset_threshold zone_reset_frequency recover_zbd_write_error lockmem
+    nice prio prioclass prio_hint thinktime thinktime_spin thinkcycles thinktime_blocks
+    thinktime_blocks_type thinktime_iotime rate_min ratemin rate_process rate_cycle ratecycle
+    rate_ignore_thinktime rate_iops_min max_latency latency_target latency_window
+    latency_percentile latency_run sync write_hint create_serialize create_fsync create_on_open
+    create_only allow_file_create pre_read cpumask cpus_allowed_policy numa_cpu_nodes
+    numa_mem_policy fsync_on_close unlink_each_loop exitall exit_what exitall_on_error new_group
+    per_job_logs write_bw_log bwavgtime write_lat_log write_iops_log iopsavgtime log_entries
+    log_avg_msec log_hist_msec log_hist_coarseness write_hist_log log_max_value log_window_value
+    log_offset log_prio log_issue_time log_compression log_compression_cpus log_store_compressed
+    log_unix_epoch log_alternate_epoch log_alternate_epoch_clock_id job_start_clock_id
+    block_error_percentiles stats zero_buffers refill_buffers scramble_buffers buffer_pattern
+    buffer_compress_percentage buffer_compress_chunk dedupe_percentage dedupe_mode
+    dedupe_working_set_percentage dedupe_global clat_percentiles lat_percentiles
+    slat_percentiles significant_figures disk_util disable_lat disable_clat disable_slat
+    disable_bw disable_bw_measurement gtod_cpu unified_rw_reporting continue_on_error error_dump
+    profile cgroup cgroup_nodelete cgroup_weight uid gid unit_base hugepage-size flow_id flow
+    flow_watermark flow_sleep steadystate ss steadystate_duration ss_dur steadystate_ramp_time
+    ss_ramp steadystate_check_interval ss_interval sprandom num_range fdp fdp_pli fdp_pli_select
+    dataplacement plids plid_select dp_scheme";
+
+const ENGINES: &str = "
+    userspace_reap cmdprio_percentage cmdprio_class cmdprio cmdprio_bssplit cmdprio_hint nowait
+    hipri hipri_percentage fixedbufs registerfiles sqthread_poll sqthread_poll_cpu nonvectored
+    uncached force_async cmd_type readfua writefua sg_write_mode stream_id md_per_io_size pi_act
+    pi_chk apptag apptag_mask hostname port protocol proto nodelay listen pingpong interface ttl
+    window_size mss clustername rbdname pool clientname busy_poll touch_objects uri thp
+    http_host http_mode http_user http_pass http_s3_key http_s3_keyid http_s3_region
+    http_s3_sse_customer_key http_s3_sse_customer_algorithm http_s3_storage_class
+    http_swift_auth_token http_verbose https cpuload cpuchunks cpumode exit_on_io_done skip_bad
+    inplace donorname namenode hdfsdirectory chunk_size single_instance hdfs_use_direct verb
+    bindname program arguments grace_time std_redirect xnvme_async xnvme_sync xnvme_admin
+    xnvme_dev_nsid xnvme_iovec xnvme_mem xnvme_dev_subnqn libblkio_driver libblkio_path
+    libblkio_pre_connect_props libblkio_num_entries libblkio_queue_size libblkio_pre_start_props
+    libblkio_vectored libblkio_write_zeroes_on_trim libblkio_wait_mode
+    libblkio_force_enable_completion_eventfd volume brick cont object_class";

@@ -1,0 +1,207 @@
+//! The option table: one definition for each option of a job, and nowhere else.
+//!
+//! Read by `resolve` (parsing, defaults), by `cli` (help, reference) and by the generic test below.
+//! An option is added by writing its definition into the file of its category; the engines' own
+//! options come from the catalogue and are not here.
+
+mod depth;
+mod description;
+mod engine;
+pub(crate) mod known;
+mod load;
+mod pace;
+mod process;
+mod report;
+mod target;
+mod time;
+
+use super::draft::Draft;
+use super::spec::JobSpec;
+pub use super::value::Kind;
+use super::value::Value;
+use crate::ddir::PerDir;
+use crate::units::{Bytes, Nanos};
+
+/// A chapter of the reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Category {
+    /// What the job is called.
+    Description,
+    /// What does the I/O.
+    Engine,
+    /// Where it goes.
+    Target,
+    /// What is asked for.
+    Load,
+    /// How many requests at once.
+    Depth,
+    /// How long.
+    Time,
+    /// How fast.
+    Pace,
+    /// Clones, groups, CPUs.
+    Process,
+    /// What is measured and shown.
+    Report,
+}
+
+impl Category {
+    /// Heading of the chapter.
+    pub fn title(self) -> &'static str {
+        match self {
+            Category::Description => "Name and description",
+            Category::Engine => "Engine",
+            Category::Target => "Target: where the I/O goes",
+            Category::Load => "Load: what is asked for",
+            Category::Depth => "Depth: how many requests at once",
+            Category::Time => "Time: how long",
+            Category::Pace => "Pace: how fast",
+            Category::Process => "Clones, groups, CPUs",
+            Category::Report => "Measurement and report",
+        }
+    }
+}
+
+/// Where an option may stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// In a job, or in `[global]` for all jobs.
+    Job,
+    /// In `[global]` only: it concerns the whole run.
+    Global,
+    /// In fio's format only: it says how the file is read.
+    Reading,
+    /// The job's own name.
+    Name,
+}
+
+/// One option.
+pub struct JobOption {
+    /// In job files.
+    pub name: &'static str,
+    /// Other names, as in fio.
+    pub aliases: &'static [&'static str],
+    /// Chapter.
+    pub category: Category,
+    /// Where it may stand.
+    pub scope: Scope,
+    /// Type and bounds.
+    pub kind: Kind,
+    /// In the syntax of fio's job files; empty = not set.
+    pub default: &'static str,
+    /// What happens where it is not set and has no default.
+    pub unset: &'static str,
+    /// One line.
+    pub help: &'static str,
+    /// A paragraph: units, pitfalls.
+    pub doc: &'static str,
+    /// A value as in fio's format.
+    pub good: &'static [&'static str],
+    /// Values that are refused.
+    pub bad: &'static [&'static str],
+    /// Values that fio knows and this version does not.
+    pub(crate) later: fn(&str) -> bool,
+    /// Writes the value into the job.
+    pub(crate) apply: fn(&mut Draft, &Value),
+    /// The value of a job in the syntax of TOML; none = not set.
+    pub(crate) show: fn(&JobSpec) -> Option<String>,
+}
+
+/// What an option is unless it says otherwise.
+const OPTION: JobOption = JobOption {
+    name: "",
+    aliases: &[],
+    category: Category::Description,
+    scope: Scope::Job,
+    kind: Kind::Text,
+    default: "",
+    unset: "",
+    help: "",
+    doc: "",
+    good: &[],
+    bad: &[],
+    later: |_| false,
+    apply: |_, _| {},
+    show: |_| None,
+};
+
+/// All options, chapter by chapter.
+pub fn all() -> impl Iterator<Item = &'static JobOption> {
+    [
+        description::OPTIONS,
+        engine::OPTIONS,
+        target::OPTIONS,
+        load::OPTIONS,
+        depth::OPTIONS,
+        time::OPTIONS,
+        pace::OPTIONS,
+        process::OPTIONS,
+        report::OPTIONS,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// An option by its name or an alias.
+pub fn find(name: &str) -> Option<&'static JobOption> {
+    all().find(|option| option.name == name || option.aliases.contains(&name))
+}
+
+/// All names and aliases.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    all().flat_map(|option| std::iter::once(option.name).chain(option.aliases.iter().copied()))
+}
+
+/// A text in TOML's quotes.
+pub(crate) fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+/// Bytes in the largest unit that divides them: `"4KiB"`, 1000.
+pub(crate) fn bytes(bytes: Bytes) -> String {
+    match unit(bytes.0) {
+        (number, "") => number.to_string(),
+        (number, unit) => format!("\"{number}{unit}\""),
+    }
+}
+
+fn unit(bytes: u64) -> (u64, &'static str) {
+    let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let fits = |shift: u32| bytes != 0 && bytes % (1 << shift) == 0;
+    match units.into_iter().find(|(shift, _)| fits(*shift)) {
+        Some((shift, unit)) => (bytes >> shift, unit),
+        None => (bytes, ""),
+    }
+}
+
+/// A time in the largest unit that divides it: `"10s"`.
+pub(crate) fn nanos(time: Nanos) -> String {
+    let units = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us"), (1, "ns")];
+    let (size, unit) = units.into_iter().find(|(size, _)| time.0 % size == 0).unwrap_or((1, "ns"));
+    format!("\"{}{unit}\"", time.0 / size)
+}
+
+/// One value where all directions agree, a list of three otherwise.
+pub(crate) fn per_dir<T: Copy + PartialEq>(
+    values: PerDir<T>,
+    show: impl Fn(T) -> String,
+) -> String {
+    let PerDir { read, write, trim } = values;
+    if read == write && write == trim {
+        show(read)
+    } else {
+        format!("[{}, {}, {}]", show(read), show(write), show(trim))
+    }
+}
+
+pub(crate) fn list(elements: &[String]) -> Option<String> {
+    let quoted: Vec<String> = elements.iter().map(|e| quoted(e)).collect();
+    match &quoted[..] {
+        [] => None,
+        [one] => Some(one.clone()),
+        more => Some(format!("[{}]", more.join(", "))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

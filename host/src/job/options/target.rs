@@ -1,0 +1,130 @@
+//! Options that say where the I/O goes.
+
+use super::super::value::Value;
+use super::{bytes, list, Category, JobOption, Kind, OPTION};
+use crate::units::Bytes;
+
+pub(super) const OPTIONS: &[JobOption] = &[
+    JobOption {
+        name: "filename",
+        category: Category::Target,
+        kind: Kind::List,
+        unset: "JOBNAME.CLONE.FILE, numbers from 0",
+        help: "Files or devices that the I/O goes to",
+        doc: "In fio's format several names are joined by `:`, and `\\:` stands for a colon in a \
+              name. In TOML a string is one name as it stands, an array holds several. All clones \
+              of the job share them.",
+        good: &["/dev/nvme0n1", "a:b"],
+        bad: &["", "a::b"],
+        apply: |draft, value| draft.target.filename = value.list().to_vec(),
+        show: |job| list(&job.target.filename),
+        ..OPTION
+    },
+    JobOption {
+        name: "directory",
+        category: Category::Target,
+        kind: Kind::List,
+        unset: "the current directory",
+        help: "Directories that the files lie in",
+        doc: "Put before each file name. In fio's format several are joined by `:`, in TOML they \
+              are an array; the clones of the job are spread over them. It has to exist.",
+        good: &["/mnt/scratch", "/mnt/a:/mnt/b"],
+        bad: &["", ":"],
+        apply: |draft, value| draft.target.directory = value.list().to_vec(),
+        show: |job| list(&job.target.directory),
+        ..OPTION
+    },
+    JobOption {
+        name: "nrfiles",
+        aliases: &["nr_files"],
+        category: Category::Target,
+        kind: Kind::Count { min: 1, max: 65_536 },
+        default: "1",
+        help: "Number of files of each clone",
+        doc: "`size` is split evenly over them. Only for names that are made from the job's name.",
+        good: &["1", "8"],
+        bad: &["", "0", "1.5", "65537"],
+        apply: |draft, value| draft.target.nrfiles = value.count_u32(),
+        show: |job| Some(job.target.nrfiles.to_string()),
+        ..OPTION
+    },
+    JobOption {
+        name: "filesize",
+        category: Category::Target,
+        kind: Kind::Range,
+        unset: "`size` split over the files",
+        help: "Size of each file, or a range to draw it from",
+        doc: "With a range, each file's size is drawn from it by the job's seed. `size` is then \
+              the sum that the job works on. 0 is the same as not given.",
+        good: &["64m", "1m-16m"],
+        bad: &["", "2m-1m", "big"],
+        apply: |draft, value| {
+            let Value::Range(low, high) = *value else { unreachable!("the option is a range") };
+            draft.target.filesize = (high != 0).then_some((Bytes(low), Bytes(high)));
+        },
+        show: |job| {
+            let (low, high) = job.target.filesize?;
+            Some(match (bytes(low), bytes(high)) {
+                (low, high) if low == high => low,
+                (low, high) => format!("\"{}-{}\"", low.trim_matches('"'), high.trim_matches('"')),
+            })
+        },
+        ..OPTION
+    },
+    JobOption {
+        name: "direct",
+        category: Category::Target,
+        kind: Kind::Bool,
+        default: "0",
+        help: "Bypass the page cache (O_DIRECT)",
+        doc: "Offsets and sizes then have to be multiples of the device's logical block, and some \
+              file systems refuse it.",
+        good: &["1", "0"],
+        bad: &["2", "yes", ""],
+        apply: |draft, value| draft.target.direct = value.bool(),
+        show: |job| Some(job.target.direct.to_string()),
+        ..OPTION
+    },
+    JobOption {
+        name: "unlink",
+        category: Category::Target,
+        kind: Kind::Bool,
+        default: "0",
+        help: "Remove the job's files after the run",
+        doc: "Devices are never removed.",
+        good: &["1", "0"],
+        bad: &["2", "yes", ""],
+        apply: |draft, value| draft.target.unlink = value.bool(),
+        show: |job| Some(job.target.unlink.to_string()),
+        ..OPTION
+    },
+    JobOption {
+        name: "invalidate",
+        category: Category::Target,
+        kind: Kind::Bool,
+        default: "1",
+        help: "Drop the target's cached pages before the start",
+        doc: "So that a buffered read begins at the device and not in memory. Later reads of the \
+              same run may still be served by the cache: use `direct=1` against that.",
+        good: &["1", "0"],
+        bad: &["2", "yes", ""],
+        apply: |draft, value| draft.target.invalidate = value.bool(),
+        show: |job| Some(job.target.invalidate.to_string()),
+        ..OPTION
+    },
+    JobOption {
+        name: "allow_mounted_write",
+        category: Category::Target,
+        kind: Kind::Bool,
+        default: "0",
+        help: "Write to a device that somebody uses",
+        doc: "Without it a job that writes is refused when its device is mounted in any \
+              namespace, used as swap, or held by md, dm or loop. With it, what is there will be \
+              destroyed.",
+        good: &["0", "1"],
+        bad: &["2", "yes", ""],
+        apply: |draft, value| draft.target.allow_mounted_write = value.bool(),
+        show: |job| Some(job.target.allow_mounted_write.to_string()),
+        ..OPTION
+    },
+];

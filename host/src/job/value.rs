@@ -1,0 +1,635 @@
+//! The types of options: what a value may look like, and its parsed form.
+//!
+//! Called by `resolve` with the kind that the option table states. Knows no option by name.
+
+use super::diagnostic::Place;
+use super::number::{self, Dialect, Measure};
+use super::raw::{RawItem, RawValue};
+use super::spec::Amount;
+use crate::ddir::PerDir;
+use crate::units::{Bytes, Nanos};
+
+/// The type of an option's value, with its bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// On by its mere presence; `=0` and `=1` work too.
+    Flag,
+    /// 0 or 1.
+    Bool,
+    /// A number of things.
+    Count {
+        /// Smallest.
+        min: u64,
+        /// Largest.
+        max: u64,
+    },
+    /// Numbers for reads, writes, trims.
+    CountPerDir {
+        /// Smallest.
+        min: u64,
+        /// Largest.
+        max: u64,
+    },
+    /// Numbers of bytes for reads, writes, trims.
+    BytesPerDir {
+        /// Smallest.
+        min: u64,
+        /// Largest.
+        max: u64,
+    },
+    /// Ranges of bytes for reads, writes, trims.
+    RangePerDir {
+        /// Smallest.
+        min: u64,
+        /// Largest.
+        max: u64,
+    },
+    /// Bytes, or a range of them.
+    Range,
+    /// Bytes, or percent of the target.
+    Amount,
+    /// A time; a bare number is seconds.
+    Time,
+    /// One of these words, each with its help.
+    Choice(&'static [(&'static str, &'static str)]),
+    /// Any text.
+    Text,
+    /// Texts, in fio's syntax joined by `:`.
+    List,
+    /// Percentiles, joined by `:`.
+    Percentiles,
+    /// CPU numbers: `0-3,5`, or `all`.
+    Cpus,
+    /// 64 hex digits.
+    Sha256,
+}
+
+/// A parsed value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Value {
+    Bool(bool),
+    Count(u64),
+    /// None: this direction keeps what it has.
+    PerDir(PerDir<Option<u64>>),
+    RangePerDir(PerDir<Option<(u64, u64)>>),
+    Range(u64, u64),
+    Amount(Amount),
+    Time(Nanos),
+    Text(String),
+    List(Vec<String>),
+    Percentiles(Vec<f64>),
+    /// None: all.
+    Cpus(Option<Vec<u32>>),
+}
+
+/// Why a value is none.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Fault {
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
+    /// A narrower place than the whole value.
+    pub(crate) place: Option<Place>,
+}
+
+impl Fault {
+    pub(crate) fn new(message: impl Into<String>) -> Fault {
+        Fault { message: message.into(), help: None, place: None }
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Fault {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// What a reader hands from value to value.
+pub(crate) struct Reading<'a> {
+    pub(crate) dialect: Dialect,
+    /// What surprises in fio's reading.
+    pub(crate) remarks: &'a mut Vec<String>,
+}
+
+/// Most percentiles, as in fio.
+const PERCENTILES_MAX: usize = 20;
+/// Highest CPU number that is looked at.
+const CPU_MAX: u32 = 65_535;
+
+impl Kind {
+    /// Type and bounds in a few words, for the reference.
+    pub fn describe(&self) -> String {
+        match *self {
+            Kind::Flag => "flag".to_owned(),
+            Kind::Bool => "0 or 1".to_owned(),
+            Kind::Count { min, max } => format!("whole number, {}", bounds(min, max)),
+            Kind::CountPerDir { min, max } => {
+                format!("whole number, {}, per direction", bounds(min, max))
+            }
+            Kind::BytesPerDir { min, max } => format!("bytes, {}, per direction", bounds(min, max)),
+            Kind::RangePerDir { min, max } => {
+                format!("range of bytes, {}, per direction", bounds(min, max))
+            }
+            Kind::Range => "bytes, or a range of bytes".to_owned(),
+            Kind::Amount => "bytes, or percent of the target (1% to 100%)".to_owned(),
+            Kind::Time => "time; a bare number is seconds".to_owned(),
+            Kind::Choice(words) => {
+                let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+                format!("one of {}", words.join(", "))
+            }
+            Kind::Text => "text".to_owned(),
+            Kind::List => "list of texts".to_owned(),
+            Kind::Percentiles => {
+                format!("up to {PERCENTILES_MAX} numbers, above 0, at most 100")
+            }
+            Kind::Cpus => "CPU numbers and ranges, or `all`".to_owned(),
+            Kind::Sha256 => "64 hex digits".to_owned(),
+        }
+    }
+
+    /// What joins the elements of a list in fio's syntax.
+    pub(crate) fn separator(&self) -> &'static str {
+        match self {
+            Kind::List | Kind::Percentiles => ":",
+            _ => ",",
+        }
+    }
+
+    pub(crate) fn parse(&self, item: &RawItem, reading: &mut Reading<'_>) -> Result<Value, Fault> {
+        if item.value == RawValue::Flag && *self != Kind::Flag {
+            return Err(Fault::new("lacks a value").help("write `key=value`"));
+        }
+        match *self {
+            Kind::Flag | Kind::Bool => parse_bool(item, reading.dialect).map(Value::Bool),
+            Kind::Count { min, max } => {
+                let text = number_text(item)?;
+                bounded(text, Measure::Count, min, max, reading).map(Value::Count)
+            }
+            Kind::CountPerDir { min, max } => {
+                per_dir(item, |text| bounded(text, Measure::Count, min, max, reading))
+                    .map(Value::PerDir)
+            }
+            Kind::BytesPerDir { min, max } => {
+                per_dir(item, |text| bounded(text, Measure::Bytes, min, max, reading))
+                    .map(Value::PerDir)
+            }
+            Kind::RangePerDir { min, max } => per_dir(item, |text| {
+                let range = range(text, min, max, reading)?;
+                range.ok_or_else(|| {
+                    Fault::new(format!("`{text}` is not a range")).help("write `4k-64k`")
+                })
+            })
+            .map(Value::RangePerDir),
+            Kind::Range => {
+                let text = number_text(item)?;
+                match range(text, 1, SIZE_MAX, reading)? {
+                    Some((low, high)) => Ok(Value::Range(low, high)),
+                    None => bounded(text, Measure::Bytes, 0, SIZE_MAX, reading)
+                        .map(|bytes| Value::Range(bytes, bytes)),
+                }
+            }
+            Kind::Amount => amount(number_text(item)?, reading).map(Value::Amount),
+            Kind::Time => time(number_text(item)?, reading).map(Value::Time),
+            Kind::Choice(words) => choice(scalar_text(item)?, words).map(Value::Text),
+            Kind::Text => scalar_text(item).map(|text| Value::Text(text.to_owned())),
+            Kind::List => list(item).map(Value::List),
+            Kind::Percentiles => percentiles(item).map(Value::Percentiles),
+            Kind::Cpus => cpus(item).map(Value::Cpus),
+            Kind::Sha256 => sha256(scalar_text(item)?).map(Value::Text),
+        }
+    }
+}
+
+/// Largest size of a file: what an offset of the kernel can hold.
+pub(crate) const SIZE_MAX: u64 = i64::MAX as u64;
+
+fn bounds(min: u64, max: u64) -> String {
+    if max >= SIZE_MAX {
+        format!("at least {min}")
+    } else {
+        format!("{min} to {max}")
+    }
+}
+
+/// The text of a value that is one text.
+pub(crate) fn scalar_text(item: &RawItem) -> Result<&str, Fault> {
+    match &item.value {
+        RawValue::Text(text) | RawValue::Quoted(text) | RawValue::Number(text) => Ok(text.trim()),
+        RawValue::Bool(on) => Err(Fault::new(format!("takes no boolean (`{on}`)"))),
+        RawValue::Array(_) => Err(Fault::new("takes one value, not a list")),
+        RawValue::Flag => Err(Fault::new("lacks a value").help("write `key=value`")),
+    }
+}
+
+fn number_text(item: &RawItem) -> Result<&str, Fault> {
+    match scalar_text(item)? {
+        "" => Err(Fault::new("has an empty value")),
+        text => Ok(text),
+    }
+}
+
+pub(crate) fn parse_bool(item: &RawItem, dialect: Dialect) -> Result<bool, Fault> {
+    let text = match &item.value {
+        RawValue::Flag => return Ok(true),
+        RawValue::Bool(on) => return Ok(*on),
+        _ => number_text(item)?,
+    };
+    match (text, dialect) {
+        ("1", _) | ("true", Dialect::Stated) => Ok(true),
+        ("0", _) | ("false", Dialect::Stated) => Ok(false),
+        _ => Err(Fault::new(format!("`{text}` is neither 0 nor 1"))),
+    }
+}
+
+/// A number within its bounds.
+pub(crate) fn bounded(
+    text: &str,
+    measure: Measure,
+    min: u64,
+    max: u64,
+    reading: &mut Reading<'_>,
+) -> Result<u64, Fault> {
+    let value = quantity(text, measure, reading)?;
+    u64::try_from(value)
+        .ok()
+        .filter(|value| (min..=max).contains(value))
+        .ok_or_else(|| Fault::new(format!("`{text}` is out of range ({})", bounds(min, max))))
+}
+
+/// A number of any size; its remark goes to the reading.
+pub(crate) fn quantity(
+    text: &str,
+    measure: Measure,
+    reading: &mut Reading<'_>,
+) -> Result<i128, Fault> {
+    let found = number::parse(text, measure, reading.dialect)
+        .map_err(|words| Fault::new(format!("`{text}` {words}")))?;
+    reading.remarks.extend(found.remark);
+    Ok(found.value)
+}
+
+/// Splits outside of parentheses.
+fn split(text: &str, at: impl Fn(char) -> bool) -> Vec<&str> {
+    let (mut parts, mut begin, mut depth) = (Vec::new(), 0, 0u32);
+    for (i, c) in text.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            c if depth == 0 && at(c) => {
+                parts.push(text[begin..i].trim());
+                begin = i + c.len_utf8();
+            }
+            _ => {}
+        }
+    }
+    parts.push(text[begin..].trim());
+    parts
+}
+
+/// `a` = all, `a,b` = reads and the rest, `a,` = reads alone, `,b` = all but reads, `a,b,c`.
+fn per_dir<T: Copy>(
+    item: &RawItem,
+    mut one: impl FnMut(&str) -> Result<T, Fault>,
+) -> Result<PerDir<Option<T>>, Fault> {
+    let mut values: Vec<Option<T>> = Vec::new();
+    match &item.value {
+        RawValue::Array(items) => {
+            for item in items {
+                let value = one(number_text(item)?)
+                    .map_err(|fault| Fault { place: Some(item.place.clone()), ..fault })?;
+                values.push(Some(value));
+            }
+        }
+        _ => {
+            for part in split(number_text(item)?, |c| c == ',') {
+                values.push(if part.is_empty() { None } else { Some(one(part)?) });
+            }
+        }
+    }
+    match values[..] {
+        [] | [None] => Err(Fault::new("has an empty value")),
+        [all] => Ok(PerDir::all(all)),
+        [read, rest] => Ok(PerDir { read, write: rest, trim: rest }),
+        [read, write, trim] => Ok(PerDir { read, write, trim }),
+        _ => Err(Fault::new("has more than three values")
+            .help("the values are for reads, writes and trims")),
+    }
+}
+
+/// `a-b` or `a:b`; none where it is one number.
+fn range(
+    text: &str,
+    min: u64,
+    max: u64,
+    reading: &mut Reading<'_>,
+) -> Result<Option<(u64, u64)>, Fault> {
+    let parts = split(text, |c| c == '-' || c == ':');
+    let [low, high] = parts[..] else { return Ok(None) };
+    let low = bounded(low, Measure::Bytes, min, max, reading)?;
+    let high = bounded(high, Measure::Bytes, min, max, reading)?;
+    if low > high {
+        let turned: Vec<&str> = parts.into_iter().rev().collect();
+        return Err(Fault::new(format!("range `{text}` is reversed"))
+            .help(format!("write `{}`", turned.join("-"))));
+    }
+    Ok(Some((low, high)))
+}
+
+fn amount(text: &str, reading: &mut Reading<'_>) -> Result<Amount, Fault> {
+    if text.ends_with(['z', 'Z']) {
+        return Err(Fault::new(format!(
+            "`{text}` counts zones, which is known to fio, but not supported by this version of \
+             iodyno"
+        )));
+    }
+    let Some(number) = text.strip_suffix('%') else {
+        let bytes = bounded(text, Measure::Bytes, 0, SIZE_MAX, reading)?;
+        return Ok(Amount::Bytes(Bytes(bytes)));
+    };
+    quantity(number, Measure::Count, reading)
+        .ok()
+        .and_then(|percent| u8::try_from(percent).ok())
+        .filter(|percent| (1..=100).contains(percent))
+        .map(Amount::Percent)
+        .ok_or_else(|| Fault::new(format!("`{text}` is not a whole percentage from 1% to 100%")))
+}
+
+fn time(text: &str, reading: &mut Reading<'_>) -> Result<Nanos, Fault> {
+    let ns = quantity(text, Measure::Time, reading)?;
+    match u64::try_from(ns) {
+        Ok(ns) if ns <= SIZE_MAX => Ok(Nanos(ns)),
+        _ if ns < 0 => Err(Fault::new(format!("`{text}` is negative"))),
+        _ => Err(Fault::new(format!("`{text}` is longer than 292 years"))),
+    }
+}
+
+fn choice(text: &str, words: &[(&str, &str)]) -> Result<String, Fault> {
+    if words.iter().any(|(word, _)| *word == text) {
+        return Ok(text.to_owned());
+    }
+    let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    Err(Fault::new(format!("`{text}` is none of {}", names.join(", "))))
+}
+
+/// fio's `a:b`, where `\:` stands for a colon; a string of TOML is one element.
+fn list(item: &RawItem) -> Result<Vec<String>, Fault> {
+    let elements = match &item.value {
+        RawValue::Array(items) => {
+            let texts: Result<Vec<&str>, Fault> = items.iter().map(scalar_text).collect();
+            texts?.into_iter().map(str::to_owned).collect()
+        }
+        RawValue::Text(text) => split_colons(text),
+        _ => vec![scalar_text(item)?.to_owned()],
+    };
+    if elements.is_empty() || elements.iter().any(String::is_empty) {
+        return Err(Fault::new("has an empty element"));
+    }
+    if elements.iter().any(|element| element.contains('\0')) {
+        return Err(Fault::new("has a NUL character in it"));
+    }
+    Ok(elements)
+}
+
+fn split_colons(text: &str) -> Vec<String> {
+    let mut elements = vec![String::new()];
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let escaped = c == '\\' && rest.peek() == Some(&':');
+        match elements.last_mut() {
+            Some(last) if escaped => last.extend(rest.next()),
+            Some(last) if c != ':' => last.push(c),
+            _ => elements.push(String::new()),
+        }
+    }
+    elements.into_iter().map(|e| e.trim().to_owned()).collect()
+}
+
+fn percentiles(item: &RawItem) -> Result<Vec<f64>, Fault> {
+    let texts: Vec<&str> = match &item.value {
+        RawValue::Array(items) => items.iter().map(number_text).collect::<Result<_, _>>()?,
+        _ => number_text(item)?.split(':').map(str::trim).collect(),
+    };
+    let mut values = Vec::new();
+    for text in texts {
+        match text.parse::<f64>() {
+            Ok(value) if value > 0.0 && value <= 100.0 => values.push(value),
+            Ok(_) => return Err(Fault::new(format!("`{text}` is out of range (0 to 100)"))),
+            Err(_) => return Err(Fault::new(format!("`{text}` is not a number"))),
+        }
+    }
+    values.sort_by(f64::total_cmp);
+    values.dedup();
+    match values.len() {
+        0 => Err(Fault::new("has an empty value")),
+        1..=PERCENTILES_MAX => Ok(values),
+        n => Err(Fault::new(format!("has {n} percentiles, more than {PERCENTILES_MAX}"))),
+    }
+}
+
+fn cpus(item: &RawItem) -> Result<Option<Vec<u32>>, Fault> {
+    let texts: Vec<&str> = match &item.value {
+        RawValue::Array(items) => items.iter().map(number_text).collect::<Result<_, _>>()?,
+        _ => match number_text(item)? {
+            "all" => return Ok(None),
+            text => text.split([',', ':']).map(str::trim).collect(),
+        },
+    };
+    let mut cpus = Vec::new();
+    for text in texts {
+        let number = |text: &str| {
+            let cpu = text.trim().parse::<u32>().ok().filter(|cpu| *cpu <= CPU_MAX);
+            cpu.ok_or_else(|| Fault::new(format!("`{text}` is not a CPU number")))
+        };
+        let (low, high) = match text.split_once('-') {
+            Some((low, high)) => (number(low)?, number(high)?),
+            None => (number(text)?, number(text)?),
+        };
+        if low > high {
+            return Err(Fault::new(format!("range `{text}` is reversed"))
+                .help(format!("write `{high}-{low}`")));
+        }
+        cpus.extend(low..=high);
+    }
+    cpus.sort_unstable();
+    cpus.dedup();
+    if cpus.is_empty() {
+        return Err(Fault::new("has an empty value"));
+    }
+    Ok(Some(cpus))
+}
+
+fn sha256(text: &str) -> Result<String, Fault> {
+    if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err(Fault::new("is not a SHA-256 digest").help("write its 64 hex digits, as sha256sum prints"))
+}
+
+/// What `apply` takes out of a value; the option table guarantees the kind.
+impl Value {
+    pub(crate) fn bool(&self) -> bool {
+        let Value::Bool(on) = self else { unreachable!("the option is a flag") };
+        *on
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        let Value::Count(count) = self else { unreachable!("the option is a count") };
+        *count
+    }
+
+    /// A count that the option's bounds keep small.
+    pub(crate) fn count_u32(&self) -> u32 {
+        u32::try_from(self.count()).unwrap_or_else(|_| unreachable!("bounded by the option table"))
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        let Value::Text(text) = self else { unreachable!("the option is a text") };
+        text
+    }
+
+    pub(crate) fn time(&self) -> Nanos {
+        let Value::Time(time) = self else { unreachable!("the option is a time") };
+        *time
+    }
+
+    pub(crate) fn list(&self) -> &[String] {
+        let Value::List(list) = self else { unreachable!("the option is a list") };
+        list
+    }
+
+    /// 0 bytes is fio's way to say "not given".
+    pub(crate) fn amount(&self) -> Option<Amount> {
+        let Value::Amount(amount) = self else { unreachable!("the option is an amount") };
+        (*amount != Amount::Bytes(Bytes(0))).then_some(*amount)
+    }
+
+    pub(crate) fn per_dir(&self) -> PerDir<Option<u64>> {
+        let Value::PerDir(values) = self else { unreachable!("the option is per direction") };
+        *values
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(kind: Kind, value: RawValue, dialect: Dialect) -> Result<Value, String> {
+        let item = RawItem { value, place: Place::File { source: 0, span: 0..0 } };
+        let mut remarks = Vec::new();
+        let mut reading = Reading { dialect, remarks: &mut remarks };
+        kind.parse(&item, &mut reading).map_err(|fault| fault.message)
+    }
+
+    fn fio(kind: Kind, text: &str) -> Result<Value, String> {
+        parse(kind, RawValue::Text(text.to_owned()), Dialect::Fio { kb_base: 1024 })
+    }
+
+    #[test]
+    fn directions() {
+        let kind = Kind::BytesPerDir { min: 1, max: 1 << 30 };
+        let dirs = |read, write, trim| Ok(Value::PerDir(PerDir { read, write, trim }));
+        for (text, expected) in [
+            ("4k", dirs(Some(4096), Some(4096), Some(4096))),
+            ("4k,8k", dirs(Some(4096), Some(8192), Some(8192))),
+            ("4k,8k,1k", dirs(Some(4096), Some(8192), Some(1024))),
+            (",8k", dirs(None, Some(8192), Some(8192))),
+            ("8k,", dirs(Some(8192), None, None)),
+            ("8k,16k,", dirs(Some(8192), Some(16384), None)),
+            (",,1k", dirs(None, None, Some(1024))),
+            ("(1k*(2+2)),1k", dirs(Some(4096), Some(1024), Some(1024))),
+            ("1,2,3,4", Err("has more than three values".to_owned())),
+            ("", Err("has an empty value".to_owned())),
+            ("0", Err("`0` is out of range (1 to 1073741824)".to_owned())),
+            ("4k,-1", Err("`-1` is out of range (1 to 1073741824)".to_owned())),
+        ] {
+            assert_eq!(fio(kind, text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn ranges() {
+        let kind = Kind::RangePerDir { min: 1, max: 1 << 30 };
+        let all = |low, high| Ok(Value::RangePerDir(PerDir::all(Some((low, high)))));
+        for (text, expected) in [
+            ("1k-4k", all(1024, 4096)),
+            ("1k:4k", all(1024, 4096)),
+            ("(1+1)-(2*4)", all(2, 8)),
+            ("4k-4k", all(4096, 4096)),
+            ("4k-1k", Err("range `4k-1k` is reversed".to_owned())),
+            ("4k", Err("`4k` is not a range".to_owned())),
+            ("1-2-3", Err("`1-2-3` is not a range".to_owned())),
+        ] {
+            assert_eq!(fio(kind, text), expected, "{text}");
+        }
+        assert_eq!(fio(Kind::Range, "1m-2m"), Ok(Value::Range(1 << 20, 2 << 20)));
+        assert_eq!(fio(Kind::Range, "1m"), Ok(Value::Range(1 << 20, 1 << 20)));
+    }
+
+    #[test]
+    fn amounts_times_booleans() {
+        for (text, expected) in [
+            ("1m", Some(Amount::Bytes(Bytes(1 << 20)))),
+            ("0", Some(Amount::Bytes(Bytes(0)))),
+            ("1%", Some(Amount::Percent(1))),
+            ("100%", Some(Amount::Percent(100))),
+            ("0%", None),
+            ("101%", None),
+            ("1.5%", None),
+            ("4z", None),
+            ("-1", None),
+        ] {
+            assert_eq!(fio(Kind::Amount, text).ok(), expected.map(Value::Amount), "{text}");
+        }
+        assert_eq!(fio(Kind::Time, "5m"), Ok(Value::Time(Nanos(300_000_000_000))));
+        assert!(fio(Kind::Time, "-1").is_err());
+        assert!(fio(Kind::Time, "999999999999d").is_err());
+        for (text, expected) in [("0", Some(false)), ("1", Some(true)), ("2", None), ("yes", None)]
+        {
+            assert_eq!(fio(Kind::Bool, text).ok(), expected.map(Value::Bool), "{text}");
+        }
+        let stated = |value| parse(Kind::Bool, value, Dialect::Stated);
+        assert_eq!(stated(RawValue::Bool(true)), Ok(Value::Bool(true)));
+        assert_eq!(stated(RawValue::Quoted("false".into())), Ok(Value::Bool(false)));
+        assert!(fio(Kind::Bool, "true").is_err());
+        let bare = Dialect::Fio { kb_base: 1024 };
+        assert!(parse(Kind::Bool, RawValue::Flag, bare).is_err());
+        assert_eq!(parse(Kind::Flag, RawValue::Flag, bare), Ok(Value::Bool(true)));
+    }
+
+    #[test]
+    fn lists() {
+        let texts = |words: &[&str]| {
+            Ok(Value::List(words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>()))
+        };
+        assert_eq!(fio(Kind::List, "a:b c:/d"), texts(&["a", "b c", "/d"]));
+        assert_eq!(fio(Kind::List, "a\\:b:c"), texts(&["a:b", "c"]));
+        assert_eq!(fio(Kind::List, "a\\b"), texts(&["a\\b"]));
+        assert!(fio(Kind::List, "a::b").is_err());
+        assert!(fio(Kind::List, "a\0b").is_err());
+        let quoted = RawValue::Quoted("pci-0:1".to_owned());
+        assert_eq!(parse(Kind::List, quoted, Dialect::Stated), texts(&["pci-0:1"]));
+        assert_eq!(
+            fio(Kind::Percentiles, "99:50:99.9:50"),
+            Ok(Value::Percentiles(vec![50.0, 99.0, 99.9]))
+        );
+        for bad in ["0", "101", "a", "1:", "nan", "-1"] {
+            assert!(fio(Kind::Percentiles, bad).is_err(), "{bad}");
+        }
+        let many: Vec<String> = (1..=21).map(|n| n.to_string()).collect();
+        assert!(fio(Kind::Percentiles, &many.join(":")).is_err());
+    }
+
+    #[test]
+    fn cpu_lists() {
+        for (text, expected) in [
+            ("0", Some(Some(vec![0]))),
+            ("0-2,5", Some(Some(vec![0, 1, 2, 5]))),
+            ("3,1,1", Some(Some(vec![1, 3]))),
+            ("all", Some(None)),
+            ("2-1", None),
+            ("a", None),
+            ("0-99999999", None),
+            ("", None),
+        ] {
+            assert_eq!(fio(Kind::Cpus, text).ok(), expected.map(Value::Cpus), "{text}");
+        }
+    }
+}
