@@ -517,8 +517,8 @@ pub struct ioe_iomem_1 {
     >,
 }
 
-/// Where `iodyno.identify/1` puts one fact. Never null. (A type of its own because abi_stable sees
-/// through no function pointer that is the parameter of another.)
+/// Where `iodyno.identify/1` puts one fact. Never null.
+// A type of its own: abi_stable sees through no function pointer that is another's parameter.
 pub type ioe_put_fn =
     Option<unsafe extern "C" fn(sink: *mut c_void, key: *const c_char, value: *const c_char)>;
 
@@ -588,6 +588,7 @@ pub struct ioe_layout {
     pub ops_get_extension: u16,
 }
 
+/// cbindgen:ignore
 impl ioe_layout {
     /// The layout as this compiler sees it.
     pub const OWN: ioe_layout = ioe_layout {
@@ -635,7 +636,7 @@ pub struct ioe_plugin {
     pub url: *const c_char,
     /// `n_engines` pointers.
     pub engines: *const *const ioe_ops,
-    /// [`ioe_layout::OWN`] as the plugin's compiler computed it.
+    /// As the plugin's compiler computed it: `IOE_LAYOUT_INIT` in C.
     pub layout: *const ioe_layout,
     /// Optional: once per process, before any init.
     pub setup: Option<unsafe extern "C" fn(host: *const ioe_host) -> ioe_status>,
