@@ -53,7 +53,7 @@ pub(super) struct Description {
 /// `raw` is the copy of a struct of a plugin that agreed with this host.
 pub(super) unsafe fn plugin(raw: &ioe_plugin) -> Result<Description, Refusal> {
     let mut warnings = Vec::new();
-    // SAFETY (of the five): texts of a plugin that agreed; null ones are answered by none.
+    // SAFETY: a text of a plugin that agreed, as are the four below; null ones are answered by none.
     let id = unsafe { text(raw.id, "ioe_plugin.id")? }.unwrap_or_default();
     // SAFETY: as above.
     let vendor = unsafe { text(raw.vendor, "ioe_plugin.vendor")? };
@@ -152,7 +152,7 @@ fn callbacks(ops: &ioe_ops) -> Vec<String> {
 /// # Safety
 /// `raw` is the copy of an option of a plugin that agreed with this host.
 unsafe fn option(raw: &ioe_option, engine: &str, whose: &str) -> Result<EngineOption, Refusal> {
-    // SAFETY (of the five): texts of that plugin's.
+    // SAFETY: a text of that plugin's, as are the four below.
     let name = unsafe { text(raw.name, &format!("{whose}.name"))? }.unwrap_or_default();
     let Some(kind) = kind(raw.r#type) else {
         return Err(Refusal::engine(

@@ -207,14 +207,13 @@ pub enum PluginError {
 
 impl PluginError {
     /// The exit status of a run that ends by this: 2 where the job or the command line asks for what
-    /// is not there, 5 where a plugin was found and cannot be used.
+    /// is not there, 5 where plugins were found and cannot be used (two of one name included).
     #[must_use]
     pub fn status(&self) -> u8 {
         match self {
             Self::BadName { .. }
             | Self::NoSuchFile { .. }
             | Self::NotFound { .. }
-            | Self::Ambiguous { .. }
             | Self::BadPin { .. } => 2,
             _ => 5,
         }

@@ -489,7 +489,7 @@ mod tests {
                     let text = error.to_string();
                     let all = text.contains("/a") && text.contains("/b") && text.contains(want);
                     assert!(all, "{text}");
-                    assert_eq!(error.status(), 2);
+                    assert_eq!(error.status(), 5);
                 }
                 (got, want) => panic!("got {got:?}, want {want:?}"),
             }

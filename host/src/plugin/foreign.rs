@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn pointers_are_checked() {
         let bytes = [0_u64; 4];
-        let odd = bytes.as_ptr().cast::<u8>().wrapping_add(1).cast::<ioe_plugin>();
+        let odd = bytes.as_ptr().cast::<ioe_plugin>().wrapping_byte_add(1);
         // SAFETY: null and odd pointers are refused before a byte is read.
         unsafe {
             assert!(matches!(

@@ -245,7 +245,8 @@ mod tests {
     fn defaults_by_kind() {
         let range = Some((1, 100));
         // (kind, range, step, default, words of the refusal)
-        let cases: &[(Kind, Option<(i64, i64)>, u64, &str, &str)] = &[
+        type Case = (Kind, Option<(i64, i64)>, u64, &'static str, &'static str);
+        let cases: &[Case] = &[
             (Kind::Bool, None, 0, "1", ""),
             (Kind::Bool, None, 0, "2", "neither 0 nor 1"),
             (Kind::Int, Some((-5, 5)), 0, "-5", ""),

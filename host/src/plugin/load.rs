@@ -277,10 +277,15 @@ fn call_entry(library: &Library) -> Result<*const ioe_plugin, Refusal> {
     Err(Refusal::ByPlugin(said.or_else(host_table::take_error_words).unwrap_or_else(fallback)))
 }
 
-/// True where the plugin exports its layout and it is compatible, false where it exports none.
+/// True where the plugin exports its layout and it is compatible, false where it exports none. A trip
+/// wire for Rust plugins; the contract is what `negotiate` checks.
 #[cfg(feature = "layout-check")]
-fn check_exported_layout(_library: &Library) -> Result<bool, Refusal> {
-    Ok(false)
+fn check_exported_layout(library: &Library) -> Result<bool, Refusal> {
+    use iodyno_engine_api::layout::{check_layout, LayoutFn, SYMBOL};
+    // SAFETY: the symbol's name is bound to this type and to the release of abi_stable behind it.
+    let Ok(layout_of) = (unsafe { library.get::<LayoutFn>(SYMBOL) }) else { return Ok(false) };
+    check_layout(layout_of()).map_err(Refusal::LayoutExport)?;
+    Ok(true)
 }
 
 /// This build of the host cannot compare layouts.

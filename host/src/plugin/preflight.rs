@@ -366,10 +366,10 @@ impl<'a> Dynamic<'a, '_> {
     }
 
     fn check(&self, pinned: bool) -> Result<(), Unfit> {
-        if self.has_flag(elf::DT_FLAGS_1, elf::DF_1_PIE.0.into()) {
+        if self.has_flag(elf::DT_FLAGS_1, elf::DF_1_PIE.0) {
             return Err(Unfit::Kind("a program (position-independent executable)"));
         }
-        let in_flags = self.has_flag(elf::DT_FLAGS, elf::DF_TEXTREL.0.into());
+        let in_flags = self.has_flag(elf::DT_FLAGS, elf::DF_TEXTREL.0);
         if in_flags || self.value(elf::DT_TEXTREL).is_some() {
             return Err(Unfit::TextRelocations);
         }
@@ -515,10 +515,11 @@ mod tests {
 
     #[test]
     fn exports_decide() {
-        let ours = IOE_ENTRY_SYMBOL.as_bytes();
-        let cases: &[(&[&[u8]], Result<(), Unfit>)] = &[
-            (&[b"x", ours], Ok(())),
-            (&[b"ioengine", ours], Ok(())),
+        const OURS: &[u8] = IOE_ENTRY_SYMBOL.as_bytes();
+        type Names = &'static [&'static [u8]];
+        let cases: &[(Names, Result<(), Unfit>)] = &[
+            (&[b"x", OURS], Ok(())),
+            (&[b"ioengine", OURS], Ok(())),
             (&[b"ioengine"], Err(Unfit::FioEngine)),
             (&[b"get_ioengine"], Err(Unfit::FioEngine)),
             (&[b"ioe_plugin_entry_v7"], Err(Unfit::EntryMajor { found: "7".to_owned() })),

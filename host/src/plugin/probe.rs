@@ -98,6 +98,8 @@ pub fn child_main(report_fd: i32, load_path: &Path) -> ExitCode {
                 line.push(b'\n');
                 report.write_all(&line).is_ok()
             });
+            // A plugin's prints may still lie in a buffer, and _exit would lose them.
+            inherit::flush_c_streams();
             inherit::exit_now(i32::from(!told));
         }
         Ok(_) => ExitCode::FAILURE,
@@ -127,6 +129,7 @@ fn begin(report_fd: i32, load_path: &Path) -> io::Result<Begun> {
         load_path.to_owned()
     };
     inherit::detach_stdio()?;
+    inherit::let_crashes_kill();
     let alive = inherit::live_and_die_with_parent(&report)?;
     Ok(Begun { report, path, alive })
 }

@@ -115,6 +115,7 @@ pub(super) enum Refusal {
         own: u16,
     },
     /// abi_stable found a difference.
+    #[cfg(feature = "layout-check")]
     #[error("was compiled with another layout of the ABI: {0}")]
     LayoutExport(String),
     /// Nothing in it.

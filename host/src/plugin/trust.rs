@@ -228,7 +228,7 @@ fn judge(steps: &[Step], caller: &Caller) -> Option<String> {
             continue;
         }
         if step.mode & 0o002 != 0 {
-            return Some(format!("anyone may write the directory {shown} (chmod o-w)"));
+            return Some(format!("the directory {shown} is world-writable (chmod o-w)"));
         }
         if step.mode & 0o020 != 0 && !own_group(step.gid) {
             return Some(format!("group {} may write the directory {shown} (chmod g-w)", step.gid));
@@ -251,7 +251,7 @@ fn judge_file(
         return Some("the file is set-user-id (chmod u-s)".to_owned());
     }
     if file.mode & 0o002 != 0 {
-        return Some("anyone may write the file (chmod o-w)".to_owned());
+        return Some("the file is world-writable (chmod o-w)".to_owned());
     }
     if file.mode & 0o020 != 0 && file.gid != 0 && !own_group(file.gid) {
         return Some(format!("group {} may write the file (chmod g-w)", file.gid));
@@ -290,13 +290,17 @@ mod tests {
             (1000, vec![so("/x.so", 0, 0, 0o644)], None),
             (1000, vec![so("/x.so", 1000, 1000, 0o644)], None),
             (1000, vec![so("/x.so", 1001, 0, 0o644)], Some("belongs to user 1001, not to root or")),
-            (1000, vec![so("/x.so", 1000, 1000, 0o646)], Some("anyone may write the file")),
+            (1000, vec![so("/x.so", 1000, 1000, 0o646)], Some("the file is world-writable")),
             (1000, vec![so("/x.so", 1000, 1000, 0o4755)], Some("set-user-id")),
             (1000, vec![so("/x.so", 1000, 1000, 0o775)], None),
             (1000, vec![so("/x.so", 1000, 50, 0o775)], Some("group 50 may write the file")),
             (1000, vec![tmp.clone(), so("/tmp/x.so", 1000, 0, 0o644)], None),
             (1000, vec![tmp.clone(), so("/tmp/x.so", 1001, 0, 0o644)], Some("user 1001")),
-            (1000, vec![dir("/d", 1000, 0, 0o777), so("/d/x.so", 0, 0, 0o644)], Some("anyone")),
+            (
+                1000,
+                vec![dir("/d", 1000, 0, 0o777), so("/d/x.so", 0, 0, 0o644)],
+                Some("/d is world-writable"),
+            ),
             (1000, vec![dir("/d", 1000, 1000, 0o775), so("/d/x.so", 0, 0, 0o644)], None),
             (1000, vec![dir("/d", 1000, 7, 0o775), so("/d/x.so", 0, 0, 0o644)], Some("group 7")),
             (1000, vec![dir("/d", 1001, 7, 0o755), so("/d/x.so", 0, 0, 0o644)], Some("/d belongs")),
@@ -382,6 +386,6 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         fs::set_permissions(temp.path(), fs::Permissions::from_mode(0o777)).unwrap();
         let opened = open(&path, &Caller::current()).unwrap();
-        assert!(opened.broken_rule.unwrap().contains("anyone may write the directory"));
+        assert!(opened.broken_rule.unwrap().contains("is world-writable"));
     }
 }

@@ -51,6 +51,21 @@ pub fn live_and_die_with_parent(lifeline: impl AsFd) -> io::Result<bool> {
     Ok(!fds[0].revents().contains(PollFlags::ERR))
 }
 
+/// A crash ends the process by its own signal at once. Rust's runtime looks for stack overflows in
+/// a handler of its own, which lets a SIGSEGV pass that was sent rather than caused.
+pub fn let_crashes_kill() {
+    for signal in [libc::SIGSEGV, libc::SIGBUS] {
+        // SAFETY: SIG_DFL is no function of ours; other threads do not exist yet.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
+/// Writes out what C code has printed and not written yet.
+pub fn flush_c_streams() {
+    // SAFETY: fflush takes a null pointer as "all streams" and touches nothing of ours.
+    unsafe { libc::fflush(std::ptr::null_mut()) };
+}
+
 /// Ends the process at once: no destructor, no `atexit` handler, nothing of a plugin runs any more.
 pub fn exit_now(status: i32) -> ! {
     // SAFETY: _exit takes any number and does not return; nothing of ours is left to flush, since
