@@ -4,9 +4,18 @@
 //! [`control`] starts cells and never loads a plugin; [`cell`] is the other side, in which plugins
 //! are loaded and workers run. Views (`report`, `progress`) see events and results, nothing else.
 
+pub mod cell;
+pub mod control;
 pub mod events;
-pub mod page;
-pub mod plan;
-pub mod protocol;
+mod gate;
+pub mod gather;
+mod page;
+mod plan;
+mod process;
+mod protocol;
 pub mod result;
+mod status;
+pub mod targets;
+mod track;
 mod watch;
+mod worker;

@@ -1,0 +1,376 @@
+//! From a job's words about its targets to open files: names, sizes, safety, layout, opening, closing.
+//!
+//! [`check`] looks at everything that can be seen without an engine, in the control process, before a
+//! cell is started; [`open`] and [`Files::close`] run on the worker's thread. Where an engine says
+//! IOE_F_DISKLESS the target is no path: nothing is looked at, laid out or opened here.
+
+use super::plan::Plan;
+use super::protocol::ToControl;
+use super::result::{ErrorKind, RunError};
+use super::worker::{io_error, place, refused, Context};
+use crate::io::signal::Signal;
+use crate::job::spec::{Amount, JobSpec, RunSpec};
+use crate::plugin::handle::Instance;
+use crate::plugin::lent::{FileFacts, FileTable};
+use crate::target::{self, ErrorClass, Kind, LayoutOptions, Naming, OpenWish, Purpose, Target};
+use crate::target::{TargetError, Wishes};
+use crate::workload::{mix_seed, Region, Rng};
+use iodyno_engine_api::abi::*;
+use rustix::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
+
+/// A worker's files.
+pub(super) struct Files {
+    /// As the engine sees them.
+    pub table: FileTable,
+    /// Where the load of each lies.
+    pub regions: Vec<Region>,
+    /// Bytes to issue in one loop.
+    pub amount: u64,
+    opened: Opened,
+}
+
+/// What the host keeps of them while the worker has the table.
+pub(super) struct Opened {
+    /// Their names.
+    pub names: Vec<String>,
+    /// The largest logical block size among them.
+    pub block_size: u32,
+    paths: Vec<PathBuf>,
+    descriptors: Vec<OwnedFd>,
+    /// Files that the engine has been told of.
+    told: u32,
+}
+
+/// The paths of a clone; empty where the engine's targets are none, or the names make no sense.
+pub(super) fn paths(job: &JobSpec, clone: u32) -> Vec<PathBuf> {
+    if job.engine.flags & IOE_F_DISKLESS != 0 {
+        return Vec::new();
+    }
+    names(job, clone).unwrap_or_default()
+}
+
+fn names(job: &JobSpec, clone: u32) -> Result<Vec<PathBuf>, TargetError> {
+    target::names(&Naming {
+        prefix: &job.name,
+        clone,
+        filename: &job.target.filename,
+        directory: &job.target.directory,
+        nrfiles: job.target.nrfiles,
+    })
+}
+
+/// Everything about the targets that can be judged before a cell is started. Empty: all is well.
+pub fn check(spec: &RunSpec) -> Vec<RunError> {
+    let plan = Plan::new(spec);
+    let mut errors: Vec<RunError> = Vec::new();
+    for worker in &plan.workers {
+        let job = &spec.jobs[worker.job as usize];
+        if let Err(error) = check_worker(job, worker.clone) {
+            if !errors.iter().any(|known| known.message == error.message) {
+                errors.push(error);
+            }
+        }
+    }
+    errors
+}
+
+fn check_worker(job: &JobSpec, clone: u32) -> Result<(), RunError> {
+    if job.engine.flags & IOE_F_DISKLESS != 0 {
+        return Ok(());
+    }
+    let told = |error: TargetError| told(job, &error);
+    let targets = discover(job, clone).map_err(told)?;
+    guard(job, &targets).map_err(told)?;
+    sized(job, clone, &targets).map(drop).map_err(told)
+}
+
+fn discover(job: &JobSpec, clone: u32) -> Result<Vec<Target>, TargetError> {
+    let is_path = job.engine.flags & IOE_F_DISKLESS == 0;
+    let look = |path: &PathBuf| {
+        if is_path {
+            target::discover(path)
+        } else {
+            Ok(Target::opaque(path, 0))
+        }
+    };
+    names(job, clone)?.iter().map(look).collect()
+}
+
+/// Refuses to write to what somebody uses.
+fn guard(job: &JobSpec, targets: &[Target]) -> Result<(), TargetError> {
+    let writes = job.load.rw.writes() || job.load.rw.trims();
+    if !writes || job.target.allow_mounted_write {
+        return Ok(());
+    }
+    targets.iter().try_for_each(target::check_write)
+}
+
+fn sized(job: &JobSpec, clone: u32, targets: &[Target]) -> Result<target::Plan, TargetError> {
+    let load = &job.load;
+    let amount = |amount: Option<Amount>| {
+        amount.map(|amount| match amount {
+            Amount::Bytes(bytes) => target::Amount::Bytes(bytes.0),
+            Amount::Percent(percent) => target::Amount::Percent(percent),
+        })
+    };
+    let used = [
+        (load.rw.reads(), load.bs.read.min.0),
+        (load.rw.writes(), load.bs.write.min.0),
+        (load.rw.trims(), load.bs.trim.min.0),
+    ];
+    let sizes = used.iter().filter(|(used, _)| *used).map(|(_, size)| *size);
+    let mut rng = Rng::new(mix_seed(load.randseed, u64::from(clone)));
+    target::plan(
+        targets,
+        &Wishes {
+            size: amount(load.size),
+            filesize: job.target.filesize.map(|(from, to)| (from.0, to.0)),
+            offset: amount(load.offset),
+            io_size: amount(load.io_size),
+            unit: sizes.clone().min().unwrap_or(1),
+            block: sizes.max().unwrap_or(1),
+        },
+        |below| rng.below(below),
+    )
+}
+
+/// Words for what is wrong with a target, at the job's place.
+fn told(job: &JobSpec, error: &TargetError) -> RunError {
+    let kind = match error.class() {
+        ErrorClass::Usage => ErrorKind::Usage,
+        ErrorClass::Io => ErrorKind::Io,
+    };
+    RunError {
+        kind,
+        job: Some(job.name.clone()),
+        errno: error.errno(),
+        message: format!("{}: {error}", place(job)),
+        engine: None,
+    }
+}
+
+/// Finds, sizes, lays out and opens a worker's files.
+pub(super) fn open(
+    context: &Context,
+    engine: &mut Instance<'_>,
+    caps: &ioe_caps,
+) -> Result<Files, RunError> {
+    let job = &context.job;
+    let clone = context.planned.clone;
+    let fail = |error: TargetError| told(job, &error);
+    let mut targets = discover(job, clone).map_err(fail)?;
+    let facts: Vec<FileFacts> = targets.iter().map(|target| file_facts(job, target)).collect();
+    let mut table = FileTable::new(&facts).ok_or_else(|| {
+        RunError::usage(&job.name, format!("{}: a file name holds a NUL byte", place(job)))
+    })?;
+    ask_sizes(context, engine, &mut table, &mut targets)?;
+    let plan = sized(job, clone, &targets).map_err(fail)?;
+    for note in &plan.notes {
+        context.outbox.send(&ToControl::Note(format!("{}: {note}", place(job))));
+    }
+    if caps.flags & IOE_F_DISKLESS == 0 {
+        guard(job, &targets).map_err(fail)?;
+        lay_out(context, &targets, &plan, caps).map_err(fail)?;
+    }
+    let region = |file: &target::FilePlan| Region { offset: file.offset, len: file.len };
+    let mut files = Files {
+        table,
+        regions: plan.files.iter().map(region).collect(),
+        amount: plan.amount,
+        opened: Opened {
+            names: facts.into_iter().map(|facts| facts.name).collect(),
+            block_size: targets.iter().map(|target| target.block_size).max().unwrap_or(512),
+            paths: targets.iter().map(|target| target.path.clone()).collect(),
+            descriptors: Vec::new(),
+            told: 0,
+        },
+    };
+    match files.open_all(context, engine, &targets, caps) {
+        Ok(()) => Ok(files),
+        Err(error) => {
+            let _worse = files.close(engine, job);
+            Err(error)
+        }
+    }
+}
+
+fn file_facts(job: &JobSpec, target: &Target) -> FileFacts {
+    let rw = job.load.rw;
+    let mut open_flags = 0;
+    for (wanted, flag) in [
+        (rw.reads(), IOE_OPEN_READ),
+        (rw.writes() || rw.trims(), IOE_OPEN_WRITE),
+        (rw.writes() && target.kind == Kind::Missing, IOE_OPEN_CREATE),
+        (job.target.direct, IOE_OPEN_DIRECT),
+    ] {
+        if wanted {
+            open_flags |= flag;
+        }
+    }
+    FileFacts {
+        name: target.path.to_string_lossy().into_owned(),
+        size: target.size,
+        kind: match target.kind {
+            Kind::Regular | Kind::Missing => IOE_KIND_REGULAR,
+            Kind::Block => IOE_KIND_BLOCK,
+            Kind::Char => IOE_KIND_CHAR,
+            Kind::Pipe => IOE_KIND_PIPE,
+            Kind::Directory => IOE_KIND_DIR,
+            Kind::Opaque => IOE_KIND_NONE,
+        },
+        open_flags,
+        block_size: target.block_size,
+    }
+}
+
+/// Before layout: what the engine knows of its targets' sizes.
+fn ask_sizes(
+    context: &Context,
+    engine: &mut Instance<'_>,
+    table: &mut FileTable,
+    targets: &mut [Target],
+) -> Result<(), RunError> {
+    for (index, target) in targets.iter_mut().enumerate() {
+        let asked = engine
+            .get_file_size(table, index as u32)
+            .map_err(|refusal| refused(context, &refusal))?;
+        if asked {
+            let (size, block_size) = table.size(index as u32);
+            target.size = size;
+            target.block_size = block_size.max(1);
+        }
+    }
+    Ok(())
+}
+
+/// Makes files as long as the load needs them; one worker at a time.
+fn lay_out(
+    context: &Context,
+    targets: &[Target],
+    plan: &target::Plan,
+    caps: &ioe_caps,
+) -> Result<(), TargetError> {
+    let job = &context.job;
+    let _turn = context.layout_lock.lock().unwrap_or_else(PoisonError::into_inner);
+    let purpose = if job.load.rw.reads() || caps.flags & IOE_F_NOEXTEND != 0 {
+        Purpose::Read
+    } else {
+        Purpose::Write
+    };
+    for (target, file) in targets.iter().zip(&plan.files) {
+        let Some(len) = file.file_len else { continue };
+        let mut said = 0;
+        let mut tell = |done_bytes: u64, total_bytes: u64| {
+            // Not more often than anybody can look.
+            if done_bytes == total_bytes || done_bytes >= said + (64 << 20) || said == 0 {
+                said = done_bytes.max(1);
+                context.outbox.send(&ToControl::Layout {
+                    job: job.name.clone(),
+                    files: targets.len() as u32,
+                    total_bytes,
+                    done_bytes,
+                });
+            }
+        };
+        target::lay_out(
+            &target.path,
+            len,
+            &LayoutOptions { purpose, seed: job.load.randseed },
+            &mut tell,
+            &|| context.signal.get() >= Signal::STOP,
+        )?;
+    }
+    Ok(())
+}
+
+impl Files {
+    fn open_all(
+        &mut self,
+        context: &Context,
+        engine: &mut Instance<'_>,
+        targets: &[Target],
+        caps: &ioe_caps,
+    ) -> Result<(), RunError> {
+        let job = &context.job;
+        for (index, found) in targets.iter().enumerate() {
+            let index = index as u32;
+            self.table.set_size(index, self.size_of(index, found), found.block_size);
+            let answer = engine
+                .open_file(&mut self.table, index)
+                .map_err(|refusal| refused(context, &refusal))?;
+            if answer == IOE_OPEN_HOST as u32 && caps.flags & IOE_F_DISKLESS == 0 {
+                let descriptor = open_path(job, &found.path).map_err(|error| told(job, &error))?;
+                self.table.set_fd(index, descriptor.as_raw_fd());
+                self.opened.descriptors.push(descriptor);
+            }
+            self.opened.told = index + 1;
+            engine
+                .get_file_size(&mut self.table, index)
+                .map_err(|refusal| refused(context, &refusal))?;
+            if job.target.invalidate && caps.flags & IOE_F_DISKLESS == 0 {
+                if let Some(words) = target::invalidate(found).note() {
+                    context.outbox.send(&ToControl::Note(format!("{}: {words}", place(job))));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn size_of(&self, index: u32, found: &Target) -> u64 {
+        let region = self.regions[index as usize];
+        found.size.max(region.offset + region.len)
+    }
+
+    /// Apart, for the time of the run.
+    pub(super) fn split(self) -> (FileTable, Opened, Vec<Region>) {
+        (self.table, self.opened, self.regions)
+    }
+
+    /// Together again.
+    pub(super) fn join(table: FileTable, opened: Opened) -> Files {
+        Files { table, regions: Vec::new(), amount: 0, opened }
+    }
+
+    /// Closes everything, and removes what is to be removed. The first error is told.
+    pub(super) fn close(mut self, engine: &mut Instance<'_>, job: &JobSpec) -> Result<(), RunError> {
+        let mut outcome = Ok(());
+        for index in 0..self.opened.told {
+            if let Err(refusal) = engine.close_file(&mut self.table, index) {
+                let words = super::worker::engine_words(job, &refusal.to_string());
+                outcome = outcome.and(Err(io_error(job, Some(refusal.errno), words)));
+            }
+        }
+        self.opened.descriptors.clear();
+        if job.target.unlink && job.engine.flags & IOE_F_DISKLESS == 0 {
+            for path in &self.opened.paths {
+                if let Err(error) = target::remove(path) {
+                    outcome = outcome.and(Err(told(job, &error)));
+                }
+            }
+        }
+        outcome
+    }
+}
+
+fn open_path(job: &JobSpec, path: &Path) -> Result<OwnedFd, TargetError> {
+    let rw = job.load.rw;
+    target::open(
+        path,
+        &OpenWish {
+            read: rw.reads() || !(rw.writes() || rw.trims()),
+            write: rw.writes() || rw.trims(),
+            create: rw.writes(),
+            direct: job.target.direct,
+            ..OpenWish::default()
+        },
+    )
+}
+
+impl Opened {
+    /// After a fault of the engine: it may still use them.
+    pub(super) fn leave_open(self) {
+        std::mem::forget(self.descriptors);
+    }
+}
