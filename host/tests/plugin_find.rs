@@ -1,5 +1,5 @@
-//! Which file is meant, may it be trusted, and is it the one that was probed: find, trust, pin, load,
-//! through the built program and the library.
+//! Which file is meant, may it be trusted, and is it the one that was probed: find, trust, pin,
+//! load, through the built program and the library.
 
 mod plugin;
 
