@@ -81,7 +81,8 @@ pub(super) enum Refusal {
     },
     /// Another major.
     #[error(
-        "speaks engine ABI {found_major}.{found_minor}, this iodyno speaks {own_major}.x; rebuild it"
+        "speaks engine ABI {found_major}.{found_minor}, this iodyno speaks {own_major}.x; \
+         rebuild it"
     )]
     Major {
         /// Of the plugin.
