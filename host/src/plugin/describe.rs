@@ -53,7 +53,8 @@ pub(super) struct Description {
 /// `raw` is the copy of a struct of a plugin that agreed with this host.
 pub(super) unsafe fn plugin(raw: &ioe_plugin) -> Result<Description, Refusal> {
     let mut warnings = Vec::new();
-    // SAFETY: a text of a plugin that agreed, as are the four below; null ones are answered by none.
+    // SAFETY: a text of a plugin that agreed, as are the four below; null ones are answered by
+    // none.
     let id = unsafe { text(raw.id, "ioe_plugin.id")? }.unwrap_or_default();
     // SAFETY: as above.
     let vendor = unsafe { text(raw.vendor, "ioe_plugin.vendor")? };
@@ -111,7 +112,8 @@ pub(super) unsafe fn engine(ops: &ioe_ops, name: String) -> Result<EngineInfo, R
     let whose = format!("engine {name}");
     // SAFETY: a text of that plugin's.
     let help = unsafe { text(ops.help, &format!("{whose}: help"))? }.unwrap_or_default();
-    // SAFETY: n_options pointers stand there by the table's own word; null and too many are refused.
+    // SAFETY: n_options pointers stand there by the table's own word; null and too many are
+    // refused.
     let pointers = unsafe { foreign::pointers(ops.options, ops.n_options, OPTIONS_MAX, &whose)? };
     let mut options = Vec::new();
     for (n, from) in pointers.into_iter().enumerate() {

@@ -1,7 +1,7 @@
 //! Everything that can be wrong about a plugin, in words for a person.
 //!
-//! Made by every file of this room, shown by `cli` and `run`. [`PluginError::status`] is the one place
-//! that says which exit status each belongs to. Must not print.
+//! Made by every file of this room, shown by `cli` and `run`. [`PluginError::status`] is the one
+//! place that says which exit status each belongs to. Must not print.
 
 use std::fmt;
 use std::io;
@@ -63,7 +63,10 @@ pub enum PluginError {
         second_id: String,
     },
     /// A pin that is no digest.
-    #[error("{place}: `{text}` is no SHA-256 digest (64 hexadecimal digits expected, as sha256sum prints)")]
+    #[error(
+        "{place}: `{text}` is no SHA-256 digest (64 hexadecimal digits expected, as sha256sum \
+         prints)"
+    )]
     BadPin {
         /// `engine_sha256`, or file and line.
         place: String,
@@ -206,8 +209,8 @@ pub enum PluginError {
 }
 
 impl PluginError {
-    /// The exit status of a run that ends by this: 2 where the job or the command line asks for what
-    /// is not there, 5 where plugins were found and cannot be used (two of one name included).
+    /// The exit status of a run that ends by this: 2 where the job or the command line asks for
+    /// what is not there, 5 where plugins were found and cannot be used (two of one name included).
     #[must_use]
     pub fn status(&self) -> u8 {
         match self {

@@ -55,8 +55,8 @@ enum Ask<'a> {
 }
 
 impl Search {
-    /// Finds the engine that `asked` names: a name, `PLUGIN-ID:NAME`, a path (with a slash, or after
-    /// `external:`), or `PATH:NAME` where a plugin carries several. `pin` is the job's
+    /// Finds the engine that `asked` names: a name, `PLUGIN-ID:NAME`, a path (with a slash, or
+    /// after `external:`), or `PATH:NAME` where a plugin carries several. `pin` is the job's
     /// `engine_sha256`.
     ///
     /// # Errors
@@ -348,8 +348,8 @@ fn names(plugins: &[PluginInfo]) -> Vec<String> {
     names
 }
 
-/// The one candidate, each given with the rank of its directory. The same file twice (through a link)
-/// is one, and of one plugin in several directories the first directory's wins, as in `PATH`.
+/// The one candidate, each given with the rank of its directory. The same file twice (through a
+/// link) is one, and of one plugin in several directories the first directory's wins, as in `PATH`.
 fn choose(name: &str, candidates: Vec<(usize, Found)>) -> Result<Option<Found>, PluginError> {
     let mut chosen: Option<(usize, Found)> = None;
     for (rank, found) in candidates {

@@ -1,9 +1,9 @@
 //! Copies what a plugin shows into the host's own memory: structs as far as both sides know them,
 //! texts up to a bound.
 //!
-//! Called by `negotiate`, `ops` and `describe`, which then judge plain copies. Reads nothing beyond a
-//! struct's own `struct_size` and writes nothing of the plugin's. A pointer that leads nowhere cannot
-//! be seen from here; it crashes the probe, which is what the probe is for.
+//! Called by `negotiate`, `ops` and `describe`, which then judge plain copies. Reads nothing beyond
+//! a struct's own `struct_size` and writes nothing of the plugin's. A pointer that leads nowhere
+//! cannot be seen from here; it crashes the probe, which is what the probe is for.
 
 use super::refusal::Refusal;
 use iodyno_engine_api::abi::{ioe_choice, ioe_layout, ioe_ops, ioe_option, ioe_plugin, IOE_MAGIC};
@@ -75,8 +75,8 @@ const _: () = {
 /// `from` is null or leads to a struct of the plugin's that is as large as it says.
 pub(super) unsafe fn copy<T: Table>(from: *const T, whose: &str) -> Result<T, Refusal> {
     check_pointer(from, align_of::<u32>(), T::NAME, whose)?;
-    // SAFETY: not null and aligned for a u32 (checked above); the caller vouches for the struct, and
-    // every version of it has struct_size at this offset.
+    // SAFETY: not null and aligned for a u32 (checked above); the caller vouches for the struct,
+    // and every version of it has struct_size at this offset.
     let claimed = unsafe { from.cast::<u8>().add(T::SIZE_AT).cast::<u32>().read_unaligned() };
     if !(T::SIZE_1_0..=STRUCT_BYTES_MAX).contains(&claimed) {
         return Err(Refusal::StructSize {
@@ -119,7 +119,8 @@ pub(super) unsafe fn pointers<T: Table>(
     Ok(unsafe { std::slice::from_raw_parts(from, count as usize) }.to_vec())
 }
 
-/// Whether the struct begins with our magic: the one thing that is read before anything is believed.
+/// Whether the struct begins with our magic: the one thing that is read before anything is
+/// believed.
 ///
 /// # Safety
 /// `from` leads to at least eight readable bytes, or is null.
@@ -161,7 +162,8 @@ pub(super) unsafe fn text(from: *const c_char, what: &str) -> Result<Option<Stri
 pub(super) unsafe fn bytes_until_zero(from: *const c_char, bytes_max: usize) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     for n in 0..bytes_max {
-        // SAFETY: no zero byte came before n and n is below the bound, so the caller vouches for it.
+        // SAFETY: no zero byte came before n and n is below the bound, so the caller vouches for
+        // it.
         let byte = unsafe { from.cast::<u8>().add(n).read() };
         if byte == 0 {
             return Some(bytes);

@@ -1,8 +1,8 @@
 //! What the host offers to plugins: the `ioe_host` table and the functions behind it.
 //!
-//! Given to a plugin's entry, `setup` and `init`, and called by plugins from any thread at any time.
-//! So nothing here may unwind, block, print, or believe a pointer; what plugins say is bounded in length
-//! and number and collected for whoever runs the cell.
+//! Given to a plugin's entry, `setup` and `init`, and called by plugins from any thread at any
+//! time. So nothing here may unwind, block, print, or believe a pointer; what plugins say is
+//! bounded in length and number and collected for whoever runs the cell.
 
 use super::foreign;
 use iodyno_engine_api::abi::{

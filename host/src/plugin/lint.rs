@@ -1,7 +1,7 @@
 //! Judges an engine's option table: names, choices, ranges, defaults.
 //!
-//! Called by `ops` on plain data. What a job's text means is `job`'s to say; here defaults are judged
-//! as far as every reading of them agrees, so that nothing that a job could use is refused.
+//! Called by `ops` on plain data. What a job's text means is `job`'s to say; here defaults are
+//! judged as far as every reading of them agrees, so that nothing that a job could use is refused.
 
 use super::refusal::Refusal;
 use crate::catalogue::{EngineOption, EngineOptionKind as Kind};

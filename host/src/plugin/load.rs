@@ -76,7 +76,8 @@ pub struct LoadedEngine {
 }
 
 // SAFETY: the tables are copies that nobody writes; what their pointers lead to is const and is
-// never unloaded; callbacks say themselves on which threads they may be called, which `handle` keeps.
+// never unloaded; callbacks say themselves on which threads they may be called, which `handle`
+// keeps.
 unsafe impl Send for LoadedEngine {}
 // SAFETY: as above.
 unsafe impl Sync for LoadedEngine {}
@@ -239,8 +240,8 @@ pub(super) fn admit(path: &Path, stage: &mut dyn FnMut(Stage)) -> Result<Admitte
 /// Runs the plugin's constructors. The library is never closed.
 fn open(path: &Path) -> Result<std::mem::ManuallyDrop<Library>, Refusal> {
     let flags = RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE;
-    // SAFETY: runs the file's constructors: whatever they do, they do in a child that can be killed,
-    // and a file gets here only after it was found, trusted and looked at.
+    // SAFETY: runs the file's constructors: whatever they do, they do in a child that can be
+    // killed, and a file gets here only after it was found, trusted and looked at.
     let library = unsafe { Library::open(Some(path), flags) };
     match library {
         Ok(library) => Ok(std::mem::ManuallyDrop::new(library)),
@@ -277,8 +278,8 @@ fn call_entry(library: &Library) -> Result<*const ioe_plugin, Refusal> {
     Err(Refusal::ByPlugin(said.or_else(host_table::take_error_words).unwrap_or_else(fallback)))
 }
 
-/// True where the plugin exports its layout and it is compatible, false where it exports none. A trip
-/// wire for Rust plugins; the contract is what `negotiate` checks.
+/// True where the plugin exports its layout and it is compatible, false where it exports none. A
+/// trip wire for Rust plugins; the contract is what `negotiate` checks.
 #[cfg(feature = "layout-check")]
 fn check_exported_layout(library: &Library) -> Result<bool, Refusal> {
     use iodyno_engine_api::layout::{check_layout, LayoutFn, SYMBOL};

@@ -1,7 +1,7 @@
 //! Do host and plugin fit? Magic, sizes, versions, layout: in this order, each with its own words.
 //!
-//! Called by `load` with what the plugin's entry returned, in the process that loaded it. Judges; does
-//! not look at engines (`ops`) and calls nothing of the plugin's.
+//! Called by `load` with what the plugin's entry returned, in the process that loaded it. Judges;
+//! does not look at engines (`ops`) and calls nothing of the plugin's.
 
 use super::foreign;
 use super::refusal::Refusal;

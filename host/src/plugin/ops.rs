@@ -1,8 +1,8 @@
 //! One engine of a plugin: its ops table copied into the host's own, checked, and described.
 //!
 //! Called by `load` for each engine, after host and plugin agreed. The copy is what the host calls
-//! through ever after: it is zeroed where the plugin's table is older, so that an absent callback is a
-//! null one. Calls nothing of the plugin's.
+//! through ever after: it is zeroed where the plugin's table is older, so that an absent callback
+//! is a null one. Calls nothing of the plugin's.
 
 use super::describe;
 use super::foreign;
@@ -84,8 +84,8 @@ fn check_callbacks(ops: &ioe_ops, name: &str) -> Result<(), Refusal> {
     }
     if ops.flags & IOE_F_SYNC == 0 && ops.getevents.is_none() {
         return refuse(
-            "no getevents handler; an engine that never answers Queued can say IOE_F_SYNC and needs \
-             queue alone"
+            "no getevents handler; an engine that never answers Queued can say IOE_F_SYNC and \
+             needs queue alone"
                 .to_owned(),
         );
     }

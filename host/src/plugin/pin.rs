@@ -83,8 +83,8 @@ pub(super) fn from_job(text: &str) -> Result<Pin, PluginError> {
 /// The pin of the lock file beside `path`.
 ///
 /// # Errors
-/// There is a lock file and it cannot be read, is not trusted, or is malformed: a lock that does not
-/// hold must not look like one.
+/// There is a lock file and it cannot be read, is not trusted, or is malformed: a lock that does
+/// not hold must not look like one.
 pub(super) fn from_lock(
     path: &Path,
     caller: &Caller,

@@ -1,7 +1,7 @@
 //! Looks at a plugin's bytes before one instruction of it runs.
 //!
-//! Called by `find` and `load` with the bytes that were hashed. The loader itself answers badly or not
-//! at all: a truncated file is a SIGBUS inside it, a foreign architecture is "No such file or
+//! Called by `find` and `load` with the bytes that were hashed. The loader itself answers badly or
+//! not at all: a truncated file is a SIGBUS inside it, a foreign architecture is "No such file or
 //! directory", an executable stack silently becomes the host's. Must not open or load anything.
 
 use iodyno_engine_api::abi::{IOE_ABI_MAJOR, IOE_ENTRY_SYMBOL};
@@ -296,8 +296,8 @@ impl<'a> Elf<'a> {
         Ok(())
     }
 
-    /// Without a word about the stack, the loader assumes the architecture's old default, which is an
-    /// executable one except on aarch64 and risc-v.
+    /// Without a word about the stack, the loader assumes the architecture's old default, which is
+    /// an executable one except on aarch64 and risc-v.
     fn check_stack(&self) -> Result<(), Unfit> {
         let silent_is_safe = cfg!(any(target_arch = "aarch64", target_arch = "riscv64"));
         let stack = self.segments.iter().find(|s| s.p_type(self.endian) == elf::PT_GNU_STACK);

@@ -1,8 +1,8 @@
 //! Asks a plugin what it offers, in a child process that may crash, hang or vanish.
 //!
-//! `find` calls [`probe`] in the control process; `cli` calls [`child_main`] in the child, which is this
-//! program itself. What counts is a positive report, never an exit status alone: a constructor may
-//! call `_exit(0)`. What the plugin prints is caught and told, and never reaches our output.
+//! `find` calls [`probe`] in the control process; `cli` calls [`child_main`] in the child, which is
+//! this program itself. What counts is a positive report, never an exit status alone: a constructor
+//! may call `_exit(0)`. What the plugin prints is caught and told, and never reaches our output.
 
 use super::describe::Description;
 use super::error::{PluginError, Stage};
@@ -88,8 +88,9 @@ fn read_report(report: &[u8]) -> (Stage, Option<Answer>) {
     (stage, None)
 }
 
-/// The child: loads `load_path`, says over `report_fd` how far it came and what the plugin offers, and
-/// ends the process without letting the plugin run again. Returns only where it could not even begin.
+/// The child: loads `load_path`, says over `report_fd` how far it came and what the plugin offers,
+/// and ends the process without letting the plugin run again. Returns only where it could not even
+/// begin.
 pub fn child_main(report_fd: i32, load_path: &Path) -> ExitCode {
     match begin(report_fd, load_path) {
         Ok(Begun { mut report, path, alive: true }) => {

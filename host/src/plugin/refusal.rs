@@ -31,8 +31,8 @@ pub(super) enum Refusal {
     },
     /// Wrong magic.
     #[error(
-        "the struct that its entry function returns does not begin with IOE_MAGIC (but with {found:#x}); \
-         set .magic = IOE_MAGIC"
+        "the struct that its entry function returns does not begin with IOE_MAGIC (but with \
+         {found:#x}); set .magic = IOE_MAGIC"
     )]
     Magic {
         /// What stands there.
@@ -40,8 +40,8 @@ pub(super) enum Refusal {
     },
     /// A struct_size that cannot be.
     #[error(
-        "{whose}: {name}.struct_size is {found}, at least {least} is expected; set it to sizeof(struct \
-         {name})"
+        "{whose}: {name}.struct_size is {found}, at least {least} is expected; set it to \
+         sizeof(struct {name})"
     )]
     StructSize {
         /// Struct.
@@ -80,7 +80,10 @@ pub(super) enum Refusal {
         what: String,
     },
     /// Another major.
-    #[error("speaks engine ABI {found_major}.{found_minor}, this iodyno speaks {own_major}.x; rebuild it")]
+    #[error(
+        "speaks engine ABI {found_major}.{found_minor}, this iodyno speaks {own_major}.x; \
+         rebuild it"
+    )]
     Major {
         /// Of the plugin.
         found_major: u16,

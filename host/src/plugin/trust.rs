@@ -1,7 +1,7 @@
 //! Who could have put this file there? Opens a plugin once and judges its path and rights.
 //!
-//! Called by `find` and `load`. The path is walked component by component, each opened below the one
-//! before it, so that what is judged is what is opened. Must not read the file's content.
+//! Called by `find` and `load`. The path is walked component by component, each opened below the
+//! one before it, so that what is judged is what is opened. Must not read the file's content.
 
 use super::error::PluginError;
 use rustix::fs::{fstat, openat, readlinkat, FileType, Mode, OFlags, Stat, CWD};

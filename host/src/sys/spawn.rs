@@ -98,8 +98,8 @@ impl<R: Read + AsFd> Stream<R> {
         Ok(Self { pipe, kept: Vec::new(), bytes_max, open: true })
     }
 
-    /// Reads what is there now, a few pipes' worth at most, so that a flood does not keep the caller
-    /// from its deadline; keeps the beginning, drops what exceeds the bound.
+    /// Reads what is there now, a few pipes' worth at most, so that a flood does not keep the
+    /// caller from its deadline; keeps the beginning, drops what exceeds the bound.
     fn drain(&mut self) -> io::Result<()> {
         let mut chunk = [0; 16 * 1024];
         for _ in 0..16 {

@@ -51,7 +51,11 @@ struct { const char *name; int version; } ioengine = { "fio's", 32 };
 #endif
 
 #if !defined(FIO) && !defined(EMPTY)
-static int32_t queue(void *inst, struct ioe_io *io) { (void)inst; (void)io; return IOE_Q_COMPLETED; }
+static int32_t queue(void *inst, struct ioe_io *io)
+{
+	(void)inst; (void)io;
+	return IOE_Q_COMPLETED;
+}
 
 static const struct ioe_choice fast = { sizeof fast, 0, "fast", 1, "does it now" };
 static const struct ioe_choice slow = { sizeof slow, 0, "slow", 2, "does it later" };
@@ -70,7 +74,9 @@ static const struct ioe_option delay = {
 	.min = 0, .max = 10,
 };
 #ifdef OPTION_TYPE
-static const struct ioe_option odd = { .struct_size = sizeof odd, .type = OPTION_TYPE, .name = "odd" };
+static const struct ioe_option odd = {
+	.struct_size = sizeof odd, .type = OPTION_TYPE, .name = "odd",
+};
 static const struct ioe_option *const options[] = { &mode, &delay, &odd };
 #else
 static const struct ioe_option *const options[] = { &mode, &delay };
