@@ -298,9 +298,9 @@ struct ioe_ops {
      * its error. After Busy: commit (if present), reap at least one, offer again. Out of resources
      * with nothing in flight: block, or complete with EAGAIN, never Busy. */
     ioe_status (*commit)(void *inst);
-    /* [job] REQUIRED without IOE_F_SYNC: hands back n units, min <= n <= max unless the timeout
-     * (< 0 = none, 0 = do not wait) ran out; the host never asks for a min above what is committed
-     * and not handed back. -EINTR never crosses. */
+    /* [job] REQUIRED without IOE_F_SYNC: hands back n units, min <= n <= max unless the
+     * timeout (< 0 = none, 0 = do not wait) ran out; the host never asks for a min above what is
+     * committed and not handed back. -EINTR never crosses. */
     int32_t (*getevents)(void *inst,
                          uint32_t min,
                          uint32_t max,

@@ -1,10 +1,10 @@
 //! The C ABI, major 1, minor 0: every type, constant and callback that crosses the border.
 //!
-//! Names, order and types are those of `include/iodyno_engine.h`, which is generated from this file.
-//! Rules of growth: every struct that crosses the border begins with `struct_size`; append only, at
-//! the end; 0 in a new field means the behaviour from before it existed; fixed-width fields, no
-//! padding; numbers are never reused; a reader reads nothing beyond `struct_size`.
-//! Must not contain: logic, Rust-only types, anything that a C compiler cannot see.
+//! Names, order and types are those of `include/iodyno_engine.h`, which is generated from this
+//! file. Rules of growth: every struct that crosses the border begins with `struct_size`; append
+//! only, at the end; 0 in a new field means the behaviour from before it existed; fixed-width
+//! fields, no padding; numbers are never reused; a reader reads nothing beyond `struct_size`. Must
+//! not contain: logic, Rust-only types, anything that a C compiler cannot see.
 //!
 //! `[who; when]` at a callback: job = the worker's thread of that instance; any = any thread.
 
@@ -457,9 +457,9 @@ pub struct ioe_ops {
     /// its error. After Busy: commit (if present), reap at least one, offer again. Out of resources
     /// with nothing in flight: block, or complete with EAGAIN, never Busy.
     pub commit: Option<unsafe extern "C" fn(inst: *mut c_void) -> ioe_status>,
-    /// `[job]` REQUIRED without `IOE_F_SYNC`: hands back n units, min <= n <= max unless the timeout
-    /// (< 0 = none, 0 = do not wait) ran out; the host never asks for a min above what is committed
-    /// and not handed back. -EINTR never crosses.
+    /// `[job]` REQUIRED without `IOE_F_SYNC`: hands back n units, min <= n <= max unless the
+    /// timeout (< 0 = none, 0 = do not wait) ran out; the host never asks for a min above what is
+    /// committed and not handed back. -EINTR never crosses.
     pub getevents: Option<
         unsafe extern "C" fn(
             inst: *mut c_void,

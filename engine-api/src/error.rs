@@ -7,7 +7,8 @@ use core::fmt;
 
 /// An errno with words.
 ///
-/// The words are a lower-case fragment that says what, where and why: `open sg0: not a SCSI device`.
+/// The words are a lower-case fragment that says what, where and why: `open sg0: not a SCSI
+/// device`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     errno: i32,

@@ -164,7 +164,7 @@ macro_rules! cstr {
 /// `layout-check` the symbol `iodyno_layout_v1_0`. Once per library. All texts are constants of
 /// type `&str`; `setup` and `teardown` may be left out.
 ///
-/// ```ignore
+/// ```text
 /// iodyno_engine_api::export_plugin! {
 ///     id: "com.example.fast",            // reverse DNS
 ///     vendor: "Example",

@@ -48,7 +48,8 @@ unsafe impl Sync for Shared {}
 /// Copies the part of a host's table that both sides know; the rest is zero.
 ///
 /// # Safety
-/// `from` points to a struct that begins with its `struct_size`, and all-zero bytes are a valid `T`.
+/// `from` points to a struct that begins with its `struct_size`, and all-zero bytes are a valid
+/// `T`.
 pub(crate) unsafe fn copy_table<T>(from: *const T) -> T {
     let mut own = core::mem::MaybeUninit::<T>::zeroed();
     // SAFETY: struct_size is the first field of every table of the ABI and says how many bytes the
@@ -133,8 +134,8 @@ impl Host {
         self.0.terminated.load(Ordering::Acquire)
     }
 
-    /// What wakes a wait when `terminate` is called; runs on the caller's thread. Once per instance,
-    /// and only with `Engine::TERMINATE`.
+    /// What wakes a wait when `terminate` is called; runs on the caller's thread. Once per
+    /// instance, and only with `Engine::TERMINATE`.
     pub fn on_terminate(&self, wake: impl Fn() + Send + Sync + 'static) -> Result<(), Error> {
         if !self.0.terminable {
             return Err(Error::new(libc::EINVAL, "on_terminate() needs Engine::TERMINATE = true"));

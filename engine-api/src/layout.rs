@@ -2,8 +2,8 @@
 //!
 //! `export_plugin!` exports the symbol `iodyno_layout_v1_0`, an `extern "C"` function that takes
 //! nothing and returns `&'static TypeLayout` of [`RootV1_0`]; the host calls it after the entry and
-//! hands the answer to [`check_layout`]. The contract itself is `struct_size` and `ioe_layout`: this
-//! check sees field types besides, and no constants.
+//! hands the answer to [`check_layout`]. The contract itself is `struct_size` and `ioe_layout`:
+//! this check sees field types besides, and no constants.
 //!
 //! The symbol's name is bound to abi_stable 0.11: two releases of 0.11 read each other's
 //! `TypeLayout`, other releases do not. A move to another abi_stable takes another symbol.
@@ -75,7 +75,8 @@ fn field_name(text: &str) -> String {
     first.trim().trim_start_matches("field_name:").to_owned()
 }
 
-/// The `Error:` blocks of one error's text, on one line; the types' layouts before them are dropped.
+/// The `Error:` blocks of one error's text, on one line; the types' layouts before them are
+/// dropped.
 fn error_blocks(text: &str) -> Option<String> {
     let from = text.find("\nError:")?;
     Some(text[from..].split_whitespace().collect::<Vec<_>>().join(" "))

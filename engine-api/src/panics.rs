@@ -1,8 +1,8 @@
 //! Words for a caught panic: what it said and where it was.
 //!
 //! The payload that `catch_unwind` returns has no place in it, so `install` adds a hook, in front
-//! of the one that is there, which remembers the place for the thread. Called by `export` (hook) and
-//! `vtable` (words). Costs nothing as long as nobody panics.
+//! of the one that is there, which remembers the place for the thread. Called by `export` (hook)
+//! and `vtable` (words). Costs nothing as long as nobody panics.
 
 use std::any::Any;
 use std::cell::RefCell;

@@ -138,7 +138,8 @@ impl Reaped<'_> {
         self.push_all(unit);
     }
 
-    /// Hands a unit back that is done in full. The host zeroed the result fields: nothing is written.
+    /// Hands a unit back that is done in full. The host zeroed the result fields: nothing is
+    /// written.
     ///
     /// # Panics
     /// When there is no room.

@@ -312,7 +312,7 @@ fn a_life_from_init_to_cleanup() {
         mem_align: 0,
         reserved: 0,
     };
-    let mut buf = vec![0; 64];
+    let mut buf = [0; 64];
     // SAFETY: the instance lives, all structs are whole.
     unsafe {
         assert_eq!(o.get_caps.unwrap()(i.inst, &mut caps), 0);
@@ -337,7 +337,7 @@ fn a_life_from_init_to_cleanup() {
     assert_eq!(back, [&raw mut *ios[2]]);
     assert_eq!((ios[2].resid, ios[2].error), (8, 0));
     assert_eq!(i.getevents(0, 8, 0).unwrap(), [&raw mut *ios[0]]);
-    assert_eq!(i.getevents(0, 8, 0).unwrap(), [null_mut(); 0]);
+    assert!(i.getevents(0, 8, 0).unwrap().is_empty());
     assert_eq!((buf[0], buf[16], buf[32]), (9, 0, 9));
 }
 
@@ -618,14 +618,13 @@ fn a_larger_host_of_a_later_minor_is_served() {
 
 #[test]
 fn values_that_do_not_fit_the_table_are_refused() {
-    let cases: [(fn(&mut ioe_job), &str); 2] = [
-        (|j| j.n_opts = 1, "fewer values than the engine has options"),
-        (|j| j.opts = null(), "fewer values"),
-    ];
-    for (edit, words) in cases {
+    let fewer: fn(&mut ioe_job) = |job| job.n_opts = 1;
+    let none: fn(&mut ioe_job) = |job| job.opts = null();
+    for edit in [fewer, none] {
         let (host, mut job) = (TestHost::new(), TestJob::new(ops(0), 4));
         edit(job.raw());
         assert_eq!(host.open(ops(0), &job).map(|_| ()), Err(-libc::EINVAL));
-        assert!(host.errors()[0].1.contains(words), "{:?}", host.errors());
+        let text = &host.errors()[0].1;
+        assert!(text.contains("fewer values than the engine has options"), "{text}");
     }
 }

@@ -1,5 +1,6 @@
 //! What `src/abi.rs` says, in two readings: its text (names of constants and fields), and what the
-//! Rust compiler makes of it (values, sizes, offsets). The tests of header and golden file share it.
+//! Rust compiler makes of it (values, sizes, offsets). The tests of header and golden file share
+//! it.
 
 use iodyno_engine_api::abi::*;
 use std::fmt::Write as _;
