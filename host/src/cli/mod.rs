@@ -1,6 +1,8 @@
 //! One file per command; the only place with `anyhow` and exit codes.
 
 pub mod args;
+pub mod lint;
+pub mod options;
 
 use clap::Parser;
 use std::process::ExitCode;
