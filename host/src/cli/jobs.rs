@@ -29,16 +29,6 @@ pub(super) struct Unfit {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-impl EngineSearch {
-    /// For the plugin room.
-    pub(super) fn search(&self) -> Search {
-        Search {
-            engine_path: self.engine_path.clone(),
-            allow_untrusted: self.allow_untrusted_engines,
-        }
-    }
-}
-
 /// Reads and resolves. The outer error is of the command line (a file that cannot be read).
 pub(super) fn resolve(
     source: &JobSource,
@@ -58,7 +48,7 @@ pub(super) fn resolve(
         Err(diagnostics) => return Ok(Err(Unfit { sources, diagnostics })),
     };
     let wishes = job::engines_wanted(&raw, &overrides);
-    let search = search.search();
+    let search = Search::from(search);
     let find = |wish: &EngineWish| find_engine(&search, wish);
     let mut catalogue = Catalogue::look_up(&wishes, Vec::new(), &find);
     let unknown = |wish| matches!(catalogue.answer(wish), Some(Err(failure)) if failure.status == 2);

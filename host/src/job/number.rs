@@ -119,13 +119,12 @@ impl<'a> Parser<'a> {
         if depth > DEPTH_MAX {
             return Err("is nested too deeply".to_owned());
         }
+        let mut sign = 1;
+        while self.peek() == Some('-') {
+            self.rest = &self.rest[1..];
+            sign = -sign;
+        }
         let value = match self.peek() {
-            Some('-') => {
-                self.rest = &self.rest[1..];
-                let zero = Fraction { numerator: 0, denominator: 1 };
-                let value = self.factor(depth + 1)?;
-                return zero.apply('-', value).ok_or_else(too_large);
-            }
             Some('(') => {
                 self.rest = &self.rest[1..];
                 let value = self.sum(depth + 1)?;
@@ -138,8 +137,7 @@ impl<'a> Parser<'a> {
             _ => self.number()?,
         };
         let word = self.take(|c| c.is_ascii_alphabetic());
-        let (numerator, denominator) = self.unit(word)?;
-        let unit = Fraction::new(numerator, denominator).ok_or_else(too_large)?;
+        let unit = Fraction { numerator: sign * self.unit(word, depth)?, denominator: 1 };
         value.apply('*', unit).ok_or_else(too_large)
     }
 
@@ -201,15 +199,18 @@ impl<'a> Parser<'a> {
         Fraction::new(value, scale).ok_or_else(too_large)
     }
 
-    /// What a unit multiplies by.
-    fn unit(&mut self, word: &str) -> Result<(i128, i128), String> {
+    /// What a unit multiplies by. A bare time is seconds, so that a sum cannot mix units.
+    fn unit(&mut self, word: &str, depth: u32) -> Result<i128, String> {
         if word.is_empty() {
-            return Ok((if self.measure == Measure::Time { NS_PER_S } else { 1 }, 1));
+            let is_whole_time = self.measure == Measure::Time && depth == 0;
+            return Ok(if is_whole_time { NS_PER_S } else { 1 });
+        }
+        if self.measure == Measure::Time && depth > 0 {
+            return Err(format!("has its unit `{word}` inside of the parentheses: put it behind"));
         }
         let unit = word.to_ascii_lowercase();
         match self.measure {
             Measure::Time => time_unit(&unit)
-                .map(|ns| (ns, 1))
                 .ok_or_else(|| format!("has an unknown unit of time `{word}` ({TIME_UNITS})")),
             Measure::Count if self.dialect == Dialect::Stated => {
                 Err(format!("has a unit `{word}`, but a count takes none"))
@@ -218,7 +219,7 @@ impl<'a> Parser<'a> {
                 let (power, form) = split_unit(&unit)
                     .ok_or_else(|| format!("has an unknown unit `{word}` ({BYTE_UNITS})"))?;
                 let base = self.base(word, form, power);
-                Ok((base.checked_pow(power).ok_or_else(too_large)?, 1))
+                base.checked_pow(power).ok_or_else(too_large)
             }
         }
     }
@@ -324,7 +325,7 @@ mod tests {
     #[test]
     fn bytes_in_the_three_readings() {
         for (text, fio, fio_1000, stated) in [
-            ("1", 1, 1, 1),
+            ("1", 1i64, 1i64, 1i64),
             ("1b", 1, 1, 1),
             ("10B", 10, 10, 10),
             ("1k", 1024, 1000, 1024),
@@ -355,7 +356,7 @@ mod tests {
             for (dialect, expected) in [(FIO, fio), (FIO_1000, fio_1000), (Dialect::Stated, stated)]
             {
                 let found = parse(text, Measure::Bytes, dialect).map(|q| q.value);
-                assert_eq!(found, Ok(i128::from(expected as u64)), "{text} {dialect:?}");
+                assert_eq!(found, Ok(i128::from(expected)), "{text} {dialect:?}");
             }
         }
     }
@@ -376,6 +377,7 @@ mod tests {
             ("7usec", 7000),
             ("9ns", 9),
             ("(2*30)", 60 * NS_PER_S),
+            ("(2*30)m", 3600 * NS_PER_S),
         ] {
             let found = parse(text, Measure::Time, FIO).map(|q| q.value);
             assert_eq!(found, Ok(ns), "{text}");
@@ -405,10 +407,11 @@ mod tests {
             ("(4/0)", Measure::Bytes, FIO, "divides by zero"),
             ("(1/3)", Measure::Bytes, FIO, "whole"),
             ("1:30", Measure::Time, FIO, "behind the number"),
+            ("(1m+30)", Measure::Time, FIO, "put it behind"),
             ("1w", Measure::Time, FIO, "unknown unit of time"),
             (&"9".repeat(60), Measure::Bytes, FIO, "too large"),
             (&"(".repeat(999), Measure::Bytes, FIO, "nested"),
-            (&"-".repeat(999), Measure::Bytes, FIO, "nested"),
+            (&"-".repeat(999), Measure::Bytes, FIO, "is not a number"),
         ] {
             let found = parse(text, measure, dialect).unwrap_err();
             assert!(found.contains(words), "{text}: {found}");

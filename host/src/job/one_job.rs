@@ -317,9 +317,11 @@ impl<'a> Job<'a> {
 
     pub(crate) fn effective(&self, spec: &JobSpec) -> EffectiveJob {
         let mut lines = Vec::new();
-        for option in options::all()
-            .filter(|option| option.scope == Scope::Job || option.scope == Scope::Name)
-        {
+        // `rwmixwrite` is the other side of `rwmixread`, which is shown.
+        let of_job = options::all().filter(|option| {
+            matches!(option.scope, Scope::Job | Scope::Name) && option.name != "rwmixwrite"
+        });
+        for option in of_job {
             let from = match option.name {
                 "name" => Provenance::Section(spec.origin.clone()),
                 name => self.from(name),

@@ -327,7 +327,7 @@ fn range(
     let high = bounded(high, Measure::Bytes, min, max, reading)?;
     if low > high {
         let turned: Vec<&str> = parts.into_iter().rev().collect();
-        return Err(Fault::new(format!("range `{text}` is reversed"))
+        return Err(Fault::new(format!("`{text}` is a reversed range"))
             .help(format!("write `{}`", turned.join("-"))));
     }
     Ok(Some((low, high)))
@@ -443,7 +443,7 @@ fn cpus(item: &RawItem) -> Result<Option<Vec<u32>>, Fault> {
             None => (number(text)?, number(text)?),
         };
         if low > high {
-            return Err(Fault::new(format!("range `{text}` is reversed"))
+            return Err(Fault::new(format!("`{text}` is a reversed range"))
                 .help(format!("write `{high}-{low}`")));
         }
         cpus.extend(low..=high);
@@ -553,7 +553,7 @@ mod tests {
             ("1k:4k", all(1024, 4096)),
             ("(1+1)-(2*4)", all(2, 8)),
             ("4k-4k", all(4096, 4096)),
-            ("4k-1k", Err("range `4k-1k` is reversed".to_owned())),
+            ("4k-1k", Err("`4k-1k` is a reversed range".to_owned())),
             ("4k", Err("`4k` is not a range".to_owned())),
             ("1-2-3", Err("`1-2-3` is not a range".to_owned())),
         ] {

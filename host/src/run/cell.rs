@@ -222,7 +222,7 @@ impl Cell {
         let request = LoadRequest {
             path: job.engine.plugin.clone(),
             sha256: job.engine.sha256.clone(),
-            pin: job.engine.pin.clone(),
+            pinned: job.engine.pin.is_some(),
         };
         let plugin = load::load(&request).map_err(|error| error.to_string())?;
         self.plugins.insert(key, plugin);

@@ -152,6 +152,11 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     all().flat_map(|option| std::iter::once(option.name).chain(option.aliases.iter().copied()))
 }
 
+/// A proposal for a name that is none.
+pub fn did_you_mean(name: &str) -> Option<String> {
+    super::suggest::did_you_mean(name, names())
+}
+
 /// A text in TOML's quotes.
 pub(crate) fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
