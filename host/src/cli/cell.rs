@@ -15,7 +15,7 @@ pub(super) fn main(args: &CellArgs) -> anyhow::Result<u8> {
     let page = inherit::take(args.page_fd).context("__cell is started by iodyno itself")?;
     inherit::live_and_die_with_parent(&socket)?;
     inherit::detach_stdio()?;
-    inherit::let_crashes_kill()?;
+    inherit::let_crashes_kill();
     let status = match cell::serve(UnixStream::from(socket), SharedMemory::from_fd(page)) {
         Ok(()) => 0,
         Err(_) => 1,

@@ -51,7 +51,8 @@ pub(super) fn resolve(
     let search = Search::from(search);
     let find = |wish: &EngineWish| find_engine(&search, wish);
     let mut catalogue = Catalogue::look_up(&wishes, Vec::new(), &find);
-    let unknown = |wish| matches!(catalogue.answer(wish), Some(Err(failure)) if failure.status == 2);
+    let unknown =
+        |wish| matches!(catalogue.answer(wish), Some(Err(failure)) if failure.status == 2);
     if wishes.iter().any(unknown) {
         // Only a misspelt name is worth a look at everything that is installed.
         catalogue = Catalogue::look_up(&wishes, search.known_names(), &find);
@@ -130,7 +131,7 @@ pub(super) fn lint(args: &LintArgs) -> anyhow::Result<u8> {
     match resolve(&args.source, &args.search, false)? {
         Ok(jobs) => {
             print_diagnostics(&jobs.resolved.warnings, &jobs.sources);
-            super::print(&lint::text(&jobs.resolved))
+            super::print(&lint::lint(&jobs.resolved))
         }
         Err(unfit) => {
             print_diagnostics(&unfit.diagnostics, &unfit.sources);

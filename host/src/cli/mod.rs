@@ -20,7 +20,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Lint(args) => jobs::lint(&args),
         Command::Engines(args) => engines::engines(&args),
-        Command::Options(args) => options::options(&args),
+        Command::Options(args) => show_options(&args),
         Command::Completions { shell } => print(&generated::completions(shell)),
         Command::Man => print(&generated::man()),
         Command::Probe(args) => {
@@ -35,6 +35,17 @@ pub fn main() -> ExitCode {
             let _ = writeln!(std::io::stderr(), "iodyno: {error:#}");
             ExitCode::from(2)
         }
+    }
+}
+
+fn show_options(args: &args::OptionsArgs) -> anyhow::Result<u8> {
+    match &args.name {
+        _ if args.markdown => print(&options::markdown()),
+        None => print(&options::list()),
+        Some(name) => match options::one(name) {
+            Ok(text) => print(&text),
+            Err(words) => anyhow::bail!(words),
+        },
     }
 }
 

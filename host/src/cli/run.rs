@@ -104,9 +104,10 @@ fn report(args: &RunArgs, result: &RunResult) -> anyhow::Result<()> {
             .with_context(|| format!("write the report to {}", path.display())),
         None => {
             let mut stdout = std::io::stdout();
-            stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).context(
-                "write the report to standard output",
-            )
+            stdout
+                .write_all(text.as_bytes())
+                .and_then(|()| stdout.flush())
+                .context("write the report to standard output")
         }
     }
 }

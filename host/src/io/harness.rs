@@ -22,7 +22,7 @@ pub(super) struct Harness {
 }
 
 impl Harness {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Harness { countdown: HARNESS_EVERY, sampling: false, callbacks_ns: 0, gap_from: None }
     }
 }

@@ -16,6 +16,5 @@ pub mod slots;
 pub mod trouble;
 pub mod worker;
 
-
 #[cfg(test)]
 mod tests;

@@ -3,9 +3,9 @@
 //! Called by the loop in [`super::worker`], and by [`super::drain`]. Believes nothing that an engine
 //! says about a unit before it was checked; what is unlawful ends the worker with a fault.
 
+use super::signal::Signal;
 use super::slots::{Outcome, SlotIndex};
 use super::trouble::{Breach, RequestError, Trouble};
-use super::signal::Signal;
 use super::worker::{batch_level, Worker};
 use crate::ddir::Ddir;
 use crate::plugin::handle::Callback;
@@ -76,7 +76,12 @@ impl<C: Clock> Worker<'_, C> {
     /// A unit is back: account it and free its slot, or, where it ended short with more to come,
     /// advance it. True: finished.
     #[inline(always)]
-    pub(super) fn take_back(&mut self, index: SlotIndex, end: Ticks, by: Callback) -> Result<bool, Trouble> {
+    pub(super) fn take_back(
+        &mut self,
+        index: SlotIndex,
+        end: Ticks,
+        by: Callback,
+    ) -> Result<bool, Trouble> {
         let outcome = self.slots.outcome(index);
         if outcome.resid == 0 && outcome.error == 0 {
             self.account(index, 0, end);

@@ -2,10 +2,10 @@
 //! clock that only moves when somebody sleeps.
 
 use super::pace::{Limit, Pacer};
-use super::slots::{SlabShape, Slots};
-use super::trouble::{Breach, Trouble};
 use super::settings::Settings;
 use super::signal::Signal;
+use super::slots::{SlabShape, Slots};
+use super::trouble::{Breach, Trouble};
 use super::worker::{Parts, Worker};
 use crate::ddir::{Ddir, PerDir};
 use crate::plugin::handle::{Callback, Instance};

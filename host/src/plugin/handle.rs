@@ -58,8 +58,21 @@ impl Callback {
     pub fn from_crumb(crumb: u64) -> Option<Callback> {
         use Callback::*;
         const ALL: [Callback; 15] = [
-            Init, Cleanup, GetCaps, OpenFile, CloseFile, GetFileSize, IoInit, IoFree, Start, Prep,
-            Queue, Commit, GetEvents, ErrDetails, Extension,
+            Init,
+            Cleanup,
+            GetCaps,
+            OpenFile,
+            CloseFile,
+            GetFileSize,
+            IoInit,
+            IoFree,
+            Start,
+            Prep,
+            Queue,
+            Commit,
+            GetEvents,
+            ErrDetails,
+            Extension,
         ];
         ALL.get((crumb as u8 as usize).wrapping_sub(1)).copied()
     }
@@ -282,8 +295,7 @@ impl<'page> Instance<'page> {
         if let Some(get_caps) = self.ops.get_caps {
             // SAFETY: checked pointer, own instance, and `caps` is a whole local struct whose size
             // stands in it.
-            let status =
-                self.call(Callback::GetCaps, |inst| unsafe { get_caps(inst, &mut caps) });
+            let status = self.call(Callback::GetCaps, |inst| unsafe { get_caps(inst, &mut caps) });
             self.check(Callback::GetCaps, status)?;
         }
         Ok(caps)
@@ -430,9 +442,8 @@ impl<'page> Instance<'page> {
         let mut facts: Vec<(String, String)> = Vec::new();
         let (file, sink) = (files.as_ptr(index), (&raw mut facts).cast::<c_void>());
         // SAFETY: as in `open_file`; the sink is used during this call alone.
-        let status = self.call(Callback::Extension, |inst| unsafe {
-            get(inst, file, sink, Some(put_fact))
-        });
+        let status =
+            self.call(Callback::Extension, |inst| unsafe { get(inst, file, sink, Some(put_fact)) });
         if status < 0 {
             facts.clear();
         }

@@ -12,12 +12,13 @@ use super::result::{ErrorKind, RunError};
 use super::worker::{self, Context};
 use crate::io::signal::Signal;
 use crate::plugin::handle::Terminator;
-use crate::plugin::host_table;
+use crate::plugin::host_table::{self, LogLine};
 use crate::plugin::load::{self, LoadRequest, LoadedPlugin};
 use crate::sys::clock::{mono_ns, SystemClock};
 use crate::sys::shm::SharedMemory;
 use crossbeam::channel::{self, RecvTimeoutError};
 use crossbeam::utils::CachePadded;
+use iodyno_engine_api::abi::{IOE_LOG_DEBUG, IOE_LOG_INFO, IOE_LOG_WARN};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -108,7 +109,7 @@ pub fn serve(stream: UnixStream, memory: SharedMemory) -> std::io::Result<()> {
         let _nobody = reader.send(CellEvent::Alone);
     });
     let log = outbox.clone();
-    host_table::set_log_sink(move |line| log.send(&ToControl::Note(line.to_string())));
+    host_table::set_log_sink(move |line| log_line(&log, &line));
     let mut cell = Cell {
         plan: *plan,
         memory,
@@ -122,6 +123,17 @@ pub fn serve(stream: UnixStream, memory: SharedMemory) -> std::io::Result<()> {
     cell.run(&inbox);
     cell.teardown();
     Ok(())
+}
+
+/// What an engine logs goes into the report, but for what is meant for its author alone.
+fn log_line(outbox: &Outbox, line: &LogLine) {
+    let class = match line.level {
+        IOE_LOG_DEBUG => return,
+        IOE_LOG_INFO => "says",
+        IOE_LOG_WARN => "warns",
+        _ => "reports an error",
+    };
+    outbox.send(&ToControl::Note(format!("an engine {class}: {}", line.text)));
 }
 
 impl Cell {

@@ -266,7 +266,8 @@ impl<'a> Control<'a> {
             None if left.is_empty() || self.interrupted => return,
             None => Death { signal: None, how: "ended by itself with status 0".to_owned() },
         };
-        let told = if began.is_empty() { left.first().copied().into_iter().collect() } else { began };
+        let told =
+            if began.is_empty() { left.first().copied().into_iter().collect() } else { began };
         for id in told {
             let error = self.obituary(id, &death);
             self.fail(id, error);

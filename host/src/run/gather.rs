@@ -5,7 +5,9 @@
 
 use super::control::{Control, RunRequest};
 use super::plan::{Plan, PlannedWorker};
-use super::result::{DiskUtil, EngineFault, ErrorKind, HostFacts, RunError, RunResult, WorkerResult};
+use super::result::{
+    DiskUtil, EngineFault, ErrorKind, HostFacts, RunError, RunResult, WorkerResult,
+};
 use crate::catalogue::PluginInfo;
 use crate::job::spec::{JobSpec, RunSpec};
 use crate::stats::live::WorkerState;
@@ -82,7 +84,9 @@ fn worker_result(control: &mut Control<'_>, worker: &PlannedWorker, now_ns: u64)
     };
     if over_in_ramp {
         let name = &result.job.name;
-        control.note(format!("job {name} had done its amount before ramp_time was over: nothing was measured"));
+        control.note(format!(
+            "job {name} had done its amount before ramp_time was over: nothing was measured"
+        ));
     }
     result
 }
@@ -144,7 +148,7 @@ fn disk_utils(watch: &DiskWatch) -> Vec<DiskUtil> {
         .collect()
 }
 
-fn host_facts() -> HostFacts {
+pub fn host_facts() -> HostFacts {
     let facts = facts::facts();
     HostFacts {
         hostname: facts.hostname,

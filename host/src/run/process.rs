@@ -153,7 +153,9 @@ fn watch_child(
                 how: "closed its socket, did not end, and was killed".to_owned(),
             }),
             Ok(status) => Some(describe(status)),
-            Err(error) => Some(Death { signal: None, how: format!("cannot be waited for: {error}") }),
+            Err(error) => {
+                Some(Death { signal: None, how: format!("cannot be waited for: {error}") })
+            }
         };
         let _nobody = news.send((number, CellNews::Gone(death)));
     });

@@ -14,9 +14,10 @@ use crate::units::Nanos;
 pub(super) fn status(control: &Control<'_>, stage: u32, now_ns: u64, stuck: Vec<String>) -> Status {
     let ids: Vec<u32> = control.plan.stage(stage).map(|worker| worker.id).collect();
     let tracks: Vec<&Track> = ids.iter().map(|&id| &control.tracks[id as usize]).collect();
-    let letters = control.plan.workers.iter().map(|worker| {
-        letter(&control.tracks[worker.id as usize], control.job(worker.id).load.rw)
-    });
+    let letters =
+        control.plan.workers.iter().map(|worker| {
+            letter(&control.tracks[worker.id as usize], control.job(worker.id).load.rw)
+        });
     let running = tracks.iter().filter(|track| track.tid != 0 && !track.ended);
     let remaining: Option<Vec<Nanos>> =
         ids.iter().map(|&id| remaining(control, id, now_ns)).collect();

@@ -324,8 +324,8 @@ impl Files {
     }
 
     /// Apart, for the time of the run.
-    pub(super) fn split(self) -> (FileTable, Opened, Vec<Region>) {
-        (self.table, self.opened, self.regions)
+    pub(super) fn split(self) -> (FileTable, Opened) {
+        (self.table, self.opened)
     }
 
     /// Together again.
@@ -334,7 +334,11 @@ impl Files {
     }
 
     /// Closes everything, and removes what is to be removed. The first error is told.
-    pub(super) fn close(mut self, engine: &mut Instance<'_>, job: &JobSpec) -> Result<(), RunError> {
+    pub(super) fn close(
+        mut self,
+        engine: &mut Instance<'_>,
+        job: &JobSpec,
+    ) -> Result<(), RunError> {
         let mut outcome = Ok(());
         for index in 0..self.opened.told {
             if let Err(refusal) = engine.close_file(&mut self.table, index) {

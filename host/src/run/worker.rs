@@ -12,10 +12,10 @@ use super::result::{EngineFault, ErrorKind, RunError};
 use super::targets::{self, Files};
 use crate::ddir::{Ddir, PerDir};
 use crate::io::pace::{Limit, Pacer};
-use crate::io::slots::{SlabError, SlabShape, Slots};
-use crate::io::trouble::{RequestError, Trouble};
 use crate::io::settings::Settings;
 use crate::io::signal::Signal;
+use crate::io::slots::{SlabError, SlabShape, Slots};
+use crate::io::trouble::{RequestError, Trouble};
 use crate::io::worker::{Parts, Worker};
 use crate::job::spec::{JobSpec, Rw};
 use crate::plugin::handle::{Instance, Refusal};
@@ -25,7 +25,7 @@ use crate::plugin::load::LoadedEngine;
 use crate::stats::live::{WorkerPage, WorkerState};
 use crate::sys::clock::{wall_ms, SystemClock};
 use crate::sys::thread;
-use crate::workload::{fill, mix_seed, Generator, Order, Recipe, Region, Repeat};
+use crate::workload::{fill, mix_seed, Generator, Order, Recipe, Repeat};
 use crossbeam::channel;
 use crossbeam::utils::CachePadded;
 use iodyno_engine_api::abi::*;
@@ -118,7 +118,7 @@ fn prepare(
     match built {
         Ok((slots, generator)) => Ok((files, slots, generator, caps)),
         Err(error) => {
-            files.close(engine, &context.job);
+            let _worse = files.close(engine, &context.job);
             Err(error)
         }
     }
@@ -132,7 +132,7 @@ fn build(
 ) -> Result<(Slots, Generator), RunError> {
     let job = &context.job;
     context.page.open_files.set(u64::from(files.table.len()));
-    let generator = Generator::new(&recipe(context, &files.regions))
+    let generator = Generator::new(&recipe(context, files))
         .map_err(|error| RunError::usage(&job.name, format!("{}: {error}", place(job))))?;
     context.page.goal_bytes.set(generator.total_bytes().unwrap_or(0));
     let shape = SlabShape {
@@ -307,11 +307,10 @@ fn limits(job: &JobSpec) -> PerDir<Option<Limit>> {
     PerDir { read: limit(Ddir::Read), write: limit(Ddir::Write), trim: limit(Ddir::Trim) }
 }
 
-fn recipe(context: &Context, regions: &[Region]) -> Recipe {
+fn recipe(context: &Context, files: &Files) -> Recipe {
     let job = &context.job;
     let load = &job.load;
     let single = |ddir| Order::Single { ddir, random: load.rw.is_random() };
-    let total: u64 = regions.iter().map(|region| region.len).sum();
     Recipe {
         order: match load.rw {
             Rw::Read | Rw::RandRead => single(Ddir::Read),
@@ -321,8 +320,8 @@ fn recipe(context: &Context, regions: &[Region]) -> Recipe {
             Rw::TrimWrite => Order::TrimWrite,
         },
         bs: load.bs.map(|bs| (bs.min.0, bs.max.0)),
-        files: regions.to_vec(),
-        amount: targets::amount(load.io_size, total),
+        files: files.regions.clone(),
+        amount: files.amount,
         rwmixread: load.rwmixread,
         random_map: !load.norandommap,
         seed: seed(context),
@@ -425,4 +424,3 @@ fn remedy(job: &JobSpec, error: &RequestError) -> Option<&'static str> {
         _ => None,
     }
 }
-

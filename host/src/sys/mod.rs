@@ -2,6 +2,7 @@
 //!
 //! Everybody may call them; they import no other room, decide nothing and print nothing.
 
+pub mod block;
 pub mod clock;
 pub mod diskstats;
 pub mod facts;

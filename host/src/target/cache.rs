@@ -1,0 +1,13 @@
+//! stub
+/// stub
+pub struct Invalidated;
+impl Invalidated {
+    /// stub
+    pub fn note(&self) -> Option<String> {
+        None
+    }
+}
+/// stub
+pub fn invalidate(_: &super::Target) -> Invalidated {
+    Invalidated
+}
