@@ -17,12 +17,12 @@ mod sizing;
 #[cfg(test)]
 mod testbed;
 
-//pub use cache::{invalidate, Invalidated};
+pub use cache::{invalidate, Invalidated};
 pub use discover::{discover, BlockDevice, Kind, Target};
 pub use error::{ErrorClass, TargetError};
 pub use guard::{check_write, check_write_in, Roots};
-//pub use layout::{lay_out, LaidOut, LayoutOptions, Purpose};
+pub use layout::{lay_out, LaidOut, LayoutOptions, Purpose};
 pub use names::{names, Naming};
-//pub use open::{open, OpenWish};
-//pub use remove::{remove, Left};
+pub use open::{open, OpenWish};
+pub use remove::{remove, Left};
 pub use sizing::{plan, Amount, FilePlan, Plan, Wishes};

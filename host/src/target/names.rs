@@ -45,9 +45,12 @@ pub fn names(naming: &Naming<'_>) -> Result<Vec<PathBuf>, TargetError> {
 mod tests {
     use super::*;
 
+    /// Clone, filename, directory, nrfiles; the names.
+    type Case<'a> = (u32, &'a [&'a str], &'a [&'a str], u32, &'a [&'a str]);
+
     #[test]
     fn names_are_those_of_fio() {
-        let cases: [(u32, &[&str], &[&str], u32, &[&str]); 9] = [
+        let cases: [Case<'_>; 9] = [
             (0, &[], &[], 1, &["job.0.0"]),
             (2, &[], &[], 2, &["job.2.0", "job.2.1"]),
             (0, &[], &["/d"], 1, &["/d/job.0.0"]),

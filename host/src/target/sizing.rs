@@ -255,107 +255,50 @@ mod tests {
     }
 
     #[test]
-    fn regions_of_files_follow_fio() {
-        let (none, ex1, ex2) = (
-            target(Kind::Missing, 0),
-            target(Kind::Regular, 64 * K),
-            target(Kind::Regular, 32 * K),
-        );
+    fn regions_of_files_to_be_made_follow_fio() {
+        let none = target(Kind::Missing, 0);
         let three = [none.clone(), none.clone(), none.clone()];
+        let one = std::slice::from_ref(&none);
         let w = wishes;
+        let size = |k| Wishes { size: bytes(k), ..w() };
+        assert_plan("one file", one, size(50), (&[(0, 48, 48)], 48));
+        assert_plan("split", &three, size(50), (&[(0, 16, 16); 3], 48));
+        let case = Wishes { offset: bytes(8), ..size(16) };
+        assert_plan("offset", one, case, (&[(8, 16, 24)], 16));
         let filesize = Some((16 * K, 16 * K));
-        let one = std::slice::from_ref(&ex1);
-        let two = [ex1.clone(), ex2];
-        let cases: Vec<(&str, &[Target], Wishes, Expected<'_>)> = vec![
-            (
-                "size of one file",
-                &three[..1],
-                Wishes { size: bytes(50), ..w() },
-                (&[(0, 48, 48)], 48),
-            ),
-            ("split", &three, Wishes { size: bytes(50), ..w() }, (&[(0, 16, 16); 3], 48)),
-            (
-                "offset",
-                &three[..1],
-                Wishes { size: bytes(16), offset: bytes(8), ..w() },
-                (&[(8, 16, 24)], 16),
-            ),
-            ("filesize alone", &three[..2], Wishes { filesize, ..w() }, (&[(0, 16, 16); 2], 32)),
-            (
-                "less than filesize",
-                &three,
-                Wishes { filesize, size: bytes(32), ..w() },
-                (&[(0, 16, 16); 3], 32),
-            ),
-            (
-                "more than filesize",
-                &three[..1],
-                Wishes { filesize, size: bytes(64), ..w() },
-                (&[(0, 16, 16)], 16),
-            ),
-            (
-                "filesize, offset",
-                &three[..1],
-                Wishes { filesize, size: bytes(16), offset: bytes(8), ..w() },
-                (&[(8, 8, 16)], 8),
-            ),
-            (
-                "filesize range",
-                &three[..1],
-                Wishes { filesize: Some((6 * K, 23 * K)), ..w() },
-                (&[(0, 20, 20)], 20),
-            ),
-            (
-                "filesize, percent",
-                &three[..1],
-                Wishes { filesize, size: percent(50), ..w() },
-                (&[(0, 8, 16)], 8),
-            ),
-            (
-                "filesize, offset percent",
-                &three[..1],
-                Wishes { filesize, offset: percent(50), ..w() },
-                (&[(8, 8, 16)], 8),
-            ),
-            ("whole file", one, w(), (&[(0, 64, 64)], 64)),
-            ("rest of a file", one, Wishes { offset: bytes(16), ..w() }, (&[(16, 48, 64)], 48)),
-            ("part of a file", one, Wishes { size: percent(50), ..w() }, (&[(0, 32, 32)], 32)),
-            (
-                "offset and size in percent",
-                one,
-                Wishes { size: percent(50), offset: percent(25), ..w() },
-                (&[(16, 32, 48)], 32),
-            ),
-            ("grows", one, Wishes { size: bytes(96), ..w() }, (&[(0, 96, 96)], 96)),
-            (
-                "behind the end",
-                one,
-                Wishes { size: bytes(16), offset: bytes(80), ..w() },
-                (&[(80, 16, 96)], 16),
-            ),
-            (
-                "io_size",
-                one,
-                Wishes { size: bytes(32), io_size: bytes(500), ..w() },
-                (&[(0, 32, 32)], 500),
-            ),
-            (
-                "io_size percent",
-                one,
-                Wishes { size: bytes(32), io_size: percent(50), ..w() },
-                (&[(0, 32, 32)], 16),
-            ),
-            ("two files", &two, w(), (&[(0, 64, 64), (0, 32, 32)], 96)),
-            (
-                "percent of each",
-                &two,
-                Wishes { size: percent(50), ..w() },
-                (&[(0, 32, 32), (0, 16, 16)], 48),
-            ),
-        ];
-        for (what, targets, wishes, expected) in cases {
-            assert_plan(what, targets, wishes, expected);
-        }
+        let of = |size| Wishes { filesize, size, ..w() };
+        assert_plan("filesize alone", &three[1..], of(None), (&[(0, 16, 16); 2], 32));
+        assert_plan("less than filesize", &three, of(bytes(32)), (&[(0, 16, 16); 3], 32));
+        assert_plan("more than filesize", one, of(bytes(64)), (&[(0, 16, 16)], 16));
+        assert_plan("percent of filesize", one, of(percent(50)), (&[(0, 8, 16)], 8));
+        let case = Wishes { offset: bytes(8), ..of(bytes(16)) };
+        assert_plan("filesize and offset", one, case, (&[(8, 8, 16)], 8));
+        let case = Wishes { offset: percent(50), ..of(None) };
+        assert_plan("filesize and offset in percent", one, case, (&[(8, 8, 16)], 8));
+        let case = Wishes { filesize: Some((6 * K, 23 * K)), ..w() };
+        assert_plan("a range of filesize", one, case, (&[(0, 20, 20)], 20));
+    }
+
+    #[test]
+    fn regions_of_files_that_are_there_follow_fio() {
+        let two = [target(Kind::Regular, 64 * K), target(Kind::Regular, 32 * K)];
+        let one = &two[..1];
+        let w = wishes;
+        assert_plan("whole", one, w(), (&[(0, 64, 64)], 64));
+        assert_plan("two", &two, w(), (&[(0, 64, 64), (0, 32, 32)], 96));
+        let size = |size| Wishes { size, ..w() };
+        assert_plan("part", one, size(percent(50)), (&[(0, 32, 32)], 32));
+        assert_plan("part of each", &two, size(percent(50)), (&[(0, 32, 32), (0, 16, 16)], 48));
+        assert_plan("grows", one, size(bytes(96)), (&[(0, 96, 96)], 96));
+        let from = |offset, size| Wishes { offset, size, ..w() };
+        assert_plan("rest", one, from(bytes(16), None), (&[(16, 48, 64)], 48));
+        let case = from(percent(25), percent(50));
+        assert_plan("offset and size in percent", one, case, (&[(16, 32, 48)], 32));
+        let case = from(bytes(80), bytes(16));
+        assert_plan("behind the end", one, case, (&[(80, 16, 96)], 16));
+        let issue = |io_size| Wishes { io_size, ..size(bytes(32)) };
+        assert_plan("io_size", one, issue(bytes(500)), (&[(0, 32, 32)], 500));
+        assert_plan("io_size in percent", one, issue(percent(50)), (&[(0, 32, 32)], 16));
     }
 
     #[test]
