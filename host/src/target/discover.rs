@@ -83,7 +83,8 @@ impl Target {
 /// Looks at a path.
 ///
 /// # Errors
-/// A missing directory; a missing device (no regular file is made among the devices); a path that may not be looked at; a device that is there by name only.
+/// A missing directory; a missing device (no regular file is made among the devices); a path that
+/// may not be looked at; a device that is there by name only.
 pub fn discover(path: &Path) -> Result<Target, TargetError> {
     let stat = match rustix::fs::stat(path) {
         Ok(stat) => stat,
