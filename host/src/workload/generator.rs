@@ -133,7 +133,8 @@ impl Generator {
 
     /// The next request; none once all loops are done (and then for ever).
     #[inline]
-    #[allow(clippy::should_implement_trait)] // an iterator would invite adapters into the data plane
+    // An iterator would invite adapters into the data plane.
+    #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Option<Request> {
         if self.loop_is_done() && !self.start_loop() {
             return None;

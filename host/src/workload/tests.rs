@@ -139,8 +139,17 @@ fn sequences_are_frozen() {
         Recipe { bs: PerDir::all((K, 8 * K)), ..recipe(single(Ddir::Write, true), 32 * K) };
     let anywhere = Recipe { random_map: false, ..random.clone() };
     let again = Recipe { amount: 64 * K, ..random.clone() };
-    let cases =
-        [(random, "r20/4 r12/4 r24/4 r4/4 r8/4 r16/4 r0/4 r28/4"), (mixed, "w20/4 w12/4 w24/4 r4/4 r8/4 r16/4 r0/4 w28/4"), (ranges, "w13/6 w28/4 w3/3 w25/3 w6/6 w12/1 w0/2 w19/6 w2/1"), (anywhere, "r12/4 r28/4 r0/4 r24/4 r4/4 r12/4 r28/4 r12/4"), (again, "r20/4 r12/4 r24/4 r4/4 r8/4 r16/4 r0/4 r28/4 r4/4 r16/4 r8/4 r20/4 r24/4 r0/4 r12/4 r28/4")];
+    let cases = [
+        (random, "r20/4 r12/4 r24/4 r4/4 r8/4 r16/4 r0/4 r28/4"),
+        (mixed, "w20/4 w12/4 w24/4 r4/4 r8/4 r16/4 r0/4 w28/4"),
+        (ranges, "w13/6 w28/4 w3/3 w25/3 w6/6 w12/1 w0/2 w19/6 w2/1"),
+        (anywhere, "r12/4 r28/4 r0/4 r24/4 r4/4 r12/4 r28/4 r12/4"),
+        (
+            again,
+            "r20/4 r12/4 r24/4 r4/4 r8/4 r16/4 r0/4 r28/4 \
+             r4/4 r16/4 r8/4 r20/4 r24/4 r0/4 r12/4 r28/4",
+        ),
+    ];
     for (recipe, expected) in cases {
         assert_eq!(words(&all(&recipe)), expected, "{recipe:?}");
     }
@@ -405,7 +414,11 @@ fn recipes() -> impl Strategy<Value = Recipe> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 300,
+        failure_persistence: None,
+        ..Default::default()
+    })]
 
     #[test]
     fn requests_keep_to_the_recipe(recipe in recipes()) {
@@ -416,7 +429,8 @@ proptest! {
             let (min, max) = recipe.bs[r.ddir];
             prop_assert!(recipe.order.uses(r.ddir));
             prop_assert!(r.len > 0 && r.len <= max);
-            prop_assert!(r.offset >= region.offset && r.offset + r.len <= region.offset + region.len);
+            prop_assert!(r.offset >= region.offset);
+            prop_assert!(r.offset + r.len <= region.offset + region.len);
             prop_assert!(r.len >= min || recipe.order.is_random() && recipe.random_map);
         }
         let Repeat::Loops(loops) = recipe.repeat else { unreachable!("made above") };
@@ -432,7 +446,8 @@ proptest! {
     ) {
         let region = Region { offset: 4 * K, len: blocks * 4 * K };
         let amount = files as u64 * times * region.len;
-        let recipe = Recipe { files: vec![region; files], amount, seed, ..recipe(order, region.len) };
+        let files = vec![region; files];
+        let recipe = Recipe { files, amount, seed, ..recipe(order, region.len) };
         let total: u64 = all(&recipe).iter().map(|r| r.len).sum();
         prop_assert_eq!(Some(total), Generator::new(&recipe).expect("good").total_bytes());
     }

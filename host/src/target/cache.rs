@@ -1,0 +1,83 @@
+//! `invalidate=1`: drops the target's pages from the page cache, so that reads meet the device.
+//!
+//! Called by `run` on each opened target, before the workers start.
+
+use super::discover::Kind;
+use super::error::TargetError;
+use crate::sys::block;
+use rustix::fs::Advice;
+use rustix::io::Errno;
+use std::num::NonZeroU64;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Invalidated {
+    /// The pages were dropped (dirty ones of a file stay until they are written).
+    Done,
+    /// Nothing to drop: no page cache stands before this kind of target.
+    Nothing,
+    /// It may not be done: why and what follows, for a note.
+    NotAllowed(String),
+}
+
+/// Drops the cached pages of `len` bytes from `offset` on; of a block device always all of them.
+/// A length of 0 reaches to the end.
+///
+/// # Errors
+/// The system's answer, where it is not merely that only root may.
+pub fn invalidate<Fd: AsFd>(
+    fd: Fd,
+    path: &Path,
+    kind: Kind,
+    offset: u64,
+    len: u64,
+) -> Result<Invalidated, TargetError> {
+    let failed = |errno| TargetError::io(format!("drop cached pages of {}", path.display()), errno);
+    match kind {
+        Kind::Regular | Kind::Missing => {
+            let len = NonZeroU64::new(len);
+            rustix::fs::fadvise(fd, offset, len, Advice::DontNeed).map_err(failed)?;
+            Ok(Invalidated::Done)
+        }
+        Kind::Block => match block::flush_buffers(fd) {
+            Ok(()) => Ok(Invalidated::Done),
+            Err(Errno::ACCESS | Errno::PERM) => Ok(Invalidated::NotAllowed(format!(
+                "{}: cached pages stay, only root may drop those of a device: reads may be \
+                 answered from memory (run as root, or set direct=1)",
+                path.display()
+            ))),
+            Err(errno) => Err(failed(errno)),
+        },
+        Kind::Char | Kind::Pipe | Kind::Directory | Kind::Opaque => Ok(Invalidated::Nothing),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testbed::LoopDevice;
+    use super::*;
+    use std::fs::File;
+
+    #[test]
+    fn kinds_are_treated_as_they_need() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let path = file.path();
+        let done = invalidate(file.as_file(), path, Kind::Regular, 0, 0).expect("dropped");
+        assert_eq!(done, Invalidated::Done);
+        let null = File::open("/dev/null").expect("/dev/null");
+        let done = invalidate(null, Path::new("/dev/null"), Kind::Char, 0, 0).expect("nothing");
+        assert_eq!(done, Invalidated::Nothing);
+        let error = invalidate(file.as_file(), path, Kind::Block, 0, 0).expect_err("no device");
+        assert!(error.to_string().starts_with("drop cached pages of /"), "{error}");
+    }
+
+    #[test]
+    fn a_device_is_flushed_as_root() {
+        let Some(device) = LoopDevice::new(1 << 20) else { return };
+        let file = File::open(&device.path).expect("a device");
+        let done = invalidate(file, &device.path, Kind::Block, 0, 0).expect("flushed");
+        assert_eq!(done, Invalidated::Done);
+    }
+}

@@ -1,0 +1,322 @@
+//! What a path is: kind, size, block size, and for a block device its place among the disks.
+//!
+//! Called by `run` before a job is judged by its targets. Follows symbolic links; opens only block
+//! devices, for reading; changes nothing.
+
+use super::error::TargetError;
+use crate::sys::block;
+use rustix::fs::{major, minor, AtFlags, FileType, Mode, OFlags, StatxFlags, CWD};
+use rustix::io::Errno;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where nothing else is known: every disk can do this or less.
+const BLOCK_BYTES_DEFAULT: u32 = 512;
+/// `/sys` counts sectors of this size, whatever the device's own blocks are.
+const SYS_SECTOR_BYTES: u64 = 512;
+
+/// Kind of target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    Regular,
+    /// A block device.
+    Block,
+    /// A character device.
+    Char,
+    /// A pipe or socket.
+    Pipe,
+    /// A directory.
+    Directory,
+    /// Nothing there, in a directory that is.
+    Missing,
+    /// No path: a name that only the engine understands.
+    Opaque,
+}
+
+/// Place of a block device among the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockDevice {
+    /// Major and minor number.
+    pub number: (u32, u32),
+    /// The kernel's name ("sda1"); none where /sys does not tell.
+    pub name: Option<String>,
+    /// Kernel's name of the whole disk ("sda"); the device's own name where it is one.
+    pub disk: Option<String>,
+    /// It is a part of `disk`.
+    pub is_partition: bool,
+    /// Whether it has moving parts; none = not known.
+    pub rotational: Option<bool>,
+}
+
+/// A path, and what is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// As it was named.
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: Kind,
+    /// Bytes; 0 where there is none or it is not known.
+    pub size: u64,
+    /// Logical block size in bytes: what O_DIRECT has to be aligned to.
+    pub block_size: u32,
+    /// Device and inode number of what the path leads to; none where it is missing.
+    pub identity: Option<(u64, u64)>,
+    /// For [`Kind::Block`].
+    pub device: Option<BlockDevice>,
+}
+
+impl Target {
+    /// Of an engine whose targets are no paths; `size` in bytes, 0 = not known.
+    pub fn opaque(name: &Path, size: u64) -> Target {
+        Target {
+            path: name.to_path_buf(),
+            kind: Kind::Opaque,
+            size,
+            block_size: BLOCK_BYTES_DEFAULT,
+            identity: None,
+            device: None,
+        }
+    }
+}
+
+/// Looks at a path.
+///
+/// # Errors
+/// A missing directory; a missing device (no regular file is made among the devices); a path that
+/// may not be looked at; a device that is there by name only.
+pub fn discover(path: &Path) -> Result<Target, TargetError> {
+    let stat = match rustix::fs::stat(path) {
+        Ok(stat) => stat,
+        Err(Errno::NOENT | Errno::NOTDIR) => return missing(path),
+        Err(errno) => return Err(TargetError::io(format!("look at {}", path.display()), errno)),
+    };
+    let mut target = Target {
+        path: path.to_path_buf(),
+        kind: kind_of(FileType::from_raw_mode(stat.st_mode)),
+        size: 0,
+        block_size: BLOCK_BYTES_DEFAULT,
+        identity: Some((stat.st_dev, stat.st_ino)),
+        device: None,
+    };
+    match target.kind {
+        Kind::Regular => {
+            target.size = u64::try_from(stat.st_size).unwrap_or(0);
+            target.block_size = direct_alignment(path, stat.st_dev);
+        }
+        Kind::Block => {
+            let number = (major(stat.st_rdev), minor(stat.st_rdev));
+            (target.size, target.block_size) = device_sizes(path, number)?;
+            target.device = Some(describe(Path::new("/sys"), number));
+        }
+        _ => {}
+    }
+    Ok(target)
+}
+
+fn kind_of(file_type: FileType) -> Kind {
+    match file_type {
+        FileType::BlockDevice => Kind::Block,
+        FileType::CharacterDevice => Kind::Char,
+        FileType::Fifo | FileType::Socket => Kind::Pipe,
+        FileType::Directory => Kind::Directory,
+        _ => Kind::Regular,
+    }
+}
+
+/// A file that does not exist is a target if its directory does.
+fn missing(path: &Path) -> Result<Target, TargetError> {
+    let directory = directory_of(path);
+    let what = match rustix::fs::stat(directory) {
+        Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => {
+            if is_among_devices(stat.st_dev) {
+                let why = "there is no such device, and files are not created among the devices";
+                return Err(TargetError::Refused {
+                    doing: path.display().to_string(),
+                    why: why.into(),
+                });
+            }
+            return Ok(Target {
+                path: path.to_path_buf(),
+                kind: Kind::Missing,
+                size: 0,
+                block_size: directory_alignment(stat.st_dev),
+                identity: None,
+                device: None,
+            });
+        }
+        Ok(_) => "is not a directory",
+        Err(_) => "does not exist",
+    };
+    Err(TargetError::NoDirectory { path: path.into(), directory: directory.into(), what })
+}
+
+/// Whether `file_system` is the one of /dev: a mistyped device must not become a file there.
+fn is_among_devices(file_system: u64) -> bool {
+    let device = |path| rustix::fs::stat(path).ok().map(|stat| stat.st_dev);
+    device("/dev") == Some(file_system) && device("/") != Some(file_system)
+}
+
+/// The directory in which a path's last part lies.
+pub(super) fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Size and logical block size: from the device itself, or from /sys where it may not be opened.
+fn device_sizes(path: &Path, number: (u32, u32)) -> Result<(u64, u32), TargetError> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let asked = rustix::fs::open(path, flags, Mode::empty())
+        .and_then(|fd| Ok((block::size_bytes(&fd)?, block::logical_block_bytes(&fd)?)));
+    asked.or_else(|errno| {
+        let sys = sys_directory(Path::new("/sys"), number);
+        let sectors = read_number(&sys.join("size")).filter(|&sectors| sectors > 0);
+        match sectors {
+            Some(sectors) => Ok((sectors * SYS_SECTOR_BYTES, sys_block_bytes(&sys))),
+            None => Err(TargetError::io(format!("ask {} for its size", path.display()), errno)),
+        }
+    })
+}
+
+/// What /sys says about a device's place.
+pub(super) fn describe(sys: &Path, number: (u32, u32)) -> BlockDevice {
+    let directory = fs::canonicalize(sys_directory(sys, number)).ok();
+    let name_of = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = directory.as_deref().and_then(name_of);
+    let is_partition = directory.as_deref().is_some_and(|d| d.join("partition").exists());
+    let disk_directory =
+        directory.as_deref().and_then(|d| if is_partition { d.parent() } else { Some(d) });
+    BlockDevice {
+        number,
+        name,
+        disk: disk_directory.and_then(name_of),
+        is_partition,
+        rotational: disk_directory
+            .and_then(|d| read_number(&d.join("queue/rotational")))
+            .map(|flag| flag != 0),
+    }
+}
+
+fn sys_directory(sys: &Path, (major, minor): (u32, u32)) -> PathBuf {
+    sys.join(format!("dev/block/{major}:{minor}"))
+}
+
+/// A partition's block size is that of its disk, whose directory is the one above.
+fn sys_block_bytes(directory: &Path) -> u32 {
+    ["queue/logical_block_size", "../queue/logical_block_size"]
+        .iter()
+        .find_map(|name| read_number(&directory.join(name)))
+        .and_then(|bytes| u32::try_from(bytes).ok())
+        .filter(|bytes| bytes.is_power_of_two())
+        .unwrap_or(BLOCK_BYTES_DEFAULT)
+}
+
+fn read_number(path: &Path) -> Option<u64> {
+    fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+/// What the file system asks of O_DIRECT, else the block size of the device below it.
+fn direct_alignment(path: &Path, device: u64) -> u32 {
+    let told = rustix::fs::statx(CWD, path, AtFlags::empty(), StatxFlags::DIOALIGN)
+        .ok()
+        .filter(|stat| stat.stx_mask & StatxFlags::DIOALIGN.bits() != 0)
+        .map(|stat| stat.stx_dio_offset_align)
+        .filter(|&bytes| bytes > 0);
+    told.unwrap_or_else(|| directory_alignment(device))
+}
+
+fn directory_alignment(device: u64) -> u32 {
+    sys_block_bytes(&sys_directory(Path::new("/sys"), (major(device), minor(device))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testbed::LoopDevice;
+    use super::*;
+
+    fn kind(path: &str) -> Kind {
+        discover(Path::new(path)).expect("it can be looked at").kind
+    }
+
+    #[test]
+    fn kinds() {
+        assert_eq!(kind("/dev/null"), Kind::Char);
+        assert_eq!(kind("/"), Kind::Directory);
+        assert_eq!(kind("/there-is-no-such-file"), Kind::Missing);
+        assert_eq!(kind("there-is-no-such-file"), Kind::Missing);
+        let here = tempfile::tempdir().expect("a directory");
+        let fifo = here.path().join("fifo");
+        let mode = Mode::RUSR | Mode::WUSR;
+        rustix::fs::mknodat(CWD, &fifo, FileType::Fifo, mode, 0).expect("a fifo");
+        assert_eq!(discover(&fifo).expect("a fifo").kind, Kind::Pipe);
+    }
+
+    #[test]
+    fn a_regular_file_has_its_size_also_through_a_link() {
+        let here = tempfile::tempdir().expect("a directory");
+        let (file, link) = (here.path().join("file"), here.path().join("link"));
+        fs::write(&file, [0; 5000]).expect("a file");
+        std::os::unix::fs::symlink(&file, &link).expect("a link");
+        let (file, link) = (discover(&file).expect("a file"), discover(&link).expect("a link"));
+        assert_eq!((file.kind, file.size), (Kind::Regular, 5000));
+        assert_eq!((link.kind, link.size, link.identity), (Kind::Regular, 5000, file.identity));
+        assert!(file.block_size.is_power_of_two() && file.block_size <= 65_536);
+    }
+
+    #[test]
+    fn a_missing_directory_is_told() {
+        let here = tempfile::tempdir().expect("a directory");
+        fs::write(here.path().join("file"), "").expect("a file");
+        let error = |path| discover(&here.path().join(path)).expect_err(path).to_string();
+        assert!(error("none/file").contains("none does not exist (create it or set directory=)"));
+        assert!(error("file/file").contains("file is not a directory"));
+    }
+
+    #[test]
+    fn a_mistyped_device_does_not_become_a_file() {
+        let error = discover(Path::new("/dev/nvme77n7")).expect_err("no such device").to_string();
+        assert!(error.starts_with("/dev/nvme77n7: there is no such device"), "{error}");
+    }
+
+    #[test]
+    fn a_block_device_has_its_size_from_the_kernel() {
+        let Some(device) = LoopDevice::new(3 << 20) else { return };
+        let target = discover(&device.path).expect("a loop device");
+        assert_eq!((target.kind, target.size), (Kind::Block, 3 << 20));
+        assert_eq!(target.block_size, 512);
+        let place = target.device.expect("a place");
+        assert_eq!(place.name, place.disk);
+        assert!(!place.is_partition);
+        let sys = sys_directory(Path::new("/sys"), place.number);
+        assert_eq!(read_number(&sys.join("size")), Some((3 << 20) / SYS_SECTOR_BYTES));
+    }
+
+    #[test]
+    fn a_partition_knows_its_disk() {
+        let sys = tempfile::tempdir().expect("a directory");
+        let disk = sys.path().join("devices/sda");
+        fs::create_dir_all(disk.join("sda1")).expect("directories");
+        fs::create_dir_all(disk.join("queue")).expect("directories");
+        fs::create_dir_all(sys.path().join("dev/block")).expect("directories");
+        fs::write(disk.join("sda1/partition"), "1\n").expect("a file");
+        fs::write(disk.join("queue/rotational"), "1\n").expect("a file");
+        fs::write(disk.join("queue/logical_block_size"), "4096\n").expect("a file");
+        for (number, place) in [("8:0", "sda"), ("8:1", "sda/sda1")] {
+            let link = sys.path().join("dev/block").join(number);
+            std::os::unix::fs::symlink(sys.path().join("devices").join(place), link)
+                .expect("a link");
+        }
+        let partition = describe(sys.path(), (8, 1));
+        assert_eq!(partition.name.as_deref(), Some("sda1"));
+        assert_eq!(partition.disk.as_deref(), Some("sda"));
+        assert!(partition.is_partition);
+        assert_eq!(partition.rotational, Some(true));
+        assert_eq!(sys_block_bytes(&sys_directory(sys.path(), (8, 1))), 4096);
+        let whole = describe(sys.path(), (8, 0));
+        assert_eq!((whole.is_partition, whole.disk.as_deref()), (false, Some("sda")));
+        let unknown = describe(sys.path(), (9, 9));
+        assert_eq!((unknown.name, unknown.rotational), (None, None));
+    }
+}

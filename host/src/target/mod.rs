@@ -1,0 +1,28 @@
+//! What the I/O goes to: names, kinds and sizes of targets, whether they may be written to, laying
+//! them out, opening them, dropping their cached pages, removing them.
+//!
+//! Called by `run` before and after the data plane, never during it. Knows no options, no engine
+//! and no workload: callers say in plain values what they want.
+
+mod cache;
+mod discover;
+mod error;
+mod guard;
+mod layout;
+mod names;
+mod open;
+mod remove;
+mod sizing;
+
+#[cfg(test)]
+mod testbed;
+
+pub use cache::{invalidate, Invalidated};
+pub use discover::{discover, BlockDevice, Kind, Target};
+pub use error::{ErrorClass, TargetError};
+pub use guard::{check_write, check_write_in, Roots};
+pub use layout::{lay_out, LaidOut, LayoutOptions, Purpose};
+pub use names::{names, Naming};
+pub use open::{open, OpenWish};
+pub use remove::{remove, Left};
+pub use sizing::{plan, Amount, FilePlan, Plan, Wishes};
