@@ -9,7 +9,7 @@ use super::page;
 use super::plan::PlannedWorker;
 use super::protocol::{CellPlan, Receiver, Sender, ToCell, ToControl};
 use super::result::{ErrorKind, RunError};
-use super::worker::{self, Context};
+use super::worker::{self, Context, LayoutDesk};
 use crate::io::signal::Signal;
 use crate::plugin::handle::Terminator;
 use crate::plugin::host_table::{self, LogLine};
@@ -21,6 +21,7 @@ use crossbeam::utils::CachePadded;
 use iodyno_engine_api::abi::{IOE_LOG_DEBUG, IOE_LOG_INFO, IOE_LOG_WARN};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -74,7 +75,7 @@ struct Cell {
     events: channel::Sender<CellEvent>,
     outbox: Outbox,
     clock: SystemClock,
-    layout_lock: Arc<Mutex<()>>,
+    layout: Arc<LayoutDesk>,
     stage: Stage,
 }
 
@@ -117,7 +118,7 @@ pub fn serve(stream: UnixStream, memory: SharedMemory) -> std::io::Result<()> {
         events,
         outbox,
         clock: SystemClock::new(),
-        layout_lock: Arc::new(Mutex::new(())),
+        layout: Arc::new(LayoutDesk::default()),
         stage: Stage::default(),
     };
     cell.run(&inbox);
@@ -205,7 +206,7 @@ impl Cell {
             signal,
             gate: Arc::clone(&self.stage.gate),
             clock: self.clock.clone(),
-            layout_lock: Arc::clone(&self.layout_lock),
+            layout: Arc::clone(&self.layout),
             outbox: self.outbox.clone(),
             events: self.events.clone(),
         };
@@ -267,6 +268,7 @@ impl Cell {
     /// The user wants an end: drain, and wake whoever waits.
     fn stop(&mut self) {
         host_table::request_stop();
+        self.layout.stop.store(true, Relaxed);
         let workers: Vec<u32> = self.stage.running.iter().copied().collect();
         for worker in workers {
             self.raise(worker, Signal::ABORT);

@@ -8,17 +8,22 @@ use super::plan::Plan;
 use super::protocol::ToControl;
 use super::result::{ErrorKind, RunError};
 use super::worker::{io_error, place, refused, Context};
-use crate::io::signal::Signal;
 use crate::job::spec::{Amount, JobSpec, RunSpec};
 use crate::plugin::handle::Instance;
 use crate::plugin::lent::{FileFacts, FileTable};
-use crate::target::{self, ErrorClass, Kind, LayoutOptions, Naming, OpenWish, Purpose, Target};
-use crate::target::{TargetError, Wishes};
+use crate::target::{
+    self, ErrorClass, Invalidated, Kind, LayoutOptions, Naming, OpenWish, Purpose, Target,
+    TargetError, Wishes,
+};
 use crate::workload::{mix_seed, Region, Rng};
 use iodyno_engine_api::abi::*;
 use rustix::fd::{AsRawFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::PoisonError;
+
+/// Between two words about a layout: not more often than anybody can look.
+const TELL_EVERY_BYTES: u64 = 64 << 20;
 
 /// A worker's files.
 pub(super) struct Files {
@@ -65,9 +70,10 @@ fn names(job: &JobSpec, clone: u32) -> Result<Vec<PathBuf>, TargetError> {
 pub fn check(spec: &RunSpec) -> Vec<RunError> {
     let plan = Plan::new(spec);
     let mut errors: Vec<RunError> = Vec::new();
+    let mut guarded = BTreeSet::new();
     for worker in &plan.workers {
         let job = &spec.jobs[worker.job as usize];
-        if let Err(error) = check_worker(job, worker.clone) {
+        if let Err(error) = check_worker(job, worker.clone, &mut guarded) {
             if !errors.iter().any(|known| known.message == error.message) {
                 errors.push(error);
             }
@@ -76,13 +82,17 @@ pub fn check(spec: &RunSpec) -> Vec<RunError> {
     errors
 }
 
-fn check_worker(job: &JobSpec, clone: u32) -> Result<(), RunError> {
+fn check_worker(
+    job: &JobSpec,
+    clone: u32,
+    guarded: &mut BTreeSet<PathBuf>,
+) -> Result<(), RunError> {
     if job.engine.flags & IOE_F_DISKLESS != 0 {
         return Ok(());
     }
     let told = |error: TargetError| told(job, &error);
     let targets = discover(job, clone).map_err(told)?;
-    guard(job, &targets).map_err(told)?;
+    guard(job, &targets, guarded).map_err(told)?;
     sized(job, clone, &targets).map(drop).map_err(told)
 }
 
@@ -98,13 +108,18 @@ fn discover(job: &JobSpec, clone: u32) -> Result<Vec<Target>, TargetError> {
     names(job, clone)?.iter().map(look).collect()
 }
 
-/// Refuses to write to what somebody uses.
-fn guard(job: &JobSpec, targets: &[Target]) -> Result<(), TargetError> {
+/// Refuses to write to what somebody uses. Looks at each path once: that reads half of /proc.
+fn guard(
+    job: &JobSpec,
+    targets: &[Target],
+    guarded: &mut BTreeSet<PathBuf>,
+) -> Result<(), TargetError> {
     let writes = job.load.rw.writes() || job.load.rw.trims();
     if !writes || job.target.allow_mounted_write {
         return Ok(());
     }
-    targets.iter().try_for_each(target::check_write)
+    let fresh = targets.iter().filter(|target| guarded.insert(target.path.clone()));
+    fresh.into_iter().try_for_each(target::check_write)
 }
 
 fn sized(job: &JobSpec, clone: u32, targets: &[Target]) -> Result<target::Plan, TargetError> {
@@ -171,7 +186,6 @@ pub(super) fn open(
         context.outbox.send(&ToControl::Note(format!("{}: {note}", place(job))));
     }
     if caps.flags & IOE_F_DISKLESS == 0 {
-        guard(job, &targets).map_err(fail)?;
         lay_out(context, &targets, &plan, caps).map_err(fail)?;
     }
     let region = |file: &target::FilePlan| Region { offset: file.offset, len: file.len };
@@ -253,19 +267,21 @@ fn lay_out(
     caps: &ioe_caps,
 ) -> Result<(), TargetError> {
     let job = &context.job;
-    let _turn = context.layout_lock.lock().unwrap_or_else(PoisonError::into_inner);
-    let purpose = if job.load.rw.reads() || caps.flags & IOE_F_NOEXTEND != 0 {
-        Purpose::Read
-    } else {
-        Purpose::Write
+    let _turn = context.layout.turn.lock().unwrap_or_else(PoisonError::into_inner);
+    let fill = job.load.rw.reads() || caps.flags & IOE_F_NOEXTEND != 0;
+    let options = LayoutOptions {
+        purpose: if fill { Purpose::Fill } else { Purpose::Reserve },
+        seed: job.load.randseed,
+        fsync: true,
+        stop: &context.layout.stop,
     };
     for (target, file) in targets.iter().zip(&plan.files) {
         let Some(len) = file.file_len else { continue };
-        let mut said = 0;
+        let mut said = None;
         let mut tell = |done_bytes: u64, total_bytes: u64| {
-            // Not more often than anybody can look.
-            if done_bytes == total_bytes || done_bytes >= said + (64 << 20) || said == 0 {
-                said = done_bytes.max(1);
+            let is_news = said.is_none_or(|said| done_bytes >= said + TELL_EVERY_BYTES);
+            if is_news || done_bytes == total_bytes {
+                said = Some(done_bytes);
                 context.outbox.send(&ToControl::Layout {
                     job: job.name.clone(),
                     files: targets.len() as u32,
@@ -274,13 +290,10 @@ fn lay_out(
                 });
             }
         };
-        target::lay_out(
-            &target.path,
-            len,
-            &LayoutOptions { purpose, seed: job.load.randseed },
-            &mut tell,
-            &|| context.signal.get() >= Signal::STOP,
-        )?;
+        let done = target::lay_out(target, len, &options, &mut tell)?;
+        if let Some(why) = done.unreserved {
+            context.outbox.send(&ToControl::Note(format!("{}: {why}", place(job))));
+        }
     }
     Ok(())
 }
@@ -301,20 +314,34 @@ impl Files {
                 .open_file(&mut self.table, index)
                 .map_err(|refusal| refused(context, &refusal))?;
             if answer == IOE_OPEN_HOST as u32 && caps.flags & IOE_F_DISKLESS == 0 {
-                let descriptor = open_path(job, &found.path).map_err(|error| told(job, &error))?;
-                self.table.set_fd(index, descriptor.as_raw_fd());
-                self.opened.descriptors.push(descriptor);
+                self.open_path(context, index, found).map_err(|error| told(job, &error))?;
             }
             self.opened.told = index + 1;
             engine
                 .get_file_size(&mut self.table, index)
                 .map_err(|refusal| refused(context, &refusal))?;
-            if job.target.invalidate && caps.flags & IOE_F_DISKLESS == 0 {
-                if let Some(words) = target::invalidate(found).note() {
-                    context.outbox.send(&ToControl::Note(format!("{}: {words}", place(job))));
-                }
+        }
+        Ok(())
+    }
+
+    /// The host opens the path for the engine.
+    fn open_path(
+        &mut self,
+        context: &Context,
+        index: u32,
+        found: &Target,
+    ) -> Result<(), TargetError> {
+        let job = &context.job;
+        let descriptor = target::open(&found.path, open_wish(job))?;
+        if job.target.invalidate {
+            let Region { offset, len } = self.regions[index as usize];
+            let done = target::invalidate(&descriptor, &found.path, found.kind, offset, len)?;
+            if let Invalidated::NotAllowed(why) = done {
+                context.outbox.send(&ToControl::Note(format!("{}: {why}", place(job))));
             }
         }
+        self.table.set_fd(index, descriptor.as_raw_fd());
+        self.opened.descriptors.push(descriptor);
         Ok(())
     }
 
@@ -348,28 +375,25 @@ impl Files {
         }
         self.opened.descriptors.clear();
         if job.target.unlink && job.engine.flags & IOE_F_DISKLESS == 0 {
-            for path in &self.opened.paths {
-                if let Err(error) = target::remove(path) {
-                    outcome = outcome.and(Err(told(job, &error)));
-                }
+            for left in target::remove(&self.opened.paths) {
+                let words = format!("{}: unlink {}: {}", place(job), left.path.display(), left.why);
+                outcome = outcome.and(Err(io_error(job, None, words)));
             }
         }
         outcome
     }
 }
 
-fn open_path(job: &JobSpec, path: &Path) -> Result<OwnedFd, TargetError> {
+fn open_wish(job: &JobSpec) -> OpenWish {
     let rw = job.load.rw;
-    target::open(
-        path,
-        &OpenWish {
-            read: rw.reads() || !(rw.writes() || rw.trims()),
-            write: rw.writes() || rw.trims(),
-            create: rw.writes(),
-            direct: job.target.direct,
-            ..OpenWish::default()
-        },
-    )
+    let write = rw.writes() || rw.trims();
+    OpenWish {
+        read: rw.reads(),
+        write,
+        create: rw.writes(),
+        direct: job.target.direct,
+        ..OpenWish::default()
+    }
 }
 
 impl Opened {

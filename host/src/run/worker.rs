@@ -30,6 +30,7 @@ use crossbeam::channel;
 use crossbeam::utils::CachePadded;
 use iodyno_engine_api::abi::*;
 use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 /// Alignment of the buffers where neither engine nor target asks for more.
@@ -52,11 +53,20 @@ pub(super) struct Context {
     /// The time.
     pub clock: SystemClock,
     /// One layout at a time, so that files lie one behind the other.
-    pub layout_lock: Arc<Mutex<()>>,
+    pub layout: Arc<LayoutDesk>,
     /// To the control process.
     pub outbox: Outbox,
     /// To the cell.
     pub events: channel::Sender<CellEvent>,
+}
+
+/// What the workers of a cell share while they lay files out.
+#[derive(Debug, Default)]
+pub(super) struct LayoutDesk {
+    /// Whose turn it is.
+    pub turn: Mutex<()>,
+    /// The run is to end.
+    pub stop: AtomicBool,
 }
 
 /// The thread's whole life.

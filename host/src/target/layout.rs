@@ -39,7 +39,7 @@ pub struct LayoutOptions<'a> {
 }
 
 /// What was done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LaidOut {
     /// The file was not there before.
     pub created: bool,
@@ -47,6 +47,9 @@ pub struct LaidOut {
     pub added: u64,
     /// It was told to stop; the file is shorter than it should be.
     pub stopped: bool,
+    /// There is no room for all that is to be written: in words, for a note. The run goes on, for
+    /// what it writes until then is worth measuring.
+    pub unreserved: Option<String>,
 }
 
 /// Brings a regular or missing file to `len` bytes; does nothing for everything else. `progress`
@@ -76,7 +79,10 @@ pub fn lay_out(
     }
     let outcome = match options.purpose {
         Purpose::Fill => fill(&file, start, len, options, progress),
-        Purpose::Reserve => reserve(&file, start, len),
+        Purpose::Reserve => reserve(&file, start, len).or_else(|failure| {
+            done.unreserved = Some(no_room(target, len - start, failure)?);
+            Ok(0)
+        }),
     };
     match outcome {
         Ok(added) => {
@@ -131,6 +137,19 @@ fn reserve(file: &File, start: u64, len: u64) -> Result<u64, Failure> {
             Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => return Ok(0),
             Err(errno) => return Err(Failure { error: errno.into(), written: 0 }),
         }
+    }
+}
+
+/// Words for a reservation that the file system has no room for; other failures stay failures.
+fn no_room(target: &Target, needed: u64, failure: Failure) -> Result<String, Failure> {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    match failure.error.kind() {
+        StorageFull | QuotaExceeded | FileTooLarge => Ok(format!(
+            "{}: no room for {needed} bytes ({}): the run may end there",
+            target.path.display(),
+            failure.error
+        )),
+        _ => Err(failure),
     }
 }
 
