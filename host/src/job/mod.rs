@@ -35,7 +35,7 @@ mod value;
 
 pub use diagnostic::{exit_status, Diagnostic, Severity};
 pub use engines::{Catalogue, EngineWish, FindFailure, FoundEngine};
-pub use expand::Environment;
+pub use expand::{Environment, Getenv};
 pub use fingerprint::fingerprint;
 pub use number::Dialect;
 pub use overrides::Overrides;

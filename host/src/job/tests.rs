@@ -1,4 +1,7 @@
 //! The room as a whole: what a job file means, and what a user reads where it means nothing.
+//!
+//! Goes from text to the resolved run, with the engines of `fixtures`; single values and lines have
+//! their tests in the files that read them.
 
 use super::fixtures::{resolved, test_environment};
 use super::spec::{Amount, Isolation, JobSpec, Rw};

@@ -1,4 +1,7 @@
 //! Options that say how many requests are in flight, and how they are handed over.
+//!
+//! Part of the option table. 0 and "not given" mean another option's value in most of these;
+//! `Draft::depth` puts them together.
 
 use super::{Category, JobOption, Kind, OPTION};
 

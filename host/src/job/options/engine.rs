@@ -1,4 +1,7 @@
 //! Options that choose the engine and say how it is treated.
+//!
+//! Part of the option table. The engines' own options are not here: they come with the plugin.
+//! `resolve` looks the engine up before the other options are applied.
 
 use super::super::spec::Isolation;
 use super::{nanos, quoted, Category, JobOption, Kind, Scope, OPTION};
