@@ -155,7 +155,12 @@ impl Kind {
 
     pub(crate) fn parse(&self, item: &RawItem, reading: &mut Reading<'_>) -> Result<Value, Fault> {
         if item.value == RawValue::Flag && *self != Kind::Flag {
-            return Err(Fault::new("lacks a value").help("write `key=value`"));
+            let help = if *self == Kind::Bool {
+                "write `=1` or `=0` behind it"
+            } else {
+                "write `key=value`"
+            };
+            return Err(Fault::new("lacks a value").help(help));
         }
         match *self {
             Kind::Flag | Kind::Bool => parse_bool(item, reading.dialect).map(Value::Bool),
