@@ -1,7 +1,7 @@
 //! Engines and a machine for the tests of this room and of the commands that show jobs.
 //!
-//! `psync` and `null` are like the real ones, `vast` has an option of every type, `needy` one that is
-//! required; `broken` is found and cannot be used. No plugin is loaded.
+//! `psync` and `null` are like the real ones, `vast` has an option of every type, `needy` one that
+//! is required; `broken` is found and cannot be used. No plugin is loaded.
 
 use super::engines::{Catalogue, EngineWish, FindFailure, FoundEngine};
 use super::{engines_wanted, parse, resolve, Diagnostic, Overrides, Resolved, Source};

@@ -242,10 +242,26 @@ fn what_contradicts_itself_is_told() {
         ("bs=2m", "error: job a: `size` is 1048576 bytes, less than one block of 2097152 bytes"),
         ("isolation=job", "error: `isolation` concerns the whole run"),
         ("name=b", "error: `name` cannot be set here"),
-        ("rw=read:8", "error: rw: `read:8` is known to fio, but not supported by this version of iodyno"),
-        ("verify=md5", "error: option `verify` is known to fio, but not supported by this version of iodyno"),
-        ("buffered=1", "error: option `buffered` is known to fio, but not supported by this version of iodyno"),
-        ("hipri=1", "error: option `hipri` is known to some of fio's engines, but engine psync has none of that name"),
+        (
+            "rw=read:8",
+            "error: rw: `read:8` is known to fio, but not supported by this version of \
+             iodyno",
+        ),
+        (
+            "verify=md5",
+            "error: option `verify` is known to fio, but not supported by this version of \
+             iodyno",
+        ),
+        (
+            "buffered=1",
+            "error: option `buffered` is known to fio, but not supported by this version of \
+             iodyno",
+        ),
+        (
+            "hipri=1",
+            "error: option `hipri` is known to some of fio's engines, but engine psync has none of \
+             that name",
+        ),
         ("psync.latency=1", "error: engine psync has no option `latency`"),
         ("nul.latency=1", "warning: no engine `nul` is known here: `nul.latency` has no effect"),
         ("ioengine=needy", "error: engine needy needs option `host`, which job a does not give"),
@@ -303,7 +319,8 @@ fn all_errors_are_told_at_once() {
     assert_eq!(
         messages(&ini(text), &Overrides::default()),
         [
-            "error: bs: `4x` has an unknown unit `x` (known: k, m, g, t, p, with or without B or iB)",
+            "error: bs: `4x` has an unknown unit `x` (known: k, m, g, t, p, with or without B or \
+             iB)",
             "error: iodepth: `4.5` is not a whole number",
             "error: unknown option `iodeth`",
             "error: numjobs: `0` is out of range (1 to 4096)",
@@ -324,8 +341,8 @@ proptest! {
     #[test]
     fn text_that_looks_like_a_job_never_panics(
         lines in prop::collection::vec(
-            "(\\[\\[?(global|job|a|b|é)\\]?\\]?|(bs|size|rw|filename|iodepth|null\\.latency|name|rate)\
-             ?=[\"'\\[]?[0-9a-z$\\{\\}%,:;#(*) \té-]{0,9}[\"'\\]]?|[\\PC]{0,9})\r?",
+            "(\\[\\[?(global|job|a|b|é)\\]?\\]?\
+             |(bs|size|rw|filename|iodepth|null\\.latency|name|rate) ?=[\"'\\[]?[0-9a-z$\\{\\}%,:;#(*) \té-]{0,9}[\"'\\]]?|[\\PC]{0,9})\r?",
             0..9,
         ),
         set in "[ab]?:?[a-z]{1,5}=?[0-9k,]{0,4}",
