@@ -273,8 +273,14 @@ fn what_contradicts_itself_is_told() {
         ("ioengine=vast\nmarks=a,d", "error: marks: `d` is none of a, b, c"),
         ("ioengine=vast\nshare=2", "error: share: `2` is out of range (0 to 1)"),
         ("ioengine=vast\nold=2", "warning: option `old` of engine vast is deprecated"),
-        ("ioengine=vast\nentries=8\nvast.nr_entries=8", "error: `entries` is given twice in one section"),
-        ("ioengine=null\noffset=10%", "error: offset: 10% of what? engine null has no target with a size"),
+        (
+            "ioengine=vast\nentries=8\nvast.nr_entries=8",
+            "error: `entries` is given twice in one section",
+        ),
+        (
+            "ioengine=null\noffset=10%",
+            "error: offset: 10% of what? engine null has no target with a size",
+        ),
         ("engine_sha256=abc", "error: engine_sha256 is not a SHA-256 digest"),
         ("bs=\"", "error: bs: `\"` is not a number"),
     ] {
@@ -342,7 +348,8 @@ proptest! {
     fn text_that_looks_like_a_job_never_panics(
         lines in prop::collection::vec(
             "(\\[\\[?(global|job|a|b|é)\\]?\\]?\
-             |(bs|size|rw|filename|iodepth|null\\.latency|name|rate) ?=[\"'\\[]?[0-9a-z$\\{\\}%,:;#(*) \té-]{0,9}[\"'\\]]?|[\\PC]{0,9})\r?",
+             |(bs|size|rw|filename|iodepth|null\\.latency|name|rate) ?=\
+             [\"'\\[]?[0-9a-z$\\{\\}%,:;#(*) \té-]{0,9}[\"'\\]]?|[\\PC]{0,9})\r?",
             0..9,
         ),
         set in "[ab]?:?[a-z]{1,5}=?[0-9k,]{0,4}",

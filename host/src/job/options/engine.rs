@@ -16,8 +16,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         help: "Engine that does the I/O: a name or a plugin's path",
         doc: "A name is looked up in the engine directories (`iodyno engines` lists what is \
               there). A path with a slash, also in fio's spelling `external:PATH`, loads that \
-              file. `PLUGIN-ID:NAME` is unambiguous where two plugins offer one name. The engine's own \
-              options (`iodyno engines show NAME`) are written as they are, or as `NAME.key`: \
+              file. `PLUGIN-ID:NAME` is unambiguous where two plugins offer one name. The engine's \
+              own options (`iodyno engines show NAME`) are written as they are, or as `NAME.key`: \
               then they apply only while that engine is chosen.",
         good: &["psync", "./libmy_engine.so", "external:/opt/e.so"],
         apply: |draft, value| draft.engine_asked = value.text().to_owned(),
