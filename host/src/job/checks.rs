@@ -1,7 +1,8 @@
 //! What no single option can be blamed for: options that contradict one another, the engine or the
 //! machine.
 //!
-//! Called by `resolve` for each job when all of its options are applied. Only looks, changes nothing.
+//! Called by `resolve` for each job when all of its options are applied. Only looks, changes
+//! nothing.
 
 use super::diagnostic::{push_once, Diagnostic, Place};
 use super::draft::Draft;

@@ -49,13 +49,14 @@ pub(crate) fn parse(
     Ok(value)
 }
 
-/// The value that the engine gets where the job says nothing.
+/// The value that the engine gets where the job says nothing. Units state their base: a plugin does
+/// not know which format the job is written in.
 pub(crate) fn default(option: &EngineOption) -> Result<EngineValue, Fault> {
     let Some(text) = &option.default else { return Ok(EngineValue::Unset) };
     let place = Place::File { source: 0, span: 0..0 };
     let item = RawItem { value: RawValue::Text(text.clone()), place };
     let mut remarks = Vec::new();
-    let mut reading = Reading { dialect: Dialect::Fio { kb_base: 1024 }, remarks: &mut remarks };
+    let mut reading = Reading { dialect: Dialect::Stated, remarks: &mut remarks };
     parse(option, &item, &mut reading)
 }
 

@@ -1,8 +1,8 @@
 //! Which options concern a job, in the order in which they act: `[global]`, the section, the
 //! command line.
 //!
-//! Called by `resolve`; `parse` lets it judge the sections as a whole. Knows where options stand and
-//! what they are called, not what they mean.
+//! Called by `resolve`; `parse` lets it judge the sections as a whole. Knows where options stand
+//! and what they are called, not what they mean.
 
 use super::diagnostic::{Diagnostic, Place};
 use super::effective::Provenance;

@@ -2,10 +2,13 @@
 //!
 //! Called by both parsers. Asks the [`Environment`] that it is given and never the system.
 
+/// Answers what an environment variable holds.
+pub type Getenv = Box<dyn Fn(&str) -> Option<String>>;
+
 /// What a job may ask about the machine; filled by the caller.
 pub struct Environment {
     /// An environment variable.
-    pub getenv: Box<dyn Fn(&str) -> Option<String>>,
+    pub getenv: Getenv,
     /// `$pagesize`, bytes.
     pub page_size: u64,
     /// `$ncpus`: CPUs that are online.

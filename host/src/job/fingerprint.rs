@@ -1,7 +1,8 @@
 //! A short name for what is asked for: equal requests have equal fingerprints.
 //!
-//! Used by `lint` and by reports, to tell results of the same job from results of another one. Leaves
-//! out what does not change the request: descriptions, places in files, where the plugin lies.
+//! Used by `lint` and by reports, to tell results of the same job from results of another one.
+//! Leaves out what does not change the request: descriptions, places in files, where the plugin
+//! lies.
 
 use super::effective;
 use super::spec::{Isolation, JobSpec, RunSpec};

@@ -1,20 +1,20 @@
 //! Engines and a machine for the tests of this room and of the commands that show jobs.
+//!
+//! `psync` and `null` are like the real ones, `vast` has an option of every type, `needy` one that
+//! is required; `broken` is found and cannot be used. No plugin is loaded.
 
 use super::engines::{Catalogue, EngineWish, FindFailure, FoundEngine};
 use super::{engines_wanted, parse, resolve, Diagnostic, Overrides, Resolved, Source};
 use crate::catalogue::{
     EngineChoice, EngineInfo, EngineOption, EngineOptionKind, PluginInfo, Trust,
 };
-use iodyno_flags::{DISKLESS, SYNC};
 use std::path::PathBuf;
 
 pub(crate) use super::expand::test_environment;
 
-/// The flags of the ABI that the checks look at, by way of `catalogue`.
-mod iodyno_flags {
-    pub(super) const SYNC: u64 = 0x1;
-    pub(super) const DISKLESS: u64 = 0x4;
-}
+/// `IOE_F_SYNC` and `IOE_F_DISKLESS`: this room does not know the ABI, `catalogue` does.
+const SYNC: u64 = 0x1;
+const DISKLESS: u64 = 0x4;
 
 pub(crate) fn option(name: &str, kind: EngineOptionKind, default: Option<&str>) -> EngineOption {
     EngineOption {

@@ -5,8 +5,8 @@
 //! engines offer comes in as a catalogue, what the environment holds as a function.
 //!
 //! ```text
-//! parse(sources) -> RawRun -> engines_wanted -> (the plugin room looks) -> Catalogue
-//!                        \-> resolve(raw, overrides, catalogue) -> RunSpec, warnings, effective job
+//! parse(sources) -> RawRun -> engines_wanted -> (the plugin room) -> Catalogue
+//!                        \-> resolve(raw, overrides, catalogue) -> RunSpec, warnings
 //! ```
 
 mod checks;
@@ -20,6 +20,7 @@ mod expand;
 mod fingerprint;
 mod from_ini;
 mod from_toml;
+mod lists;
 mod number;
 mod one_job;
 pub mod options;
@@ -35,7 +36,7 @@ mod value;
 
 pub use diagnostic::{exit_status, Diagnostic, Severity};
 pub use engines::{Catalogue, EngineWish, FindFailure, FoundEngine};
-pub use expand::Environment;
+pub use expand::{Environment, Getenv};
 pub use fingerprint::fingerprint;
 pub use number::Dialect;
 pub use overrides::Overrides;

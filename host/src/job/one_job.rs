@@ -1,5 +1,5 @@
-//! One job on its way from options to a [`JobSpec`]: the engine first, then every option in the order
-//! in which it acts, then what they make together.
+//! One job on its way from options to a [`JobSpec`]: the engine first, then every option in the
+//! order in which it acts, then what they make together.
 //!
 //! Driven by `resolve`, once for each job.
 

@@ -1,4 +1,5 @@
-//! What the command line changes about the jobs: `--set`, `--engine`, `--engine-timeout`, `--readonly`.
+//! What the command line changes about the jobs: `--set`, `--engine`, `--engine-timeout`,
+//! `--readonly`.
 //!
 //! Turned into options like those of a file, so that everything behind treats them alike.
 

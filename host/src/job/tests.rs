@@ -1,4 +1,7 @@
 //! The room as a whole: what a job file means, and what a user reads where it means nothing.
+//!
+//! Goes from text to the resolved run, with the engines of `fixtures`; single values and lines have
+//! their tests in the files that read them.
 
 use super::fixtures::{resolved, test_environment};
 use super::spec::{Amount, Isolation, JobSpec, Rw};
@@ -239,10 +242,26 @@ fn what_contradicts_itself_is_told() {
         ("bs=2m", "error: job a: `size` is 1048576 bytes, less than one block of 2097152 bytes"),
         ("isolation=job", "error: `isolation` concerns the whole run"),
         ("name=b", "error: `name` cannot be set here"),
-        ("rw=read:8", "error: rw: `read:8` is known to fio, but not supported by this version of iodyno"),
-        ("verify=md5", "error: option `verify` is known to fio, but not supported by this version of iodyno"),
-        ("buffered=1", "error: option `buffered` is known to fio, but not supported by this version of iodyno"),
-        ("hipri=1", "error: option `hipri` is known to some of fio's engines, but engine psync has none of that name"),
+        (
+            "rw=read:8",
+            "error: rw: `read:8` is known to fio, but not supported by this version of \
+             iodyno",
+        ),
+        (
+            "verify=md5",
+            "error: option `verify` is known to fio, but not supported by this version of \
+             iodyno",
+        ),
+        (
+            "buffered=1",
+            "error: option `buffered` is known to fio, but not supported by this version of \
+             iodyno",
+        ),
+        (
+            "hipri=1",
+            "error: option `hipri` is known to some of fio's engines, but engine psync has none of \
+             that name",
+        ),
         ("psync.latency=1", "error: engine psync has no option `latency`"),
         ("nul.latency=1", "warning: no engine `nul` is known here: `nul.latency` has no effect"),
         ("ioengine=needy", "error: engine needy needs option `host`, which job a does not give"),
@@ -254,8 +273,14 @@ fn what_contradicts_itself_is_told() {
         ("ioengine=vast\nmarks=a,d", "error: marks: `d` is none of a, b, c"),
         ("ioengine=vast\nshare=2", "error: share: `2` is out of range (0 to 1)"),
         ("ioengine=vast\nold=2", "warning: option `old` of engine vast is deprecated"),
-        ("ioengine=vast\nentries=8\nvast.nr_entries=8", "error: `entries` is given twice in one section"),
-        ("ioengine=null\noffset=10%", "error: offset: 10% of what? engine null has no target with a size"),
+        (
+            "ioengine=vast\nentries=8\nvast.nr_entries=8",
+            "error: `entries` is given twice in one section",
+        ),
+        (
+            "ioengine=null\noffset=10%",
+            "error: offset: 10% of what? engine null has no target with a size",
+        ),
         ("engine_sha256=abc", "error: engine_sha256 is not a SHA-256 digest"),
         ("bs=\"", "error: bs: `\"` is not a number"),
     ] {
@@ -300,7 +325,8 @@ fn all_errors_are_told_at_once() {
     assert_eq!(
         messages(&ini(text), &Overrides::default()),
         [
-            "error: bs: `4x` has an unknown unit `x` (known: k, m, g, t, p, with or without B or iB)",
+            "error: bs: `4x` has an unknown unit `x` (known: k, m, g, t, p, with or without B or \
+             iB)",
             "error: iodepth: `4.5` is not a whole number",
             "error: unknown option `iodeth`",
             "error: numjobs: `0` is out of range (1 to 4096)",
@@ -321,8 +347,9 @@ proptest! {
     #[test]
     fn text_that_looks_like_a_job_never_panics(
         lines in prop::collection::vec(
-            "(\\[\\[?(global|job|a|b|é)\\]?\\]?|(bs|size|rw|filename|iodepth|null\\.latency|name|rate)\
-             ?=[\"'\\[]?[0-9a-z$\\{\\}%,:;#(*) \té-]{0,9}[\"'\\]]?|[\\PC]{0,9})\r?",
+            "(\\[\\[?(global|job|a|b|é)\\]?\\]?\
+             |(bs|size|rw|filename|iodepth|null\\.latency|name|rate) ?=\
+             [\"'\\[]?[0-9a-z$\\{\\}%,:;#(*) \té-]{0,9}[\"'\\]]?|[\\PC]{0,9})\r?",
             0..9,
         ),
         set in "[ab]?:?[a-z]{1,5}=?[0-9k,]{0,4}",

@@ -3,6 +3,7 @@
 //! Called by `resolve` with the kind that the option table states. Knows no option by name.
 
 use super::diagnostic::Place;
+use super::lists::{cpus, list, percentiles, PERCENTILES_MAX};
 use super::number::{self, Dialect, Measure};
 use super::raw::{RawItem, RawValue};
 use super::spec::Amount;
@@ -109,11 +110,6 @@ pub(crate) struct Reading<'a> {
     pub(crate) remarks: &'a mut Vec<String>,
 }
 
-/// Most percentiles, as in fio.
-const PERCENTILES_MAX: usize = 20;
-/// Highest CPU number that is looked at.
-const CPU_MAX: u32 = 65_535;
-
 impl Kind {
     /// Type and bounds in a few words, for the reference.
     pub fn describe(&self) -> String {
@@ -155,7 +151,12 @@ impl Kind {
 
     pub(crate) fn parse(&self, item: &RawItem, reading: &mut Reading<'_>) -> Result<Value, Fault> {
         if item.value == RawValue::Flag && *self != Kind::Flag {
-            return Err(Fault::new("lacks a value").help("write `key=value`"));
+            let help = if *self == Kind::Bool {
+                "write `=1` or `=0` behind it"
+            } else {
+                "write `key=value`"
+            };
+            return Err(Fault::new("lacks a value").help(help));
         }
         match *self {
             Kind::Flag | Kind::Bool => parse_bool(item, reading.dialect).map(Value::Bool),
@@ -219,7 +220,7 @@ pub(crate) fn scalar_text(item: &RawItem) -> Result<&str, Fault> {
     }
 }
 
-fn number_text(item: &RawItem) -> Result<&str, Fault> {
+pub(crate) fn number_text(item: &RawItem) -> Result<&str, Fault> {
     match scalar_text(item)? {
         "" => Err(Fault::new("has an empty value")),
         text => Ok(text),
@@ -367,93 +368,6 @@ fn choice(text: &str, words: &[(&str, &str)]) -> Result<String, Fault> {
     }
     let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
     Err(Fault::new(format!("`{text}` is none of {}", names.join(", "))))
-}
-
-/// fio's `a:b`, where `\:` stands for a colon; a string of TOML is one element.
-fn list(item: &RawItem) -> Result<Vec<String>, Fault> {
-    let elements = match &item.value {
-        RawValue::Array(items) => {
-            let texts: Result<Vec<&str>, Fault> = items.iter().map(scalar_text).collect();
-            texts?.into_iter().map(str::to_owned).collect()
-        }
-        RawValue::Text(text) => split_colons(text),
-        _ => vec![scalar_text(item)?.to_owned()],
-    };
-    if elements.is_empty() || elements.iter().any(String::is_empty) {
-        return Err(Fault::new("has an empty element"));
-    }
-    if elements.iter().any(|element| element.contains('\0')) {
-        return Err(Fault::new("has a NUL character in it"));
-    }
-    Ok(elements)
-}
-
-fn split_colons(text: &str) -> Vec<String> {
-    let mut elements = vec![String::new()];
-    let mut rest = text.chars().peekable();
-    while let Some(c) = rest.next() {
-        let escaped = c == '\\' && rest.peek() == Some(&':');
-        match elements.last_mut() {
-            Some(last) if escaped => last.extend(rest.next()),
-            Some(last) if c != ':' => last.push(c),
-            _ => elements.push(String::new()),
-        }
-    }
-    elements.into_iter().map(|e| e.trim().to_owned()).collect()
-}
-
-fn percentiles(item: &RawItem) -> Result<Vec<f64>, Fault> {
-    let texts: Vec<&str> = match &item.value {
-        RawValue::Array(items) => items.iter().map(number_text).collect::<Result<_, _>>()?,
-        _ => number_text(item)?.split(':').map(str::trim).collect(),
-    };
-    let mut values = Vec::new();
-    for text in texts {
-        match text.parse::<f64>() {
-            Ok(value) if value > 0.0 && value <= 100.0 => values.push(value),
-            Ok(_) => return Err(Fault::new(format!("`{text}` is out of range (0 to 100)"))),
-            Err(_) => return Err(Fault::new(format!("`{text}` is not a number"))),
-        }
-    }
-    values.sort_by(f64::total_cmp);
-    values.dedup();
-    match values.len() {
-        0 => Err(Fault::new("has an empty value")),
-        1..=PERCENTILES_MAX => Ok(values),
-        n => Err(Fault::new(format!("has {n} percentiles, more than {PERCENTILES_MAX}"))),
-    }
-}
-
-fn cpus(item: &RawItem) -> Result<Option<Vec<u32>>, Fault> {
-    let texts: Vec<&str> = match &item.value {
-        RawValue::Array(items) => items.iter().map(number_text).collect::<Result<_, _>>()?,
-        _ => match number_text(item)? {
-            "all" => return Ok(None),
-            text => text.split([',', ':']).map(str::trim).collect(),
-        },
-    };
-    let mut cpus = Vec::new();
-    for text in texts {
-        let number = |text: &str| {
-            let cpu = text.trim().parse::<u32>().ok().filter(|cpu| *cpu <= CPU_MAX);
-            cpu.ok_or_else(|| Fault::new(format!("`{text}` is not a CPU number")))
-        };
-        let (low, high) = match text.split_once('-') {
-            Some((low, high)) => (number(low)?, number(high)?),
-            None => (number(text)?, number(text)?),
-        };
-        if low > high {
-            return Err(Fault::new(format!("`{text}` is a reversed range"))
-                .help(format!("write `{high}-{low}`")));
-        }
-        cpus.extend(low..=high);
-    }
-    cpus.sort_unstable();
-    cpus.dedup();
-    if cpus.is_empty() {
-        return Err(Fault::new("has an empty value"));
-    }
-    Ok(Some(cpus))
 }
 
 fn sha256(text: &str) -> Result<String, Fault> {

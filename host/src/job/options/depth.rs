@@ -1,4 +1,7 @@
 //! Options that say how many requests are in flight, and how they are handed over.
+//!
+//! Part of the option table. 0 and "not given" mean another option's value in most of these;
+//! `Draft::depth` puts them together.
 
 use super::{Category, JobOption, Kind, OPTION};
 
@@ -54,8 +57,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::Count { min: 0, max: DEPTH_MAX },
         unset: "`iodepth_batch_complete_min`, at least 1",
         help: "Finished requests to take at once, at most",
-        doc: "Not below `iodepth_batch_complete_min`; 0 is the same as not given. More than `iodepth` is cut to it, with a \
-              warning.",
+        doc: "Not below `iodepth_batch_complete_min`; 0 is the same as not given. More \
+              than `iodepth` is cut to it, with a warning.",
         good: &["16"],
         bad: &["", "-1", "all"],
         apply: |draft, value| {

@@ -1,4 +1,7 @@
 //! Options that name and describe a job.
+//!
+//! Part of the option table. `kb_base` is here because it says how the section itself is read:
+//! `entries` looks at it before any value is parsed.
 
 use super::{quoted, Category, JobOption, Kind, Scope, OPTION};
 

@@ -1,4 +1,7 @@
 //! Options that choose the engine and say how it is treated.
+//!
+//! Part of the option table. The engines' own options are not here: they come with the plugin.
+//! `resolve` looks the engine up before the other options are applied.
 
 use super::super::spec::Isolation;
 use super::{nanos, quoted, Category, JobOption, Kind, Scope, OPTION};
@@ -12,9 +15,9 @@ pub(super) const OPTIONS: &[JobOption] = &[
         default: "psync",
         help: "Engine that does the I/O: a name or a plugin's path",
         doc: "A name is looked up in the engine directories (`iodyno engines` lists what is \
-              there). A path with a slash, also in fio's spelling `external:PATH`, loads that file. \
-              `PLUGIN-ID:NAME` is unambiguous where two plugins offer one name. The engine's own \
-              options (`iodyno engines show NAME`) are written as they are, or as `NAME.key`: \
+              there). A path with a slash, also in fio's spelling `external:PATH`, loads that \
+              file. `PLUGIN-ID:NAME` is unambiguous where two plugins offer one name. The engine's \
+              own options (`iodyno engines show NAME`) are written as they are, or as `NAME.key`: \
               then they apply only while that engine is chosen.",
         good: &["psync", "./libmy_engine.so", "external:/opt/e.so"],
         apply: |draft, value| draft.engine_asked = value.text().to_owned(),

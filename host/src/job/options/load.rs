@@ -1,4 +1,7 @@
 //! Options that say what is asked for: directions, block sizes, amounts, order.
+//!
+//! Part of the option table. What contradicts another option is told by `checks`, not here: an
+//! option of `[global]` may be overruled later.
 
 use super::super::spec::{Amount, BlockRange, JobSpec, Rw};
 use super::super::value::{Value, SIZE_MAX};

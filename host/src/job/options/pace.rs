@@ -1,4 +1,7 @@
 //! Options that hold a job back.
+//!
+//! Part of the option table. 0 lifts a limit that `[global]` sets, as no value at all would leave
+//! it in place.
 
 use super::super::value::{Value, SIZE_MAX};
 use super::{bytes, per_dir, Category, JobOption, Kind, OPTION};

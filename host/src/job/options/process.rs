@@ -1,4 +1,7 @@
 //! Options that clone, group and place the workers.
+//!
+//! Part of the option table. Only what the job asks for: processes and threads are made by `run`,
+//! which also decides by `isolation` where a worker lives.
 
 use super::super::value::Value;
 use super::{Category, JobOption, Kind, OPTION};

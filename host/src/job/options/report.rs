@@ -1,4 +1,7 @@
 //! Options that say what is measured and shown.
+//!
+//! Part of the option table. The form of the report is no job's option: the command line says it
+//! (`--output-format`).
 
 use super::super::value::Value;
 use super::{Category, JobOption, Kind, OPTION};

@@ -1,4 +1,7 @@
 //! Options that say where the I/O goes.
+//!
+//! Part of the option table. Names are only written down here: whether a file exists, how large a
+//! device is and who uses it, the `target` room finds out at the start of the run.
 
 use super::super::value::Value;
 use super::{bytes, list, Category, JobOption, Kind, OPTION};

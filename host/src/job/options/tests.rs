@@ -1,4 +1,6 @@
-//! Holds every definition of the option table to the same rules.
+//! Holds every definition of the option table to the same rules: unique names, examples that parse
+//! and examples that do not, words that are complete. A new option needs no test of its own unless
+//! it does more than to store a value.
 
 use super::*;
 use crate::job::diagnostic::Place;

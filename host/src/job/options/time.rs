@@ -1,4 +1,7 @@
 //! Options that say how long a job runs.
+//!
+//! Part of the option table. All times are nanoseconds once they are parsed; a bare number in a job
+//! file is seconds.
 
 use super::super::value::SIZE_MAX;
 use super::{nanos, Category, JobOption, Kind, OPTION};

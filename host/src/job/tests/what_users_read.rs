@@ -1,4 +1,7 @@
 //! Messages as they appear on standard error, line and column included.
+//!
+//! One for each way to write a bad job: what is asserted here is what a user reads. Values and
+//! contradictions that differ in words only are in the tables of the parent module.
 
 use super::*;
 use insta::assert_snapshot;
