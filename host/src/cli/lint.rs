@@ -1,34 +1,12 @@
 //! `iodyno lint`: what would this job do? Parses, resolves, prints the effective job, runs nothing.
 //!
-//! Opens no target. Which engines there are is asked through a function, so that this file knows
-//! nothing of plugins; the text that it makes is a TOML job file that means the same.
+//! Opens no target and knows nothing of plugins; the text that it makes is a TOML job file that means
+//! the same.
 
 use crate::job::effective::{EffectiveJob, EffectiveOption, Provenance};
 use crate::job::spec::{Isolation, Origin, RunSpec};
-use crate::job::{
-    engines_wanted, fingerprint, parse, resolve, Catalogue, Diagnostic, EngineWish, Environment,
-    FindFailure, FoundEngine, Overrides, Resolved, Source,
-};
+use crate::job::{fingerprint, Resolved};
 use std::fmt::Write;
-
-/// From the texts of job files to what they mean: what `run` and `lint` have in common.
-///
-/// `known` are the names of the installed engines, `find` looks one up.
-///
-/// # Errors
-///
-/// At least one message that is an error; warnings may be among them.
-pub fn load(
-    sources: &[Source],
-    overrides: &Overrides,
-    env: &Environment,
-    known: Vec<String>,
-    find: &dyn Fn(&EngineWish) -> Result<FoundEngine, FindFailure>,
-) -> Result<Resolved, Vec<Diagnostic>> {
-    let raw = parse(sources, env)?;
-    let catalogue = Catalogue::look_up(&engines_wanted(&raw, overrides), known, find);
-    resolve(&raw, overrides, &catalogue, env)
-}
 
 /// Column that the comments begin at, where the line leaves room.
 const COMMENT_COLUMN: usize = 40;
@@ -94,14 +72,17 @@ fn push(text: &mut String, line: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::fixtures;
-    use crate::job::render;
+    use crate::job::{engines_wanted, fixtures, parse, render, resolve};
+    use crate::job::{Catalogue, Overrides, Source};
     use insta::assert_snapshot;
 
     fn load_text(name: &str, text: &str, overrides: &Overrides) -> Resolved {
         let sources = [Source::new(name, text)];
         let env = fixtures::test_environment();
-        load(&sources, overrides, &env, fixtures::known(), &fixtures::find)
+        let raw = parse(&sources, &env).expect("good form");
+        let wishes = engines_wanted(&raw, overrides);
+        let catalogue = Catalogue::look_up(&wishes, fixtures::known(), &fixtures::find);
+        resolve(&raw, overrides, &catalogue, &env)
             .unwrap_or_else(|errors| panic!("{}", render(&errors, &sources, false)))
     }
 

@@ -24,6 +24,8 @@ pub(super) fn job(name: &str, engine: &str, rw: Rw) -> JobSpec {
             pin: None,
             flags: 0,
             options: Vec::new(),
+            plugin_id: format!("org.iodyno.{engine}"),
+            secrets: Vec::new(),
             timeout: None,
         },
         load: LoadSpec {
@@ -302,7 +304,7 @@ pub(super) fn failed() -> RunResult {
             job: Some("crashed".to_owned()),
             errno: Some(5),
             message: "engine null crashed\nits job ends here".to_owned(),
-            engine: Some(EngineFault {
+            engine: Some(Box::new(EngineFault {
                 name: "null".to_owned(),
                 id: "org.iodyno.null".to_owned(),
                 version: "0.1.0".to_owned(),
@@ -311,7 +313,7 @@ pub(super) fn failed() -> RunResult {
                 callback: Some("queue".to_owned()),
                 in_flight: 3,
                 signal: Some("SIGSEGV".to_owned()),
-            }),
+            })),
         },
     ];
     result

@@ -231,13 +231,13 @@ impl<'a> Control<'a> {
     fn fail(&mut self, worker: u32, mut error: RunError) {
         if error.kind == ErrorKind::Engine && (worker as usize) < self.tracks.len() {
             let facts = gather::fault_facts(&self.request, self.job(worker));
-            let known = error.engine.take().unwrap_or_default();
-            error.engine = Some(EngineFault {
+            let known = error.engine.take().map(|fault| *fault).unwrap_or_default();
+            error.engine = Some(Box::new(EngineFault {
                 callback: known.callback,
                 in_flight: known.in_flight,
                 signal: known.signal,
                 ..facts
-            });
+            }));
         }
         let errno = error.errno.unwrap_or(libc::EIO);
         self.track(worker, |track| {
@@ -296,12 +296,12 @@ impl<'a> Control<'a> {
                 death.how
             ),
         );
-        error.engine = Some(EngineFault {
+        error.engine = Some(Box::new(EngineFault {
             callback: callback.map(|callback| callback.name().to_owned()),
             in_flight,
             signal: death.signal.clone(),
             ..EngineFault::default()
-        });
+        }));
         error
     }
 
@@ -364,11 +364,11 @@ impl<'a> Control<'a> {
             format!("engine {}: {words} (engine_timeout); the job is given up", job.engine.name),
         );
         error.errno = Some(libc::ETIMEDOUT);
-        error.engine = Some(EngineFault {
+        error.engine = Some(Box::new(EngineFault {
             callback: callback.map(|callback| callback.name().to_owned()),
             in_flight: live.in_flight,
             ..EngineFault::default()
-        });
+        }));
         let cell = self.plan.workers[worker as usize].cell;
         self.fail(worker, error);
         self.track(worker, |track| track.end(mono_ns()));

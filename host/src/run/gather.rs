@@ -148,6 +148,7 @@ fn disk_utils(watch: &DiskWatch) -> Vec<DiskUtil> {
         .collect()
 }
 
+/// Where this process runs.
 pub fn host_facts() -> HostFacts {
     let facts = facts::facts();
     HostFacts {

@@ -37,8 +37,6 @@ pub struct LiveSnapshot {
     pub in_flight: u64,
     /// Open files.
     pub open_files: u64,
-    /// First errno.
-    pub first_error: u64,
     /// What it is to transfer.
     pub goal_bytes: u64,
     /// Requests and bytes of the ramp phase, all directions.
@@ -187,7 +185,6 @@ fn live_from_words(words: &[u64]) -> LiveSnapshot {
         callback: at(offset_of!(WorkerPage, callback)),
         in_flight: at(offset_of!(WorkerPage, in_flight)),
         open_files: at(offset_of!(WorkerPage, open_files)),
-        first_error: at(offset_of!(WorkerPage, first_error)),
         goal_bytes: at(offset_of!(WorkerPage, goal_bytes)),
         ramp: (
             sum(ramp_dirs, offset_of!(DirCounters, ios)),

@@ -70,7 +70,7 @@ pub struct RunError {
     /// What, where, why, what to do: for a person.
     pub message: String,
     /// For engine errors and faults: who did it.
-    pub engine: Option<EngineFault>,
+    pub engine: Option<Box<EngineFault>>,
 }
 
 impl RunError {

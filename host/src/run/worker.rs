@@ -391,11 +391,11 @@ fn told(context: &Context, names: &[String], trouble: Trouble) -> RunError {
                 &job.name,
                 engine_words(job, &format!("broke its contract: {callback} {}", fault.breach)),
             );
-            error.engine = Some(EngineFault {
+            error.engine = Some(Box::new(EngineFault {
                 callback: Some(callback.to_owned()),
                 in_flight: u64::from(fault.in_flight),
                 ..EngineFault::default()
-            });
+            }));
             error
         }
     }

@@ -218,7 +218,7 @@ mod tests {
         let path = here.path().join("file");
         let len = 2 * CHUNK_BYTES as u64 + 100;
         let done = lay(&path, len, Purpose::Fill).expect("a layout");
-        assert_eq!(done, LaidOut { created: true, added: len, stopped: false });
+        assert_eq!(done, LaidOut { created: true, added: len, ..LaidOut::default() });
         let data = fs::read(&path).expect("a file");
         assert_eq!(data.len() as u64, len);
         assert!(fs::metadata(&path).expect("a file").blocks() * 512 >= len);
@@ -280,10 +280,13 @@ mod tests {
             stop.store(bytes > 0, Ordering::Relaxed);
         });
         let one = CHUNK_BYTES as u64;
-        assert_eq!(done.expect("stopped"), LaidOut { created: true, added: one, stopped: true });
+        assert_eq!(
+            done.expect("stopped"),
+            LaidOut { created: true, added: one, stopped: true, unreserved: None }
+        );
         assert_eq!(heard, [(0, len), (one, len)]);
         let again = lay(&path, len, Purpose::Fill).expect("a layout");
-        assert_eq!(again, LaidOut { created: false, added: 2 * one, stopped: false });
+        assert_eq!(again, LaidOut { added: 2 * one, ..LaidOut::default() });
         let whole = here.path().join("whole");
         lay(&whole, len, Purpose::Fill).expect("a layout");
         assert!(fs::read(path).expect("a file") == fs::read(whole).expect("a file"));

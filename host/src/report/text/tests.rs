@@ -83,7 +83,7 @@ fn no_worker_at_all() {
         job: None,
         errno: None,
         message: "the cell did not start".to_owned(),
-        engine: Some(EngineFault { name: "x".to_owned(), ..EngineFault::default() }),
+        engine: Some(Box::new(EngineFault { name: "x".to_owned(), ..EngineFault::default() })),
     });
     assert_eq!(
         text(&result),
