@@ -106,9 +106,12 @@ fn ops(queue: QueueFn) -> &'static ioe_ops {
 }
 
 fn page() -> &'static WorkerPage {
-    let layout = Layout::new::<WorkerPage>();
-    // SAFETY: not empty; all-zero bytes are a page's valid empty state; leaked.
-    unsafe { &*std::alloc::alloc_zeroed(layout).cast::<WorkerPage>() }
+    // SAFETY: all-zero bytes are the valid empty state of a page, which consists of counters alone.
+    unsafe {
+        let mut page = Box::<WorkerPage>::new_uninit();
+        page.as_mut_ptr().write_bytes(0, 1);
+        Box::leak(page.assume_init())
+    }
 }
 
 const IOS: u64 = 100_000;

@@ -29,13 +29,16 @@ pub(super) struct Unfit {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Reads and resolves. The outer error is of the command line (a file that cannot be read).
+/// Reads and resolves.
 pub(super) fn resolve(
     source: &JobSource,
     search: &EngineSearch,
     readonly: bool,
-) -> anyhow::Result<Result<Jobs, Unfit>> {
-    let sources = read_sources(source)?;
+) -> Result<Jobs, Unfit> {
+    let sources = read_sources(source).map_err(|error| Unfit {
+        sources: Vec::new(),
+        diagnostics: vec![Diagnostic::error(format!("{error:#}"))],
+    })?;
     let env = environment();
     let overrides = Overrides {
         sets: source.sets.clone(),
@@ -45,7 +48,7 @@ pub(super) fn resolve(
     };
     let raw = match job::parse(&sources, &env) {
         Ok(raw) => raw,
-        Err(diagnostics) => return Ok(Err(Unfit { sources, diagnostics })),
+        Err(diagnostics) => return Err(Unfit { sources, diagnostics }),
     };
     let wishes = job::engines_wanted(&raw, &overrides);
     let search = Search::from(search);
@@ -60,9 +63,9 @@ pub(super) fn resolve(
     match job::resolve(&raw, &overrides, &catalogue, &env) {
         Ok(resolved) => {
             let plugins = plugins(&wishes, &catalogue);
-            Ok(Ok(Jobs { sources, resolved, plugins }))
+            Ok(Jobs { sources, resolved, plugins })
         }
-        Err(diagnostics) => Ok(Err(Unfit { sources, diagnostics })),
+        Err(diagnostics) => Err(Unfit { sources, diagnostics }),
     }
 }
 
@@ -128,7 +131,7 @@ pub(super) fn print_diagnostics(diagnostics: &[Diagnostic], sources: &[Source]) 
 
 /// `iodyno lint`: prints the effective job, runs nothing.
 pub(super) fn lint(args: &LintArgs) -> anyhow::Result<u8> {
-    match resolve(&args.source, &args.search, false)? {
+    match resolve(&args.source, &args.search, false) {
         Ok(jobs) => {
             print_diagnostics(&jobs.resolved.warnings, &jobs.sources);
             super::print(&lint::lint(&jobs.resolved))

@@ -5,6 +5,7 @@
 
 use super::args::{Eta, OutputFormat, RunArgs};
 use super::jobs::{self, Jobs, Unfit};
+use crate::catalogue::{PluginInfo, Trust};
 use crate::job::{self, Severity};
 use crate::progress::{self, Show};
 use crate::run::control::{self, RunRequest};
@@ -13,18 +14,21 @@ use crate::run::result::{ErrorKind, RunError, RunResult};
 use crate::run::targets;
 use crate::{report, sys};
 use anyhow::Context;
+use std::fs::File;
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 
 /// Runs; the answer is the exit status.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<u8> {
-    let jobs = match jobs::resolve(&args.source, &args.search, args.readonly)? {
+    let mut output = Output::open(args)?;
+    let jobs = match jobs::resolve(&args.source, &args.search, args.readonly) {
         Ok(jobs) => jobs,
-        Err(unfit) => return refuse(args, &unfit),
+        Err(unfit) => return refuse(&mut output, &unfit),
     };
     jobs::print_diagnostics(&jobs.resolved.warnings, &jobs.sources);
     let refusals = targets::check(&jobs.resolved.spec);
     if !refusals.is_empty() {
-        return refuse_targets(args, refusals);
+        return refuse_targets(&mut output, refusals);
     }
     let show = match args.eta {
         Eta::Auto => Show::Auto,
@@ -34,12 +38,14 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<u8> {
     let mut view = progress::view(show, std::io::stderr().is_terminal());
     let result = control::run(request(jobs), &mut |event| view.event(event))
         .context("run the cells (the tester itself failed)")?;
-    report(args, &result)?;
+    output.write(&result)?;
     Ok(result.exit_status)
 }
 
 fn request(jobs: Jobs) -> RunRequest {
-    let notes = jobs.resolved.warnings.iter().map(|warning| warning.message.clone()).collect();
+    let mut notes: Vec<String> =
+        jobs.resolved.warnings.iter().map(|warning| warning.message.clone()).collect();
+    notes.extend(jobs.plugins.iter().flat_map(plugin_notes));
     RunRequest {
         fingerprint: job::fingerprint(&jobs.resolved.spec),
         spec: jobs.resolved.spec,
@@ -49,7 +55,7 @@ fn request(jobs: Jobs) -> RunRequest {
 }
 
 /// The job files cannot run: messages, and with JSON a document that says so.
-fn refuse(args: &RunArgs, unfit: &Unfit) -> anyhow::Result<u8> {
+fn refuse(output: &mut Output, unfit: &Unfit) -> anyhow::Result<u8> {
     jobs::print_diagnostics(&unfit.diagnostics, &unfit.sources);
     let status = job::exit_status(&unfit.diagnostics);
     let kind = if status == 5 { ErrorKind::Engine } else { ErrorKind::Usage };
@@ -61,21 +67,21 @@ fn refuse(args: &RunArgs, unfit: &Unfit) -> anyhow::Result<u8> {
         message: d.message.clone(),
         engine: None,
     });
-    report_refusal(args, errors.collect(), status)
+    report_refusal(output, errors.collect(), status)
 }
 
 /// The targets cannot be used as the jobs want.
-fn refuse_targets(args: &RunArgs, errors: Vec<RunError>) -> anyhow::Result<u8> {
+fn refuse_targets(output: &mut Output, errors: Vec<RunError>) -> anyhow::Result<u8> {
     for error in &errors {
         // Where standard error is gone, the status alone must tell.
         let _ = writeln!(std::io::stderr(), "error: {}", error.message);
     }
     let status = gather::exit_status(&errors, false);
-    report_refusal(args, errors, status)
+    report_refusal(output, errors, status)
 }
 
-fn report_refusal(args: &RunArgs, errors: Vec<RunError>, status: u8) -> anyhow::Result<u8> {
-    if args.output_format == OutputFormat::Json {
+fn report_refusal(output: &mut Output, errors: Vec<RunError>, status: u8) -> anyhow::Result<u8> {
+    if output.format == OutputFormat::Json {
         let result = RunResult {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             timestamp_ms: sys::clock::wall_ms(),
@@ -89,25 +95,55 @@ fn report_refusal(args: &RunArgs, errors: Vec<RunError>, status: u8) -> anyhow::
             host: gather::host_facts(),
             exit_status: status,
         };
-        report(args, &result)?;
+        output.write(&result)?;
     }
     Ok(status)
 }
 
-fn report(args: &RunArgs, result: &RunResult) -> anyhow::Result<()> {
-    let text = match args.output_format {
-        OutputFormat::Normal => report::text::text(result),
-        OutputFormat::Json => report::json::json(result),
-    };
-    match &args.output {
-        Some(path) => std::fs::write(path, text)
-            .with_context(|| format!("write the report to {}", path.display())),
-        None => {
-            let mut stdout = std::io::stdout();
-            stdout
+/// Where the report goes. Opened before the run, so that a report that cannot be written costs none.
+struct Output {
+    format: OutputFormat,
+    file: Option<(PathBuf, File)>,
+}
+
+impl Output {
+    fn open(args: &RunArgs) -> anyhow::Result<Output> {
+        let open = |path: &PathBuf| {
+            let file = File::create(path)
+                .with_context(|| format!("write the report to {}", path.display()))?;
+            Ok::<_, anyhow::Error>((path.clone(), file))
+        };
+        let file = args.output.as_ref().map(open).transpose()?;
+        Ok(Output { format: args.output_format, file })
+    }
+
+    fn write(&mut self, result: &RunResult) -> anyhow::Result<()> {
+        let text = match self.format {
+            OutputFormat::Normal => report::text::text(result),
+            OutputFormat::Json => report::json::json(result),
+        };
+        match &mut self.file {
+            Some((path, file)) => file
                 .write_all(text.as_bytes())
-                .and_then(|()| stdout.flush())
-                .context("write the report to standard output")
+                .with_context(|| format!("write the report to {}", path.display())),
+            None => {
+                let mut stdout = std::io::stdout();
+                let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+                written.context("write the report to standard output")
+            }
         }
     }
+}
+
+/// What a reader of the figures should know of a plugin.
+fn plugin_notes(plugin: &PluginInfo) -> Vec<String> {
+    let mut notes: Vec<String> = plugin
+        .warnings
+        .iter()
+        .map(|warning| format!("{}: {warning}", plugin.path.display()))
+        .collect();
+    if let Trust::Overridden(rule) = &plugin.trust {
+        notes.push(format!("{}: loaded although {rule}", plugin.path.display()));
+    }
+    notes
 }

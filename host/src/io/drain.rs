@@ -40,6 +40,7 @@ impl<C: Clock> Worker<'_, C> {
     fn begin_measure(&mut self) {
         let now_ns = self.clock.mono_ns();
         self.phase = Signal::MEASURE;
+        self.harness.discard();
         self.usage_at_begin = Usage::of_thread();
         self.page.ramp.end_ns.set(now_ns);
         self.page.measure.begin_ns.set(now_ns);

@@ -1,37 +1,84 @@
-//! The tester's own time: sampled in one round of 1024, so that its cost is known and costs nothing.
+//! The tester's own time: measured over one batch of requests in 1024, so that its cost is known and
+//! next to nothing.
 //!
-//! With a synchronous engine a sample is the gap between the end of one request and the start of the
-//! next; with an asynchronous one it is a whole round less the time in the engine's callbacks.
+//! A sample is the time that a batch of requests (with an asynchronous engine: of rounds through the
+//! loop) took, less the time that the engine had: the latencies of a synchronous engine, which are
+//! taken anyway, or the callbacks of an asynchronous one, which are timed during a sample. A batch
+//! rather than one request, because the first steps off the beaten track cost more than they tell.
 
 use super::signal::Signal;
 use super::worker::Worker;
 use crate::sys::clock::{Clock, Ticks};
 
-/// Requests or rounds from one sample to the next.
-const HARNESS_EVERY: u32 = 1024;
+/// Requests or rounds in a sample.
+const BATCH: u32 = 32;
+
+/// Requests or rounds from the end of one sample to the next.
+const PAUSE: u32 = 1023 * BATCH;
+
+/// Requests or rounds before the first sample: slow jobs are to have one, too.
+const WARM_UP: u32 = 256;
 
 /// Sampling of the tester's own time.
 #[derive(Debug)]
 pub(super) struct Harness {
-    pub(super) countdown: u32,
-    /// This round is a sample: callbacks are timed.
-    pub(super) sampling: bool,
-    pub(super) callbacks_ns: u64,
-    /// End of the last request of a synchronous engine, where the gap behind it is a sample.
-    pub(super) gap_from: Option<Ticks>,
+    /// Requests or rounds until the next sample begins or the present one ends.
+    countdown: u32,
+    /// The present sample.
+    sample: Option<Sample>,
+    /// Callbacks are timed now.
+    pub(super) times_callbacks: bool,
+    callbacks_ns: u64,
+}
+
+/// How things stood when a sample began.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    from: Ticks,
+    engine_ns: u64,
+    ios: u64,
 }
 
 impl Harness {
     pub(super) fn new() -> Self {
-        Harness { countdown: HARNESS_EVERY, sampling: false, callbacks_ns: 0, gap_from: None }
+        Harness { countdown: WARM_UP, sample: None, times_callbacks: false, callbacks_ns: 0 }
+    }
+
+    /// The worker waited, or a phase began: what was begun is no sample of anything.
+    pub(super) fn discard(&mut self) {
+        self.sample = None;
+        self.times_callbacks = false;
+        self.countdown = WARM_UP;
     }
 }
 
 impl<C: Clock> Worker<'_, C> {
+    /// A request of a synchronous engine ended.
+    #[inline(always)]
+    pub(super) fn harness_request(&mut self, end: Ticks) {
+        if self.settings.timed && self.settings.sync_engine {
+            self.harness.countdown -= 1;
+            if self.harness.countdown == 0 {
+                self.turn_sample(end);
+            }
+        }
+    }
+
+    /// A round of an asynchronous engine ended.
+    #[inline(always)]
+    pub(super) fn harness_round(&mut self) {
+        if self.settings.timed && !self.settings.sync_engine {
+            self.harness.countdown -= 1;
+            if self.harness.countdown == 0 {
+                self.turn_sample(self.clock.ticks());
+            }
+        }
+    }
+
     /// Calls the engine; during a sample, the time that this takes is not the tester's.
     #[inline(always)]
     pub(super) fn timed_if_sampling<R>(&mut self, call: impl FnOnce(&mut Self) -> R) -> R {
-        if !self.harness.sampling {
+        if !self.harness.times_callbacks {
             return call(self);
         }
         let start = self.clock.ticks();
@@ -40,55 +87,35 @@ impl<C: Clock> Worker<'_, C> {
         answer
     }
 
-    /// A request of a synchronous engine ended; behind every 1024th a sample begins.
-    #[inline(always)]
-    pub(super) fn end_gap_sample(&mut self, end: Ticks) {
-        if !(self.settings.timed && self.settings.sync_engine) {
-            return;
+    /// Ends the present sample, or begins one.
+    #[cold]
+    fn turn_sample(&mut self, now: Ticks) {
+        let engine_ns = self.engine_ns();
+        let ios = self.page.measure.dirs.iter().map(|dir| dir.ios.get()).sum();
+        match self.harness.sample.take() {
+            Some(sample) => {
+                self.harness.countdown = PAUSE;
+                let all_ns = self.clock.ns_between(sample.from, now);
+                let own_ns = all_ns.saturating_sub(engine_ns - sample.engine_ns);
+                if self.phase == Signal::MEASURE && ios > sample.ios {
+                    self.page.measure.harness_ns.add(own_ns);
+                    self.page.measure.harness_ios.add(ios - sample.ios);
+                }
+            }
+            None => {
+                self.harness.countdown = BATCH;
+                self.harness.sample = Some(Sample { from: now, engine_ns, ios });
+            }
         }
-        self.harness.countdown -= 1;
-        if self.harness.countdown == 0 {
-            self.harness.countdown = HARNESS_EVERY;
-            self.harness.gap_from = Some(end);
-        }
+        let sampling = self.harness.sample.is_some();
+        self.harness.times_callbacks = sampling && !self.settings.sync_engine;
     }
 
-    /// A round of an asynchronous engine begins; every 1024th is a sample.
-    #[inline(always)]
-    pub(super) fn begin_round(&mut self) -> Option<(Ticks, u64)> {
-        self.harness.sampling = false;
-        if self.settings.sync_engine || !self.settings.timed {
-            return None;
-        }
-        self.harness.countdown -= 1;
-        if self.harness.countdown > 0 {
-            return None;
-        }
-        self.harness.countdown = HARNESS_EVERY;
-        self.harness.sampling = true;
-        self.harness.callbacks_ns = 0;
-        Some((self.clock.ticks(), self.finished()))
-    }
-
-    #[inline(always)]
-    pub(super) fn end_round(&mut self, round: Option<(Ticks, u64)>) {
-        let Some((start, finished_before)) = round else { return };
-        let finished = self.finished() - finished_before;
-        if self.harness.sampling && finished > 0 {
-            let round_ns = self.clock.ns_between(start, self.clock.ticks());
-            let own_ns = round_ns.saturating_sub(self.harness.callbacks_ns);
-            self.count_harness(own_ns, finished);
-        }
-    }
-
-    fn finished(&self) -> u64 {
-        self.page.measure.dirs.iter().map(|dir| dir.ios.get()).sum()
-    }
-
-    pub(super) fn count_harness(&self, ns: u64, ios: u64) {
-        if self.phase == Signal::MEASURE {
-            self.page.measure.harness_ns.add(ns);
-            self.page.measure.harness_ios.add(ios);
+    fn engine_ns(&self) -> u64 {
+        if self.settings.sync_engine {
+            self.page.latencies.clat_ns.iter().map(|dir| dir.sum.get()).sum()
+        } else {
+            self.harness.callbacks_ns
         }
     }
 }

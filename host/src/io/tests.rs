@@ -283,10 +283,12 @@ impl Bench {
 }
 
 fn fresh_page() -> &'static WorkerPage {
-    let layout = std::alloc::Layout::new::<WorkerPage>();
-    // SAFETY: the layout is not empty; all-zero bytes are the valid empty state of a page, which
-    // consists of counters alone; it is leaked.
-    unsafe { &*std::alloc::alloc_zeroed(layout).cast::<WorkerPage>() }
+    // SAFETY: all-zero bytes are the valid empty state of a page, which consists of counters alone.
+    unsafe {
+        let mut page = Box::<WorkerPage>::new_uninit();
+        page.as_mut_ptr().write_bytes(0, 1);
+        Box::leak(page.assume_init())
+    }
 }
 
 fn totals(outcome: &Outcome, ddir: Ddir) -> (u64, u64, u64) {

@@ -137,13 +137,12 @@ impl<'a, C: Clock> Worker<'a, C> {
     /// The loop.
     fn drive(&mut self) -> Result<(), Trouble> {
         loop {
-            let round = self.begin_round();
             match self.fill()? {
                 Filled::Full => self.make_room()?,
                 Filled::Ended => return Ok(()),
                 Filled::NotBefore(due_ns) => self.wait_until(due_ns)?,
             }
-            self.end_round(round);
+            self.harness_round();
         }
     }
 
@@ -241,9 +240,6 @@ impl<'a, C: Clock> Worker<'a, C> {
         }
         if self.settings.timed {
             slot.start = self.stamp.take().unwrap_or_else(|| self.clock.ticks());
-            if let Some(from) = self.harness.gap_from.take() {
-                self.count_harness(self.clock.ns_between(from, slot.start), 1);
-            }
         }
         if slot.measured && slot.ddir != Ddir::Sync {
             let level = (self.in_flight + 1).min(64).ilog2() as usize;
@@ -272,7 +268,7 @@ impl<'a, C: Clock> Worker<'a, C> {
                     if !self.take_back(index, end, Callback::Queue)? {
                         continue;
                     }
-                    self.end_gap_sample(end);
+                    self.harness_request(end);
                     return Ok(());
                 }
                 Answer::Queued if !self.settings.sync_engine => {
@@ -354,8 +350,7 @@ impl<'a, C: Clock> Worker<'a, C> {
     fn wait_until(&mut self, due_ns: u64) -> Result<(), Trouble> {
         self.commit()?;
         self.stamp = None;
-        self.harness.gap_from = None;
-        self.harness.sampling = false;
+        self.harness.discard();
         let now = self.clock.mono_ns();
         let nap = due_ns.saturating_sub(now).min(NAP_NS);
         if self.in_flight > 0 {

@@ -106,7 +106,7 @@ impl Parser<'_> {
             return;
         }
         if value.is_none() && key.split_whitespace().next() == Some("include") {
-            let message = "`include` is known to fio, but not supported by this version of iodyno";
+            let message = "`include` is known to fio, but not there yet in this version of iodyno";
             let help = "give several job files, or put the lines in";
             self.out.push(Diagnostic::error(message).at(&key_place).help(help));
             return;
@@ -225,7 +225,7 @@ mod tests {
             ("[a]\nhello world", "neither a section header nor an option"),
             (
                 "[a]\ninclude x.fio",
-                "`include` is known to fio, but not supported by this version of iodyno",
+                "`include` is known to fio, but not there yet in this version of iodyno",
             ),
             ("[a]\nfilename=a#b", "`#` begins a comment here, as in fio"),
             ("[globals]", "`[globals]` is a job here, but fio takes it for `[global]`"),

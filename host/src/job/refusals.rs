@@ -14,7 +14,7 @@ use super::suggest::did_you_mean;
 use super::value::Fault;
 use crate::catalogue::EngineInfo;
 
-const LATER: &str = "known to fio, but not supported by this version of iodyno";
+const LATER: &str = "known to fio, but not there yet in this version of iodyno";
 
 /// `ENGINE.key` of an engine that is not chosen: only its name can be judged.
 pub(crate) fn of_other_engine(

@@ -113,7 +113,7 @@ pub(crate) fn wish(entries: &[Entry<'_>]) -> Option<EngineWish> {
             }
         }
     };
-    let asked = text("ioengine")?.filter(|asked| !asked.is_empty())?;
+    let asked = text("ioengine")??;
     Some(EngineWish { asked, pin: text("engine_sha256")? })
 }
 

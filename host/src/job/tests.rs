@@ -244,17 +244,17 @@ fn what_contradicts_itself_is_told() {
         ("name=b", "error: `name` cannot be set here"),
         (
             "rw=read:8",
-            "error: rw: `read:8` is known to fio, but not supported by this version of \
+            "error: rw: `read:8` is known to fio, but not there yet in this version of \
              iodyno",
         ),
         (
             "verify=md5",
-            "error: option `verify` is known to fio, but not supported by this version of \
+            "error: option `verify` is known to fio, but not there yet in this version of \
              iodyno",
         ),
         (
             "buffered=1",
-            "error: option `buffered` is known to fio, but not supported by this version of \
+            "error: option `buffered` is known to fio, but not there yet in this version of \
              iodyno",
         ),
         (

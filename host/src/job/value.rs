@@ -337,7 +337,7 @@ fn range(
 fn amount(text: &str, reading: &mut Reading<'_>) -> Result<Amount, Fault> {
     if text.ends_with(['z', 'Z']) {
         return Err(Fault::new(format!(
-            "`{text}` counts zones, which is known to fio, but not supported by this version of \
+            "`{text}` counts zones, which is known to fio, but not there yet in this version of \
              iodyno"
         )));
     }

@@ -30,6 +30,7 @@ impl<W: Write> View for Plain<W> {
     fn event(&mut self, event: &Event) {
         match event {
             Event::Note(note) => self.line(&format!("iodyno: {note}")),
+            Event::Error(error) => self.line(&format!("iodyno: error: {error}")),
             Event::Tick(status) if self.shows_status => self.line(&status_lines(status)),
             Event::Layout { job, files, total_bytes, .. } if self.shows_status => {
                 if self.layouts.insert(job.clone()) {

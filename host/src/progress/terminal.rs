@@ -83,6 +83,7 @@ impl View for Terminal {
             }
             Event::Tick(status) => self.show(status_lines(status)),
             Event::Note(note) => self.keep(&format!("iodyno: {note}")),
+            Event::Error(error) => self.keep(&format!("iodyno: error: {error}")),
             Event::Finished => self.clear(),
         }
     }

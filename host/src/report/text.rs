@@ -11,7 +11,7 @@ use super::entry::{self, GroupDir};
 use crate::catalogue::Trust;
 use crate::ddir::Ddir;
 use crate::job::spec::{BlockRange, JobSpec};
-use crate::run::result::{DiskUtil, EngineFault, RunError, RunResult};
+use crate::run::result::{DiskUtil, RunError, RunResult};
 use crate::stats::figures::{kb, kib};
 use std::fmt::Write;
 
@@ -39,7 +39,7 @@ pub fn text(result: &RunResult) -> String {
     }
     engines(&mut out, result);
     paragraph(&mut out, "Notes", result.notes.iter().cloned());
-    paragraph(&mut out, "Errors", result.errors.iter().map(error));
+    paragraph(&mut out, "Errors", result.errors.iter().map(RunError::to_string));
     out
 }
 
@@ -164,36 +164,6 @@ fn paragraph(out: &mut String, heading: &str, lines: impl Iterator<Item = String
         // A message of several lines stays in its paragraph.
         line(out, format_args!("  {}", text.trim_end().replace('\n', "\n    ")));
     }
-}
-
-fn error(error: &RunError) -> String {
-    let mut text = match &error.job {
-        Some(job) => format!("{job}: {}", error.message),
-        None => error.message.clone(),
-    };
-    if let Some(fault) = &error.engine {
-        text.push('\n');
-        text.push_str(&fault_line(fault));
-    }
-    text
-}
-
-fn fault_line(fault: &EngineFault) -> String {
-    let mut text = format!("engine {}", fault.name);
-    if !fault.path.is_empty() {
-        let digest = short(&fault.sha256);
-        text += &format!(": {} {}, {}, sha256 {digest}", fault.id, fault.version, fault.path);
-    }
-    if let Some(callback) = &fault.callback {
-        text += &format!("; in callback {callback}");
-    }
-    if fault.in_flight > 0 {
-        text += &format!("; {} in flight lost", fault.in_flight);
-    }
-    if let Some(signal) = &fault.signal {
-        text += &format!("; ended by {signal}");
-    }
-    text
 }
 
 #[cfg(test)]

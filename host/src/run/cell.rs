@@ -99,10 +99,10 @@ pub fn serve(stream: UnixStream, memory: SharedMemory) -> std::io::Result<()> {
     let (events, inbox) = channel::unbounded();
     let outbox = Outbox(Arc::new(Mutex::new(Sender::new(stream.try_clone()?))));
     let mut receiver = Receiver::new(stream);
-    let Some(ToCell::Plan(plan)) = receiver.next() else { return Ok(()) };
+    let Some(ToCell::Plan(plan)) = receiver.receive() else { return Ok(()) };
     let reader = events.clone();
     std::thread::spawn(move || {
-        while let Some(message) = receiver.next() {
+        while let Some(message) = receiver.receive() {
             if reader.send(CellEvent::Told(message)).is_err() {
                 return;
             }

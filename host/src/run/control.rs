@@ -10,6 +10,7 @@ use super::process::{CellHandle, CellNews, Death};
 use super::protocol::{CellPlan, ToCell, ToControl};
 use super::result::{EngineFault, ErrorKind, RunError, RunResult};
 use super::track::Track;
+use super::worker::place;
 use super::{gather, status};
 use crate::catalogue::PluginInfo;
 use crate::job::spec::{Isolation, JobSpec, RunSpec};
@@ -246,6 +247,7 @@ impl<'a> Control<'a> {
                 track.error = errno;
             }
         });
+        (self.show)(&Event::Error(error.to_string()));
         self.errors.push(error);
     }
 
@@ -291,8 +293,9 @@ impl<'a> Control<'a> {
         let mut error = RunError::engine(
             &job.name,
             format!(
-                "the cell {} {doing}; {in_flight} requests were in flight; what had finished is \
+                "{}: the cell {} {doing}; {in_flight} requests were in flight; what had finished is \
                  counted (isolation=job keeps a crash from other jobs)",
+                place(job),
                 death.how
             ),
         );
@@ -361,7 +364,11 @@ impl<'a> Control<'a> {
         let job = self.job(worker);
         let mut error = RunError::engine(
             &job.name,
-            format!("engine {}: {words} (engine_timeout); the job is given up", job.engine.name),
+            format!(
+                "{}: engine {}: {words} (engine_timeout); the job is given up",
+                place(job),
+                job.engine.name
+            ),
         );
         error.errno = Some(libc::ETIMEDOUT);
         error.engine = Some(Box::new(EngineFault {

@@ -26,6 +26,8 @@ pub enum Event {
     Tick(Status),
     /// Something a person should read now.
     Note(String),
+    /// Something went wrong: in words, also in the report.
+    Error(String),
     /// The run is over; nothing more comes.
     Finished,
 }

@@ -120,7 +120,7 @@ impl CellHandle {
 
 fn read_all(number: u32, stream: UnixStream, news: &channel::Sender<(u32, CellNews)>) {
     let mut receiver = Receiver::new(stream);
-    while let Some(message) = receiver.next() {
+    while let Some(message) = receiver.receive() {
         if news.send((number, CellNews::Says(message))).is_err() {
             return;
         }

@@ -123,7 +123,7 @@ impl Receiver {
 
     /// The next message; none where the peer is gone, or speaks no sense (a plugin may write into
     /// any descriptor it finds).
-    pub fn next<T: DeserializeOwned>(&mut self) -> Option<T> {
+    pub fn receive<T: DeserializeOwned>(&mut self) -> Option<T> {
         let mut line = String::new();
         match self.0.read_line(&mut line) {
             Ok(n) if n > 0 => serde_json::from_str(&line).ok(),

@@ -5,6 +5,7 @@ use crate::job::spec::JobSpec;
 use crate::stats::snapshot::PhaseSnapshot;
 use crate::stats::window::DirWindows;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// The whole run.
 #[derive(Clone, Debug)]
@@ -94,6 +95,31 @@ impl RunError {
             message,
             engine: None,
         }
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        self.engine.iter().try_for_each(|fault| write!(f, "\n{fault}"))
+    }
+}
+
+impl fmt::Display for EngineFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "engine {}", self.name)?;
+        if !self.path.is_empty() {
+            // Enough of a digest to tell files apart.
+            let digest = self.sha256.get(..12).unwrap_or(&self.sha256);
+            write!(f, ": {} {}, {}, sha256 {digest}", self.id, self.version, self.path)?;
+        }
+        if let Some(callback) = &self.callback {
+            write!(f, "; in callback {callback}")?;
+        }
+        if self.in_flight > 0 {
+            write!(f, "; {} in flight lost", self.in_flight)?;
+        }
+        self.signal.iter().try_for_each(|signal| write!(f, "; ended by {signal}"))
     }
 }
 

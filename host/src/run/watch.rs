@@ -11,7 +11,7 @@ use crate::stats::window::{DirWindows, WINDOW};
 use crate::units::Nanos;
 
 /// After so long without movement there is a note.
-pub const STUCK_NOTE: Nanos = Nanos(30_000_000_000);
+pub(super) const STUCK_NOTE: Nanos = Nanos(30_000_000_000);
 
 /// How long nothing has moved; zero where something does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

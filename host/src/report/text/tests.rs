@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::report::fixture;
+use crate::run::result::EngineFault;
 
 /// What scripts are known to look for.
 #[test]
