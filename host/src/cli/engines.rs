@@ -7,6 +7,7 @@
 use super::args::{EngineSearch, EnginesArgs, EnginesCommand};
 use crate::catalogue::{EngineInfo, EngineOption, EngineOptionKind as Kind, PluginInfo, Trust};
 use crate::plugin::{Found, PluginError, Search};
+use crate::sys::facts;
 use iodyno_engine_api::abi::{
     IOE_F_DISKLESS, IOE_F_FAKE, IOE_F_MUST_MEM, IOE_F_NOEXTEND, IOE_F_NOIO, IOE_F_PER_FILE,
     IOE_F_PIPE, IOE_F_RAW, IOE_F_SETS_ISSUE, IOE_F_SYNC, IOE_F_UNIDIR,
@@ -77,13 +78,16 @@ fn show(asked: &str, search: &EngineSearch, as_json: bool) -> anyhow::Result<u8>
 }
 
 fn warn_of_loader_environment() -> anyhow::Result<()> {
-    for (name, value) in Search::loader_environment() {
-        writeln!(
-            std::io::stderr(),
-            "iodyno: warning: {name}={value} is set and changes what is loaded"
-        )?;
+    for warning in loader_warnings() {
+        writeln!(std::io::stderr(), "iodyno: warning: {warning}")?;
     }
     Ok(())
+}
+
+/// What the environment does to the loading of plugins, in words.
+pub(super) fn loader_warnings() -> Vec<String> {
+    let words = |(name, value)| format!("{name}={value} is set and changes what is loaded");
+    facts::loader_environment().into_iter().map(words).collect()
 }
 
 fn pretty(value: &Value) -> anyhow::Result<String> {

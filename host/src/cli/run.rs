@@ -45,6 +45,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<u8> {
 fn request(jobs: Jobs) -> RunRequest {
     let mut notes: Vec<String> =
         jobs.resolved.warnings.iter().map(|warning| warning.message.clone()).collect();
+    notes.extend(super::engines::loader_warnings());
     notes.extend(jobs.plugins.iter().flat_map(plugin_notes));
     RunRequest {
         fingerprint: job::fingerprint(&jobs.resolved.spec),

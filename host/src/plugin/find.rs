@@ -26,8 +26,6 @@ const FILE_SUFFIX: &str = ".so";
 const EXTERNAL: &str = "external:";
 /// Longest path that the system takes.
 const PATH_BYTES_MAX: usize = 4095;
-/// Variables that change what the loader loads.
-const LOADER_VARIABLES: [&str; 3] = ["LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH"];
 
 /// Where to look for engines, and how strictly.
 #[derive(Clone, Debug, Default)]
@@ -93,17 +91,6 @@ impl Search {
     #[must_use]
     pub fn known_names(&self) -> Vec<String> {
         names(&self.all().0)
-    }
-
-    /// Variables of the environment that change what is loaded beside a plugin, with their values:
-    /// to be warned of and recorded.
-    #[must_use]
-    pub fn loader_environment() -> Vec<(String, String)> {
-        let value = |name: &&str| {
-            let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
-            Some(((*name).to_owned(), value.to_string_lossy().into_owned()))
-        };
-        LOADER_VARIABLES.iter().filter_map(value).collect()
     }
 
     /// Directories in the order in which they are looked into, each once.

@@ -4,6 +4,7 @@
 use super::control::Control;
 use super::events::{Rate, Status};
 use super::page::LiveSnapshot;
+use super::plan::PlannedWorker;
 use super::track::Track;
 use crate::ddir::Ddir;
 use crate::job::spec::{JobSpec, Rw};
@@ -22,6 +23,7 @@ pub(super) fn status(control: &Control<'_>, stage: u32, now_ns: u64, stuck: Vec<
     let remaining: Option<Vec<Nanos>> =
         ids.iter().map(|&id| remaining(control, id, now_ns)).collect();
     let eta = remaining.and_then(|all| all.into_iter().max());
+    let eta = eta.map(|eta| Nanos(eta.0 + later_stages_ns(control, stage)));
     let elapsed = Nanos(control.started.elapsed().as_nanos() as u64);
     Status {
         elapsed,
@@ -33,6 +35,16 @@ pub(super) fn status(control: &Control<'_>, stage: u32, now_ns: u64, stuck: Vec<
         rates: rates(&tracks),
         stuck,
     }
+}
+
+/// What the stages after this one will take, as far as their jobs say it.
+fn later_stages_ns(control: &Control<'_>, stage: u32) -> u64 {
+    let planned = |worker: &PlannedWorker| {
+        let time = control.job(worker.id).time;
+        time.runtime.map_or(0, |runtime| runtime.0 + time.ramp_time.0)
+    };
+    let longest = |later| control.plan.stage(later).map(planned).max().unwrap_or(0);
+    (stage + 1..control.plan.stages).map(longest).sum()
 }
 
 /// fio's letter of a worker.

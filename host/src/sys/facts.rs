@@ -40,7 +40,7 @@ pub fn facts() -> Facts {
         cpus: thread::sched_getaffinity(None).map_or(0, |set| set.count()),
         memory_bytes: info.totalram * u64::from(info.mem_unit),
         utc_offset_s: utc_offset_s(),
-        loader_environment: loader_environment(|name| std::env::var_os(name)),
+        loader_environment: loader_environment(),
     }
 }
 
@@ -57,7 +57,12 @@ fn model(cpuinfo: &str) -> Option<&str> {
     })
 }
 
-fn loader_environment(
+/// Variables of this process's environment that change what is loaded beside a plugin.
+pub fn loader_environment() -> Vec<(String, String)> {
+    loader_variables(|name| std::env::var_os(name))
+}
+
+fn loader_variables(
     variable: impl Fn(&str) -> Option<std::ffi::OsString>,
 ) -> Vec<(String, String)> {
     LOADER_VARIABLES
@@ -109,7 +114,7 @@ mod tests {
 
     #[test]
     fn only_variables_that_are_set_are_told() {
-        let found = loader_environment(|name| match name {
+        let found = loader_variables(|name| match name {
             "LD_PRELOAD" => Some("/x.so".into()),
             "LD_AUDIT" => Some("".into()),
             _ => None,
