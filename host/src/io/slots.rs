@@ -327,7 +327,7 @@ impl Slots {
     pub fn claim(&mut self, unit: *mut ioe_io) -> Result<SlotIndex, Stray> {
         let distance = (unit as usize).wrapping_sub(self.units.base().as_ptr() as usize);
         let index = distance / UNIT_STRIDE;
-        if distance % UNIT_STRIDE != 0 || index >= self.slots.len() {
+        if !distance.is_multiple_of(UNIT_STRIDE) || index >= self.slots.len() {
             return Err(Stray::Invented(unit as usize));
         }
         let slot = &mut self.slots[index];

@@ -184,7 +184,7 @@ fn check_pointer<T>(from: *const T, align: usize, name: &str, whose: &str) -> Re
     if from.is_null() {
         return Err(Refusal::NullPointer { name, whose });
     }
-    if from.addr() % align != 0 {
+    if !from.addr().is_multiple_of(align) {
         return Err(Refusal::Misaligned { name, whose });
     }
     Ok(())

@@ -172,7 +172,7 @@ pub(crate) fn bytes(bytes: Bytes) -> String {
 
 fn unit(bytes: u64) -> (u64, &'static str) {
     let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
-    let fits = |shift: u32| bytes != 0 && bytes % (1 << shift) == 0;
+    let fits = |shift: u32| bytes != 0 && bytes.is_multiple_of(1 << shift);
     match units.into_iter().find(|(shift, _)| fits(*shift)) {
         Some((shift, unit)) => (bytes >> shift, unit),
         None => (bytes, ""),
@@ -182,7 +182,8 @@ fn unit(bytes: u64) -> (u64, &'static str) {
 /// A time in the largest unit that divides it: `"10s"`.
 pub(crate) fn nanos(time: Nanos) -> String {
     let units = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us"), (1, "ns")];
-    let (size, unit) = units.into_iter().find(|(size, _)| time.0 % size == 0).unwrap_or((1, "ns"));
+    let (size, unit) =
+        units.into_iter().find(|(size, _)| time.0.is_multiple_of(*size)).unwrap_or((1, "ns"));
     format!("\"{}{unit}\"", time.0 / size)
 }
 
