@@ -5,15 +5,12 @@
 
 use super::control::{Control, RunRequest};
 use super::plan::{Plan, PlannedWorker};
-use super::result::{
-    DiskUtil, EngineFault, ErrorKind, HostFacts, RunError, RunResult, WorkerResult,
-};
+use super::result::{EngineFault, ErrorKind, HostFacts, RunError, RunResult, WorkerResult};
 use crate::catalogue::PluginInfo;
 use crate::job::spec::{JobSpec, RunSpec};
 use crate::stats::live::WorkerState;
 use crate::stats::snapshot::PhaseSnapshot;
 use crate::sys::clock::{clock_name, mono_ns, wall_ms};
-use crate::sys::diskstats::DiskWatch;
 use crate::sys::facts;
 use std::path::PathBuf;
 
@@ -36,7 +33,7 @@ pub(super) fn result(control: &mut Control<'_>) -> RunResult {
         exit_status: exit_status(&control.errors, control.interrupted),
         errors: std::mem::take(&mut control.errors),
         notes: std::mem::take(&mut control.request.notes),
-        disks: disk_utils(&control.disks),
+        disks: control.disks.finish(),
         host: host_facts(),
     }
 }
@@ -126,26 +123,6 @@ pub(super) fn target_paths(spec: &RunSpec, plan: &Plan) -> Vec<PathBuf> {
     paths.sort();
     paths.dedup();
     paths
-}
-
-fn disk_utils(watch: &DiskWatch) -> Vec<DiskUtil> {
-    watch
-        .finish()
-        .into_iter()
-        .map(|disk| DiskUtil {
-            name: disk.name,
-            read_ios: disk.read_ios,
-            write_ios: disk.write_ios,
-            read_sectors: disk.read_sectors,
-            write_sectors: disk.write_sectors,
-            read_merges: disk.read_merges,
-            write_merges: disk.write_merges,
-            read_ticks: disk.read_ticks,
-            write_ticks: disk.write_ticks,
-            in_queue: disk.in_queue,
-            util: disk.util,
-        })
-        .collect()
 }
 
 /// Where this process runs.

@@ -4,6 +4,7 @@ use crate::catalogue::PluginInfo;
 use crate::job::spec::JobSpec;
 use crate::stats::snapshot::PhaseSnapshot;
 use crate::stats::window::DirWindows;
+pub use crate::sys::diskstats::DiskGrowth as DiskUtil;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -154,33 +155,6 @@ pub struct EngineFault {
     pub in_flight: u64,
     /// The signal that ended the cell.
     pub signal: Option<String>,
-}
-
-/// Growth of a block device's counters during the run.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DiskUtil {
-    /// Kernel name.
-    pub name: String,
-    /// Reads completed.
-    pub read_ios: u64,
-    /// Writes completed.
-    pub write_ios: u64,
-    /// 512-byte sectors read.
-    pub read_sectors: u64,
-    /// 512-byte sectors written.
-    pub write_sectors: u64,
-    /// Reads merged.
-    pub read_merges: u64,
-    /// Writes merged.
-    pub write_merges: u64,
-    /// Milliseconds spent reading.
-    pub read_ticks: u64,
-    /// Milliseconds spent writing.
-    pub write_ticks: u64,
-    /// Weighted milliseconds in queue.
-    pub in_queue: u64,
-    /// Percent of the time in which it was busy.
-    pub util: f64,
 }
 
 /// Where it ran.
