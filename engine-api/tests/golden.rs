@@ -109,7 +109,8 @@ fn the_header_compiles_as_cxx() {
         .args([&dir.path().join("view.o"), &source]));
 }
 
-#[allow(clippy::print_stderr)] // the one word that a test has for being left out
+/// Says aloud that a test is left out: not through the macros, whose words the harness keeps back.
 fn skip(reason: &str) {
-    eprintln!("skip: {reason}");
+    std::io::Write::write_all(&mut std::io::stderr(), format!("skipped: {reason}\n").as_bytes())
+        .unwrap();
 }
