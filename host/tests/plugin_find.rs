@@ -1,7 +1,8 @@
 //! Which file is meant, may it be trusted, and is it the one that was probed: find, trust, pin,
 //! load, through the built program and the library.
 //!
-//! The files are made by these tests. What needs root to give files away says so when it is skipped.
+//! The files are made by these tests. What needs root to give files away says so when it is
+//! skipped.
 
 mod plugin;
 
