@@ -264,6 +264,10 @@ impl<'a> Control<'a> {
             .map(|worker| worker.id)
             .filter(|&id| !self.tracks[id as usize].ended)
             .collect();
+        let by_us = |death: &Death| death.signal.as_deref() == Some("SIGKILL");
+        if self.given_up && death.as_ref().is_none_or(by_us) {
+            return self.give_up_on(&left);
+        }
         let began: Vec<u32> =
             left.iter().copied().filter(|&id| self.tracks[id as usize].tid != 0).collect();
         let death = match death {
@@ -271,10 +275,6 @@ impl<'a> Control<'a> {
             None if left.is_empty() || self.interrupted => return,
             None => Death { signal: None, how: "ended by itself with status 0".to_owned() },
         };
-        if self.given_up && death.signal.as_deref() == Some("SIGKILL") {
-            self.give_up_on(&left);
-            return;
-        }
         let told =
             if began.is_empty() { left.first().copied().into_iter().collect() } else { began };
         for id in told {
