@@ -97,7 +97,7 @@ fn the_c_example_compiles_without_a_warning() {
 #[test]
 fn the_header_compiles_as_cxx() {
     if Command::new("c++").arg("--version").output().is_err() {
-        return skip("no C++ compiler (c++)");
+        return iodyno_tests::needs::skip("no C++ compiler (c++)");
     }
     let dir = tempfile::tempdir().unwrap();
     let source = dir.path().join("view.cc");
@@ -107,10 +107,4 @@ fn the_header_compiles_as_cxx() {
         .arg(here("include"))
         .arg("-o")
         .args([&dir.path().join("view.o"), &source]));
-}
-
-/// Says aloud that a test is left out: not through the macros, whose words the harness keeps back.
-fn skip(reason: &str) {
-    std::io::Write::write_all(&mut std::io::stderr(), format!("skipped: {reason}\n").as_bytes())
-        .unwrap();
 }

@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Directories that hold nothing of ours.
-const SKIPPED: [&str; 4] = ["target", ".git", "build", "__pycache__"];
+/// Directories that hold nothing of ours, from the root. A room of the host is called target, too.
+const SKIPPED: [&str; 3] = ["target", ".git", "plugins-example/c-minimal/build"];
 
 /// Files that may be longer than the rest, each with its reason.
 const LONG: [(&str, &str); 1] =
@@ -99,9 +99,10 @@ fn sources(endings: &[&str]) -> Vec<Source> {
 
 fn gather(dir: &Path, paths: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(dir).expect("the project is readable").flatten() {
-        let (path, name) = (entry.path(), entry.file_name());
+        let path = entry.path();
         let kind = entry.file_type().expect("a file has a type");
-        if kind.is_dir() && !SKIPPED.iter().any(|skipped| name == *skipped) {
+        let ours = !SKIPPED.iter().any(|skipped| path == repo().join(skipped));
+        if kind.is_dir() && ours {
             gather(&path, paths);
         } else if kind.is_file() {
             paths.push(path);
