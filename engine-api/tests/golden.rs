@@ -97,7 +97,7 @@ fn the_c_example_compiles_without_a_warning() {
 #[test]
 fn the_header_compiles_as_cxx() {
     if Command::new("c++").arg("--version").output().is_err() {
-        return skip("no C++ compiler (c++)");
+        return iodyno_tests::needs::skip("no C++ compiler (c++)");
     }
     let dir = tempfile::tempdir().unwrap();
     let source = dir.path().join("view.cc");
@@ -107,9 +107,4 @@ fn the_header_compiles_as_cxx() {
         .arg(here("include"))
         .arg("-o")
         .args([&dir.path().join("view.o"), &source]));
-}
-
-#[allow(clippy::print_stderr)] // the one word that a test has for being left out
-fn skip(reason: &str) {
-    eprintln!("skip: {reason}");
 }

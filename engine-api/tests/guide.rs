@@ -1,5 +1,6 @@
 //! The guide, `docs/engines.md`: its examples are files that are compiled, and this compares them
-//! word for word (`IODYNO_BLESS=1` copies them in); the asynchronous one is driven here.
+//! word for word (`IODYNO_BLESS=1` copies them in); the asynchronous one is driven here. Must not
+//! hold example code of its own: what the guide shows stands in files that somebody builds.
 
 #[path = "guide/deferred.rs"]
 mod deferred;

@@ -1,4 +1,6 @@
-//! `include/iodyno_engine.h` is what `src/abi.rs` says. `IODYNO_BLESS=1` rewrites it.
+//! `include/iodyno_engine.h` is what `src/abi.rs` says: the header is written from the source and
+//! compared with the file that is checked in; `IODYNO_BLESS=1` rewrites it. Nobody writes the
+//! header by hand. Whether it compiles, and lays out as Rust does, is `golden`.
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! An engine exported by the macro, driven through its raw table as a host drives it: life cycle,
-//! ownership, panics, absent callbacks, hosts of other sizes and versions.
+//! ownership, panics, absent callbacks, hosts of other sizes and versions. Uses nothing of the
+//! host: what holds here must hold for any host that keeps to the header.
 
 use iodyno_engine_api::abi::*;
 use iodyno_engine_api::engine::*;

@@ -3,7 +3,6 @@
 //! A word of the whole house: `plugin` fills it in a child process, `job` resolves engine names and
 //! options against it, `report` and `cli` show it. Holds no pointer and loads nothing.
 
-use iodyno_engine_api::abi::{IOE_F_DISKLESS, IOE_F_SYNC};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -64,22 +63,14 @@ pub struct EngineInfo {
     pub help: String,
     /// `IOE_F_*`.
     pub flags: u64,
+    /// Never answers Queued: one request at a time (a flag, for rooms that know no ABI).
+    pub synchronous: bool,
+    /// Has no target, neither file nor device (a flag, too).
+    pub diskless: bool,
     /// Names of the callbacks that are present, in the order of the ops table.
     pub callbacks: Vec<String>,
     /// Options, indexed like the engine's own table.
     pub options: Vec<EngineOption>,
-}
-
-impl EngineInfo {
-    /// Never answers Queued: one request at a time.
-    pub fn is_synchronous(&self) -> bool {
-        self.flags & IOE_F_SYNC != 0
-    }
-
-    /// Has no target: neither file nor device.
-    pub fn is_diskless(&self) -> bool {
-        self.flags & IOE_F_DISKLESS != 0
-    }
 }
 
 /// One option of an engine.

@@ -1,9 +1,9 @@
-//! Between the begin of `measure` and the end of `drain` the host neither allocates nor makes a system
-//! call of its own.
+//! Between the begin of `measure` and the end of `drain` the host neither allocates nor makes a
+//! system call of its own.
 //!
-//! The loop runs with an engine that does nothing, in a forked child under a seccomp filter that kills
-//! it at the first system call (but for the clock, the thread's usage at both ends, and exit), with
-//! an allocator that counts. Must not use the test harness's threads in the child.
+//! The loop runs with an engine that does nothing, in a forked child under a seccomp filter that
+//! kills it at the first system call (but for the clock, the thread's usage at both ends, and
+//! exit), with an allocator that counts. Must not use the test harness's threads in the child.
 
 use iodyno::ddir::{Ddir, PerDir};
 use iodyno::io::pace::Pacer;

@@ -1,7 +1,8 @@
 //! Which file is meant, may it be trusted, and is it the one that was probed: find, trust, pin,
 //! load, through the built program and the library.
 //!
-//! The files are made by these tests. What needs root to give files away says so when it is skipped.
+//! The files are made by these tests. What needs root to give files away says so when it is
+//! skipped.
 
 mod plugin;
 
@@ -22,12 +23,10 @@ fn named(name: &str) -> [String; 1] {
 }
 
 /// Whether this is root; where not, says what is skipped.
-fn is_root(what: &str) -> bool {
+fn is_root() -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {
-        let text = format!("SKIP {what}: needs root to give files to others\n");
-        // The test harness would catch a print; a skip is to be seen.
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+        iodyno_tests::needs::skip("needs root to give files to others");
     }
     root
 }
@@ -174,7 +173,7 @@ fn rights_that_are_too_wide() {
 
 #[test]
 fn files_of_strangers() {
-    if !is_root("files_of_strangers") {
+    if !is_root() {
         return;
     }
     let shop = Workshop::new();
@@ -193,7 +192,7 @@ fn files_of_strangers() {
 
 #[test]
 fn beside_the_program_its_owner_is_known() {
-    if !is_root("beside_the_program_its_owner_is_known") {
+    if !is_root() {
         return;
     }
     let shop = Workshop::new();
@@ -215,7 +214,7 @@ fn beside_the_program_its_owner_is_known() {
 
 #[test]
 fn a_privileged_process_does_not_listen_to_the_environment() {
-    if !is_root("a_privileged_process_does_not_listen_to_the_environment") {
+    if !is_root() {
         return;
     }
     let shop = Workshop::new();

@@ -1,8 +1,9 @@
 //! Harness of the black-box tests: finds (and where needed builds) the programs, runs them with a
 //! deadline, reads their documents, and says aloud what a test could not do here.
 //!
-//! Used by the test binaries under `tests/tests` only. Must not import the host or an engine: what
-//! is tested is what a user holds in hand, the built files.
+//! Used by the test binaries under `tests/tests`; [`needs::skip`] also by tests of other crates, so
+//! that all skips are counted in one place. Must not import the host or an engine: what is tested
+//! is what a user holds in hand, the built files.
 
 pub mod device;
 pub mod document;

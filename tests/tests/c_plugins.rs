@@ -117,7 +117,12 @@ loops=8
     let [requests, shorts, bytes, busy, broken] = engines_own_counts(&counts);
     let context = format!("depth {depth} {more:?}");
     assert_eq!(broken, 0, "{context}: the host broke the contract");
-    assert_eq!(busy > 0, depth > 7, "{context}: busy {busy} times");
+    if more.contains("complete_min=0") {
+        // Whoever looks after every commit may find room for the next request in time.
+        assert!(busy == 0 || depth > 7, "{context}: busy {busy} times");
+    } else {
+        assert_eq!(busy > 0, depth > 7, "{context}: busy {busy} times");
+    }
     let sum = |key: &str| {
         let read = document.number(&format!("/jobs/0/read/{key}"));
         read + document.number(&format!("/jobs/0/write/{key}"))

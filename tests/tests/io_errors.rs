@@ -105,7 +105,7 @@ fn a_file_that_may_not_be_written() {
     let outcome = scene.run_json(&job);
     assert!([1, 2].contains(&outcome.status), "{outcome}");
     assert!(outcome.stderr.contains(target), "{outcome}");
-    assert_eq!(outcome.document().ios(0, "write"), 0);
+    assert_eq!(outcome.document().bytes(0, "write"), 0, "{outcome}");
 }
 
 #[test]

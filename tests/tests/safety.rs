@@ -40,7 +40,8 @@ fn a_mounted_device_is_refused_even_from_another_namespace() {
         return iodyno_tests::needs::skip(&format!("needs mkfs.ext4: {why}"));
     }
     let before = first_bytes(disk.name());
-    let mount = format!("mkdir -p mnt && mount '{}' mnt", disk.name());
+    // Read-only: a mount that may write changes the superblock itself.
+    let mount = format!("mkdir -p mnt && mount -o ro '{}' mnt", disk.name());
     let job = scene.file("job.fio", write_job(disk.name(), ""));
     let args = ["run", &job, "--output-format", "json"];
     let outcome = scene.iodyno_after(&["unshare", "--mount"], &mount, args).run().expect(2);
@@ -48,7 +49,7 @@ fn a_mounted_device_is_refused_even_from_another_namespace() {
     assert_eq!(outcome.document().all_ios(), 0);
     assert!(first_bytes(disk.name()) == before, "the file system was written over");
     // Mounted in a namespace that iodyno does not live in: seen all the same.
-    let hold = "mkdir -p mnt && mount \"$0\" mnt && echo ready && read -r _ || true";
+    let hold = "mkdir -p mnt && mount -o ro \"$0\" mnt && echo ready && read -r _ || true";
     let mut holder = std::process::Command::new("unshare")
         .args(["--mount", "sh", "-c", hold, disk.name()])
         .current_dir(scene.path())

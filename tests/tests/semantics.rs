@@ -5,9 +5,10 @@
 
 use iodyno_tests::{Document, Scene};
 
-/// Runs `[a]` with these lines on the null engine.
+/// Runs `[a]` with these lines on the null engine; blocks are of 4 KiB unless the lines say.
 fn null(lines: &str) -> Document {
-    Scene::new().run_json(&format!("[a]\nioengine=null\nbs=4k\n{lines}\n")).clean()
+    let job = format!("[global]\nbs=4k\n[a]\nioengine=null\n{lines}\n");
+    Scene::new().run_json(&job).clean()
 }
 
 /// Requests and bytes of the first record.

@@ -3,7 +3,7 @@
 //! Nothing measured may be lost, nothing may stay behind: no process, no file.
 
 use iodyno_tests::run::{Outcome, Running};
-use iodyno_tests::{process, Scene};
+use iodyno_tests::{plugins, process, require, Scene};
 use rustix::process::Signal;
 use std::path::Path;
 use std::time::Duration;
@@ -115,7 +115,31 @@ fn two_quick_sigints_leave_nothing_behind() {
     process::signal(control, Signal::INT);
     let outcome = run.wait().expect(128);
     assert_measured(&outcome);
+    outcome.document().assert_no_errors();
     assert_nothing_left(&scene, control, cell);
+}
+
+#[test]
+fn a_second_sigint_ends_a_run_whose_engine_hangs() {
+    require!(c_compiler);
+    let engine = plugins::built("faulty");
+    for isolation in ["run", "none"] {
+        let scene = Scene::new();
+        let job = format!(
+            "[global]\nisolation={isolation}\n[stuck]\nioengine={engine}\nfault=hang\n\
+             after=100\nsize=4m\nrw=randread\n"
+        );
+        let run = scene.json(&job).start();
+        // Long enough for the hundred requests, and for the drain that cannot end.
+        std::thread::sleep(Duration::from_millis(1000));
+        process::signal(run.pid(), Signal::INT);
+        std::thread::sleep(Duration::from_millis(300));
+        process::signal(run.pid(), Signal::INT);
+        let outcome = run.wait().expect(128).says(&["given up while queue of engine faulty ran"]);
+        let document = outcome.document();
+        document.assert_no_errors();
+        assert_eq!(document.ios(0, "read"), 100, "isolation={isolation}:\n{outcome}");
+    }
 }
 
 #[test]

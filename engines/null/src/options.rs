@@ -1,4 +1,6 @@
-//! The option table of null, and its reading.
+//! The option table of null, and its reading. The table is what `iodyno engines show null` prints;
+//! `engine` asks here what an instance is to be. Reads checked values only: types and choices were
+//! judged by the host.
 
 use iodyno_engine_api::abi::ioe_option;
 use iodyno_engine_api::{choice, Error, Job, Opt};

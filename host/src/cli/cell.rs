@@ -1,5 +1,6 @@
-//! `iodyno __cell`: the process in which engines are loaded and workers run. Started by iodyno itself,
-//! with the control process at the other end of standard input.
+//! `iodyno __cell`: the process in which engines are loaded and workers run. Started by iodyno
+//! itself, with the control process at the other end of standard input; serving is `run::cell`'s
+//! affair. Must not print and must not outlive the control process.
 
 use super::args::CellArgs;
 use crate::run::cell;

@@ -344,6 +344,8 @@ mod tests {
             name: "demo".to_owned(),
             help: "shows things".to_owned(),
             flags: IOE_F_SYNC,
+            synchronous: true,
+            diskless: false,
             callbacks: vec!["init".to_owned(), "queue".to_owned()],
             options: vec![option, mode, hidden],
         };

@@ -1,5 +1,6 @@
 //! What is generated from the command line's definition: shell completions and the manual page.
-//! Called by the commands `completions` and `man`, which print it. Never written by hand.
+//! Called by the commands `completions` and `man`, which print it. Holds no text about options of
+//! its own: what a page says stands in `args` alone.
 
 use super::args::Cli;
 use clap::{Command, CommandFactory};

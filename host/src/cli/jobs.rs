@@ -1,4 +1,6 @@
-//! From job files on the command line to resolved jobs: what `run` and `lint` have in common.
+//! From job files on the command line to resolved jobs: what `run` and `lint` have in common. The
+//! one place where a job meets the world: files, environment and installed engines are read here
+//! and handed to `job`, which is pure. Must not look at a target or start a cell.
 
 use super::args::{EngineSearch, JobSource, LintArgs};
 use super::lint;
@@ -9,7 +11,7 @@ use crate::job::{
 use crate::plugin::Search;
 use crate::sys::facts;
 use anyhow::Context;
-use std::io::{IsTerminal, Read, Write};
+use std::io::{ErrorKind, IsTerminal, Read, Write};
 
 /// Jobs that can run.
 pub(super) struct Jobs {
@@ -98,13 +100,25 @@ fn read_sources(source: &JobSource) -> anyhow::Result<Vec<Source>> {
             std::io::stdin().read_to_end(&mut bytes).context("read the job from standard input")?;
             bytes
         } else {
-            std::fs::read(path).with_context(|| format!("read job file {name}"))?
+            std::fs::read(path).map_err(|error| unreadable(&name, &error))?
         };
-        let text = String::from_utf8(bytes)
-            .map_err(|_| anyhow::anyhow!("job file {name} is not text (UTF-8)"))?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = 1 + good.iter().filter(|&&byte| byte == b'\n').count();
+            anyhow::anyhow!("{name}:{line}: the job file is not text (UTF-8)")
+        })?;
         Ok(Source::new(name, text))
     };
     source.files.iter().map(read).collect()
+}
+
+fn unreadable(name: &str, error: &std::io::Error) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::NotFound => anyhow::anyhow!("job file {name}: no such file"),
+        ErrorKind::IsADirectory => anyhow::anyhow!("job file {name} is a directory"),
+        ErrorKind::PermissionDenied => anyhow::anyhow!("job file {name} may not be read"),
+        _ => anyhow::anyhow!("job file {name} cannot be read: {error}"),
+    }
 }
 
 fn environment() -> Environment {

@@ -1,7 +1,8 @@
-//! `iodyno lint`: what would this job do? Parses, resolves, prints the effective job, runs nothing.
+//! `iodyno lint`: what would this job do? Parses, resolves, prints the effective job, runs
+//! nothing.
 //!
-//! Opens no target and knows nothing of plugins; the text that it makes is a TOML job file that means
-//! the same.
+//! Opens no target and knows nothing of plugins; the text that it makes is a TOML job file that
+//! means the same.
 
 use crate::job::effective::{EffectiveJob, EffectiveOption, Provenance};
 use crate::job::spec::{Isolation, Origin, RunSpec};

@@ -1,4 +1,6 @@
-//! One file per command; the only place with `anyhow` and exit codes.
+//! The command line: one file per command; the only place with `anyhow` and exit codes. Called by
+//! `main`, which is all that may call it. Rooms below hand back results and errors of their own
+//! types; here they become text, streams and a status.
 
 pub mod args;
 mod cell;

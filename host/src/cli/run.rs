@@ -9,6 +9,7 @@ use crate::catalogue::{PluginInfo, Trust};
 use crate::job::{self, Severity};
 use crate::progress::{self, Show};
 use crate::run::control::{self, RunRequest};
+use crate::run::events::Event;
 use crate::run::gather;
 use crate::run::result::{ErrorKind, RunError, RunResult};
 use crate::run::targets;
@@ -36,17 +37,21 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<u8> {
         Eta::Never => Show::Never,
     };
     let mut view = progress::view(show, std::io::stderr().is_terminal());
-    let result = control::run(request(jobs), &mut |event| view.event(event))
+    let mut odd = super::engines::loader_warnings();
+    odd.extend(jobs.plugins.iter().flat_map(plugin_notes));
+    for note in &odd {
+        view.event(&Event::Note(format!("warning: {note}")));
+    }
+    let result = control::run(request(jobs, odd), &mut |event| view.event(event))
         .context("run the cells (the tester itself failed)")?;
     output.write(&result)?;
     Ok(result.exit_status)
 }
 
-fn request(jobs: Jobs) -> RunRequest {
-    let mut notes: Vec<String> =
-        jobs.resolved.warnings.iter().map(|warning| warning.message.clone()).collect();
-    notes.extend(super::engines::loader_warnings());
-    notes.extend(jobs.plugins.iter().flat_map(plugin_notes));
+fn request(jobs: Jobs, odd: Vec<String>) -> RunRequest {
+    let warnings = jobs.resolved.warnings.iter();
+    let mut notes: Vec<String> = warnings.map(|warning| warning.located(&jobs.sources)).collect();
+    notes.extend(odd);
     RunRequest {
         fingerprint: job::fingerprint(&jobs.resolved.spec),
         spec: jobs.resolved.spec,
@@ -65,7 +70,7 @@ fn refuse(output: &mut Output, unfit: &Unfit) -> anyhow::Result<u8> {
         kind,
         job: None,
         errno: None,
-        message: d.message.clone(),
+        message: d.located(&unfit.sources),
         engine: None,
     });
     report_refusal(output, errors.collect(), status)
@@ -101,7 +106,7 @@ fn report_refusal(output: &mut Output, errors: Vec<RunError>, status: u8) -> any
     Ok(status)
 }
 
-/// Where the report goes. Opened before the run, so that a report that cannot be written costs none.
+/// Where the report goes. Opened before the run: one that cannot be written is to cost no run.
 struct Output {
     format: OutputFormat,
     file: Option<(PathBuf, File)>,

@@ -1,10 +1,11 @@
-//! The tester's own time: measured over one batch of requests in 1024, so that its cost is known and
-//! next to nothing.
+//! The tester's own time: measured over one batch of requests in 1024, so that its cost is known
+//! and next to nothing.
 //!
-//! A sample is the time that a batch of requests (with an asynchronous engine: of rounds through the
-//! loop) took, less the time that the engine had: the latencies of a synchronous engine, which are
-//! taken anyway, or the callbacks of an asynchronous one, which are timed during a sample. A batch
-//! rather than one request, because the first steps off the beaten track cost more than they tell.
+//! A sample is the time that a batch of requests (with an asynchronous engine: of rounds through
+//! the loop) took, less the time that the engine had: the latencies of a synchronous engine, which
+//! are taken anyway, or the callbacks of an asynchronous one, which are timed during a sample. A
+//! batch rather than one request, because the first steps off the beaten track cost more than they
+//! tell.
 
 use super::signal::Signal;
 use super::worker::Worker;

@@ -1,7 +1,7 @@
 //! The way back: taking finished units from the engine, judging what came with them, accounting.
 //!
-//! Called by the loop in [`super::worker`], and by [`super::drain`]. Believes nothing that an engine
-//! says about a unit before it was checked; what is unlawful ends the worker with a fault.
+//! Called by the loop in [`super::worker`], and by [`super::drain`]. Believes nothing that an
+//! engine says about a unit before it was checked; what is unlawful ends the worker with a fault.
 
 use super::signal::Signal;
 use super::slots::{Outcome, SlotIndex};

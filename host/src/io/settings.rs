@@ -1,5 +1,5 @@
-//! How a worker is to go about its load: the job's options as the loop needs them, and what the engine
-//! instance said of itself.
+//! How a worker is to go about its load: the job's options as the loop needs them, and what the
+//! engine instance said of itself.
 //!
 //! Made by `run` from the job and the instance's capabilities; constant while the worker lives.
 

@@ -1,9 +1,10 @@
 //! The worker's loop: offer requests until the depth is full, commit, reap, account.
 //!
-//! One worker is one thread with one engine instance. Everything is allocated before [`Worker::run`]
-//! and nothing is during it. Counters are written straight into the shared page, so that every
-//! finished request is there before the next callback begins. Decides nothing about the load (that
-//! is the generator's affair) and prints nothing: what ends it comes back as [`Trouble`].
+//! One worker is one thread with one engine instance. Everything is allocated before
+//! [`Worker::run`] and nothing is during it. Counters are written straight into the shared page,
+//! so that every finished request is there before the next callback begins. Decides nothing about
+//! the load (that is the generator's affair) and prints nothing: what ends it comes back as
+//! [`Trouble`].
 
 use super::harness::Harness;
 use super::pace::Pacer;

@@ -116,7 +116,7 @@ fn amounts(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
         );
         push_once(out, Diagnostic::error(message).at(job.place("size")));
     }
-    let Some(engine) = job.engine.filter(|engine| engine.is_diskless()) else {
+    let Some(engine) = job.engine.filter(|engine| engine.diskless) else {
         return;
     };
     let load = &job.draft.load;
@@ -160,7 +160,7 @@ fn rates(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
 
 fn depths(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     let draft = job.draft;
-    let synchronous = job.engine.filter(|engine| engine.is_synchronous());
+    let synchronous = job.engine.filter(|engine| engine.synchronous);
     if let Some(engine) = synchronous.filter(|_| draft.iodepth > 1) {
         let message =
             format!("`iodepth` has no effect: engine {} does one request at a time", engine.name);

@@ -2,6 +2,7 @@
 //!
 //! Made by the parsers and by `resolve`, shown by `render`. Knows no colours and prints nothing.
 
+use super::source::Source;
 use std::ops::Range;
 
 /// Exit status of a bad job or bad usage.
@@ -90,6 +91,22 @@ impl Diagnostic {
     pub fn at(mut self, place: &Place) -> Self {
         self.place = Some(place.clone());
         self
+    }
+
+    /// One line: "job.fio:3: " or the argument, then the message. For reports, which quote no text.
+    pub fn located(&self, sources: &[Source]) -> String {
+        let message = &self.message;
+        match &self.place {
+            None => message.clone(),
+            Some(Place::Argument { text, .. }) => format!("{text}: {message}"),
+            Some(Place::File { source, span }) => match sources.get(*source) {
+                Some(source) => {
+                    let origin = source.origin(span.start);
+                    format!("{}:{}: {message}", origin.file, origin.line)
+                }
+                None => message.clone(),
+            },
+        }
     }
 
     /// Words under the underlined text.

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 pub(crate) use super::expand::test_environment;
 
-/// `IOE_F_SYNC` and `IOE_F_DISKLESS`: this room does not know the ABI, `catalogue` does.
+/// `IOE_F_SYNC` and `IOE_F_DISKLESS`: the ABI is not known here, so they stand here as numbers.
 const SYNC: u64 = 0x1;
 const DISKLESS: u64 = 0x4;
 
@@ -48,6 +48,8 @@ fn engine(name: &str, flags: u64, options: Vec<EngineOption>) -> EngineInfo {
         name: name.to_owned(),
         help: format!("engine {name}"),
         flags,
+        synchronous: flags & SYNC != 0,
+        diskless: flags & DISKLESS != 0,
         callbacks: vec!["queue".to_owned()],
         options,
     }

@@ -7,10 +7,10 @@ use super::foreign::{self, text};
 use super::refusal::Refusal;
 use crate::catalogue::{EngineChoice, EngineInfo, EngineOption, EngineOptionKind};
 use iodyno_engine_api::abi::{
-    ioe_choice, ioe_ops, ioe_option, ioe_plugin, IOE_OPTF_DEPRECATED, IOE_OPTF_HIDDEN,
-    IOE_OPTF_REQUIRED, IOE_OPTF_SECRET, IOE_OPT_BOOL, IOE_OPT_ENGINE, IOE_OPT_ENUM,
-    IOE_OPT_FLAGSET, IOE_OPT_FLOAT, IOE_OPT_INT, IOE_OPT_PATH, IOE_OPT_SIZE, IOE_OPT_STR,
-    IOE_OPT_TIME_NS, IOE_OPT_UINT,
+    ioe_choice, ioe_ops, ioe_option, ioe_plugin, IOE_F_DISKLESS, IOE_F_SYNC, IOE_OPTF_DEPRECATED,
+    IOE_OPTF_HIDDEN, IOE_OPTF_REQUIRED, IOE_OPTF_SECRET, IOE_OPT_BOOL, IOE_OPT_ENGINE,
+    IOE_OPT_ENUM, IOE_OPT_FLAGSET, IOE_OPT_FLOAT, IOE_OPT_INT, IOE_OPT_PATH, IOE_OPT_SIZE,
+    IOE_OPT_STR, IOE_OPT_TIME_NS, IOE_OPT_UINT,
 };
 use serde::{Deserialize, Serialize};
 
@@ -124,7 +124,16 @@ pub(super) unsafe fn engine(ops: &ioe_ops, name: String) -> Result<EngineInfo, R
         options.push(unsafe { option(&raw, &name, &whose)? });
     }
     let flags = ops.flags;
-    Ok(EngineInfo { callbacks: callbacks(ops), name, help, flags, options })
+    let has = |flag| flags & flag != 0;
+    Ok(EngineInfo {
+        callbacks: callbacks(ops),
+        name,
+        help,
+        flags,
+        synchronous: has(IOE_F_SYNC),
+        diskless: has(IOE_F_DISKLESS),
+        options,
+    })
 }
 
 /// Names of the callbacks that are there, in the order of the table.

@@ -428,6 +428,8 @@ mod tests {
             name: "x".to_owned(),
             help: String::new(),
             flags: 0,
+            synchronous: false,
+            diskless: false,
             callbacks: Vec::new(),
             options: Vec::new(),
         };

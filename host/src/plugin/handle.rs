@@ -1,128 +1,20 @@
-//! One engine instance, and the only place that calls its callbacks.
+//! One engine instance: its callbacks are called here, and those of extensions in `extensions`.
 //!
-//! Made, used and ended on the worker's thread; `&mut self` keeps two callbacks of one instance from
-//! ever running at once. Before each call the breadcrumb in the shared page names it, so that
+//! Made, used and ended on the worker's thread; `&mut self` keeps two callbacks of one instance
+//! from ever running at once. Before each call the breadcrumb in the shared page names it, so that
 //! whoever finds this process dead or stuck knows what it was at. Judges nothing that an engine
 //! answers about units (that is `io`'s affair), but what is no legal status at all is told apart
 //! here. After a fault the caller drops the instance with [`Instance::abandon`]: nothing is called
 //! any more.
 
+pub use super::callback::{Callback, Refusal};
 use super::host_table;
 use super::lent::{FileTable, JobTable};
 use iodyno_engine_api::abi::*;
-use std::ffi::{c_char, c_void, CStr, CString};
+use std::ffi::{c_char, c_void, CStr};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-
-/// The callbacks by number, as the breadcrumb tells them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Callback {
-    /// The host itself runs.
-    None = 0,
-    /// `init`
-    Init,
-    /// `cleanup`
-    Cleanup,
-    /// `get_caps`
-    GetCaps,
-    /// `open_file`
-    OpenFile,
-    /// `close_file`
-    CloseFile,
-    /// `get_file_size`
-    GetFileSize,
-    /// `io_init`
-    IoInit,
-    /// `io_free`
-    IoFree,
-    /// `start`
-    Start,
-    /// `prep`
-    Prep,
-    /// `queue`
-    Queue,
-    /// `commit`
-    Commit,
-    /// `getevents`
-    GetEvents,
-    /// `errdetails`
-    ErrDetails,
-    /// `get_extension`, and what an extension offers
-    Extension,
-}
-
-impl Callback {
-    /// From the low byte of a breadcrumb; none while the host itself runs.
-    pub fn from_crumb(crumb: u64) -> Option<Callback> {
-        use Callback::*;
-        const ALL: [Callback; 15] = [
-            Init,
-            Cleanup,
-            GetCaps,
-            OpenFile,
-            CloseFile,
-            GetFileSize,
-            IoInit,
-            IoFree,
-            Start,
-            Prep,
-            Queue,
-            Commit,
-            GetEvents,
-            ErrDetails,
-            Extension,
-        ];
-        ALL.get((crumb as u8 as usize).wrapping_sub(1)).copied()
-    }
-
-    /// Its name in the ops table.
-    pub fn name(self) -> &'static str {
-        use Callback::*;
-        match self {
-            None => "(host)",
-            Init => "init",
-            Cleanup => "cleanup",
-            GetCaps => "get_caps",
-            OpenFile => "open_file",
-            CloseFile => "close_file",
-            GetFileSize => "get_file_size",
-            IoInit => "io_init",
-            IoFree => "io_free",
-            Start => "start",
-            Prep => "prep",
-            Queue => "queue",
-            Commit => "commit",
-            GetEvents => "getevents",
-            ErrDetails => "errdetails",
-            Extension => "get_extension",
-        }
-    }
-}
-
-/// A callback answered -errno: lawful, and the end of the job.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// Who answered.
-    pub callback: Callback,
-    /// Positive errno.
-    pub errno: i32,
-    /// The engine's own words, where it gave some.
-    pub words: Option<String>,
-}
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let os = std::io::Error::from_raw_os_error(self.errno);
-        match &self.words {
-            Some(words) => write!(f, "{}: {words} ({os})", self.callback.name()),
-            None => write!(f, "{}: {os}", self.callback.name()),
-        }
-    }
-}
-
-impl std::error::Error for Refusal {}
 
 /// What `queue()` said of one unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,7 +78,7 @@ impl Terminator {
 
 /// An engine instance.
 pub struct Instance<'page> {
-    ops: &'static ioe_ops,
+    pub(super) ops: &'static ioe_ops,
     queue: unsafe extern "C" fn(*mut c_void, *mut ioe_io) -> i32,
     inst: *mut c_void,
     crumb: &'page AtomicU64,
@@ -240,7 +132,7 @@ impl<'page> Instance<'page> {
 
     /// Leaves the breadcrumb, calls, takes it away.
     #[inline(always)]
-    fn call<R>(&mut self, callback: Callback, f: impl FnOnce(*mut c_void) -> R) -> R {
+    pub(super) fn call<R>(&mut self, callback: Callback, f: impl FnOnce(*mut c_void) -> R) -> R {
         self.calls += 1 << 8;
         self.crumb.store(self.calls | callback as u64, Relaxed);
         let answer = f(self.inst);
@@ -248,7 +140,7 @@ impl<'page> Instance<'page> {
         answer
     }
 
-    fn check(&self, callback: Callback, status: i32) -> Result<u32, Refusal> {
+    pub(super) fn check(&self, callback: Callback, status: i32) -> Result<u32, Refusal> {
         u32::try_from(status).map_err(|_| self.refusal(callback, status))
     }
 
@@ -420,70 +312,6 @@ impl<'page> Instance<'page> {
         (status >= 0 && !text.is_empty()).then_some(text)
     }
 
-    /// A table of an engine-side extension; null = the engine does not know the id.
-    fn extension(&mut self, id: &str) -> *const c_void {
-        let (Some(get), Ok(id)) = (self.ops.get_extension, CString::new(id)) else {
-            return std::ptr::null();
-        };
-        // SAFETY: checked pointer, own instance, `id` lives across the call.
-        self.call(Callback::Extension, |inst| unsafe { get(inst, id.as_ptr()) })
-    }
-
-    /// What the engine says of a file through `iodyno.identify/1`: model, serial, firmware ...
-    pub fn identify(&mut self, files: &mut FileTable, index: u32) -> Vec<(String, String)> {
-        let table = self.extension("iodyno.identify/1").cast::<ioe_identify_1>();
-        // SAFETY: non-null here means the engine's const table of exactly this id and revision;
-        // nothing beyond the size that it states is read.
-        let get = match unsafe { table.as_ref() } {
-            Some(table) if table.struct_size as usize >= size_of::<ioe_identify_1>() => table.get,
-            _ => None,
-        };
-        let Some(get) = get else { return Vec::new() };
-        let mut facts: Vec<(String, String)> = Vec::new();
-        let (file, sink) = (files.as_ptr(index), (&raw mut facts).cast::<c_void>());
-        // SAFETY: as in `open_file`; the sink is used during this call alone.
-        let status =
-            self.call(Callback::Extension, |inst| unsafe { get(inst, file, sink, Some(put_fact)) });
-        if status < 0 {
-            facts.clear();
-        }
-        facts
-    }
-
-    /// Memory for the buffers from `iodyno.iomem/1`; none: the host allocates.
-    pub fn iomem_alloc(&mut self, len: usize, align: usize) -> Option<NonNull<u8>> {
-        let alloc = self.iomem()?.alloc?;
-        // SAFETY: a function of the engine's own extension table, own instance.
-        let base = self.call(Callback::Extension, |inst| unsafe { alloc(inst, len, align, -1) });
-        NonNull::new(base.cast::<u8>())
-    }
-
-    /// Gives it back.
-    pub fn iomem_free(&mut self, base: NonNull<u8>, len: usize) {
-        if let Some(free) = self.iomem().and_then(|table| table.free) {
-            // SAFETY: `base` and `len` are those of `iomem_alloc`; nothing is in flight.
-            self.call(Callback::Extension, |inst| unsafe { free(inst, base.as_ptr().cast(), len) });
-        }
-    }
-
-    /// Registers the buffers' region under index 0. False: the engine does not want it.
-    pub fn iomem_add(&mut self, base: NonNull<u8>, len: usize) -> Result<bool, Refusal> {
-        let Some(add) = self.iomem().and_then(|table| table.add) else { return Ok(false) };
-        // SAFETY: the region belongs to the worker's slab, which outlives the instance.
-        let status = self.call(Callback::Extension, |inst| unsafe {
-            add(inst, base.as_ptr().cast(), len as u64, 0)
-        });
-        self.check(Callback::Extension, status).map(|_| true)
-    }
-
-    fn iomem(&mut self) -> Option<&'static ioe_iomem_1> {
-        let table = self.extension("iodyno.iomem/1").cast::<ioe_iomem_1>();
-        // SAFETY: non-null means the engine's const table of exactly this id and revision, in a
-        // plugin that is never unloaded; its size is looked at before anything else.
-        let table = unsafe { table.as_ref() }?;
-        (table.struct_size as usize >= size_of::<ioe_iomem_1>()).then_some(table)
-    }
-
     /// Ends the instance in order. Nothing may be in flight.
     pub fn cleanup(mut self) {
         self.terminator.disarm();
@@ -498,20 +326,5 @@ impl<'page> Instance<'page> {
     pub fn abandon(self) {
         self.terminator.disarm();
         std::mem::forget(self);
-    }
-}
-
-/// `put` of `iodyno.identify/1`.
-unsafe extern "C" fn put_fact(sink: *mut c_void, key: *const c_char, value: *const c_char) {
-    const FACTS_MAX: usize = 64;
-    if sink.is_null() || key.is_null() || value.is_null() {
-        return;
-    }
-    // SAFETY: the sink is the vector that `identify` lent for the length of its call.
-    let facts = unsafe { &mut *sink.cast::<Vec<(String, String)>>() };
-    if facts.len() < FACTS_MAX {
-        // SAFETY: not null (checked); the engine owes terminated strings.
-        let text = |s: *const c_char| unsafe { CStr::from_ptr(s) }.to_string_lossy().into_owned();
-        facts.push((text(key), text(value)));
     }
 }

@@ -13,7 +13,9 @@ pub mod load;
 pub mod preflight;
 pub mod probe;
 
+mod callback;
 mod describe;
+mod extensions;
 mod foreign;
 mod lint;
 mod negotiate;

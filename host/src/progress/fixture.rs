@@ -1,4 +1,6 @@
-//! Constructed states of a run for the tests of the views. Only built for tests.
+//! Constructed states of a run for the tests of the views. Only built for tests. Called by the
+//! tests of `line`, `plain` and `terminal`, so that all of them show the same runs. Must not read
+//! a clock: what a view prints is compared word for word.
 
 use crate::ddir::Ddir;
 use crate::run::events::{Rate, Status};

@@ -1,5 +1,6 @@
-//! The words of the live view: fio's status line and its line about layout. Pure.
-//! Called by the views.
+//! The words of the live view: fio's status line and its line about layout. Called by both views,
+//! `terminal` and `plain`. Pure: reads no clock and no terminal, and writes nowhere; how a line
+//! gets onto a screen is the views' affair.
 
 use crate::ddir::Ddir;
 use crate::run::events::{Rate, Status};

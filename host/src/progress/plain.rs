@@ -1,4 +1,6 @@
-//! The view for logs and pipes: whole lines, nothing is ever overwritten.
+//! The view for logs and pipes: whole lines, nothing is ever overwritten. Chosen by
+//! [`super::view`] where standard error is no terminal. Must not write to standard output, which
+//! carries the report alone, and must not fail where its reader went away.
 
 use super::line::{layout_line, status_lines};
 use super::View;

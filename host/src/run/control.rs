@@ -1,4 +1,4 @@
-//! The control process: starts cells, lets the stages begin, watches, and gathers what was measured.
+//! The control process: starts cells, lets the stages begin, watches, gathers what was measured.
 //!
 //! Never loads a plugin (but for `isolation = none`, where the user asked for it), and outlives
 //! whatever happens in a cell. Views see its events; reports are made from its [`RunResult`].
@@ -64,6 +64,8 @@ pub(super) struct Control<'a> {
     pub(super) disks: DiskWatch,
     pub(super) started: Instant,
     pub(super) interrupted: bool,
+    /// The user did not want to wait for the drain: cells that are killed now did no wrong.
+    given_up: bool,
     cells: Vec<Option<CellHandle>>,
     news_sender: channel::Sender<(u32, CellNews)>,
     news: Receiver<(u32, CellNews)>,
@@ -94,6 +96,7 @@ impl<'a> Control<'a> {
             disks: DiskWatch::start(paths.iter().map(PathBuf::as_path)),
             started: Instant::now(),
             interrupted: false,
+            given_up: false,
             signals: watch_signals()?,
             request,
             plan,
@@ -261,6 +264,10 @@ impl<'a> Control<'a> {
             .map(|worker| worker.id)
             .filter(|&id| !self.tracks[id as usize].ended)
             .collect();
+        let by_us = |death: &Death| death.signal.as_deref() == Some("SIGKILL");
+        if self.given_up && death.as_ref().is_none_or(by_us) {
+            return self.give_up_on(&left);
+        }
         let began: Vec<u32> =
             left.iter().copied().filter(|&id| self.tracks[id as usize].tid != 0).collect();
         let death = match death {
@@ -278,23 +285,45 @@ impl<'a> Control<'a> {
         left.into_iter().for_each(|id| self.tracks[id as usize].end(now_ns));
     }
 
-    fn obituary(&self, worker: u32, death: &Death) -> RunError {
+    /// Workers whose cell the user had killed: no error, but the reader is told what is missing.
+    fn give_up_on(&mut self, workers: &[u32]) {
+        for &id in workers {
+            let (callback, in_flight) = self.last_seen(id);
+            let name = &self.job(id).name;
+            if callback.is_some() || in_flight > 0 {
+                let doing = self.doing(id, callback);
+                self.note(format!("job {name}: given up {doing}; {in_flight} requests in flight"));
+            }
+            self.track(id, |track| track.end(mono_ns()));
+        }
+    }
+
+    /// The callback that a worker's page names, and how many requests were in flight.
+    fn last_seen(&self, worker: u32) -> (Option<Callback>, u64) {
         let live = self.pages.live(worker).unwrap_or_default();
         let callback = Callback::from_crumb(live.callback);
         let at_queue = callback == Some(Callback::Queue) && live.in_flight == 0;
-        let in_flight = if at_queue { 1 } else { live.in_flight };
-        let doing = match callback {
+        (callback, if at_queue { 1 } else { live.in_flight })
+    }
+
+    fn doing(&self, worker: u32, callback: Option<Callback>) -> String {
+        match callback {
             Some(callback) => {
                 format!("while {} of engine {} ran", callback.name(), self.job(worker).engine.name)
             }
             None => "while no engine callback of this job ran".to_owned(),
-        };
+        }
+    }
+
+    fn obituary(&self, worker: u32, death: &Death) -> RunError {
+        let (callback, in_flight) = self.last_seen(worker);
+        let doing = self.doing(worker, callback);
         let job = self.job(worker);
         let mut error = RunError::engine(
             &job.name,
             format!(
-                "{}: the cell {} {doing}; {in_flight} requests were in flight; what had finished is \
-                 counted (isolation=job keeps a crash from other jobs)",
+                "{}: the cell {} {doing}; {in_flight} requests were in flight; what had finished \
+                 is counted (isolation=job keeps a crash from other jobs)",
                 place(job),
                 death.how
             ),
@@ -313,6 +342,7 @@ impl<'a> Control<'a> {
         let name = super::process::signal_name(signal);
         if self.interrupted {
             self.note(format!("{name} again: what is in flight is given up"));
+            self.given_up = true;
             self.cells.iter().flatten().for_each(CellHandle::kill);
             return;
         }

@@ -1,4 +1,6 @@
-//! What a run tells while it runs. `progress` shows it; nothing else bridges running and showing.
+//! What a run tells while it runs: notes, errors, progress of layout, how things stand. Made by
+//! `control`, shown by `progress`; nothing else bridges running and showing. Plain data: must know
+//! nothing of terminals, and nobody who hears an event can change the run.
 
 use crate::ddir::Ddir;
 use crate::units::Nanos;

@@ -1,4 +1,6 @@
-//! The common start: workers wait here until everybody is ready.
+//! The common start: workers wait here until everybody is ready. A cell has one for each stage;
+//! its workers wait, and the cell opens it when the control process says so. Must not be touched
+//! once a worker runs: it takes a lock.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 

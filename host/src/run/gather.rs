@@ -1,7 +1,7 @@
 //! Gathers the result: every worker's counters, the engines, the disks, the exit status.
 //!
-//! Called once, at the end. Reads the shared page, which holds everything that was measured whatever
-//! became of the cells.
+//! Called once, at the end. Reads the shared page, which holds everything that was measured
+//! whatever became of the cells.
 
 use super::control::{Control, RunRequest};
 use super::plan::{Plan, PlannedWorker};

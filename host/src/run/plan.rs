@@ -1,4 +1,6 @@
-//! Who runs when: jobs become workers, stonewalls become stages. Pure.
+//! Who runs when: jobs become workers, stonewalls become stages, isolation becomes cells. Made by
+//! `control` once, at the start, and by `targets` to look at every clone's files. Pure: looks at
+//! nothing but the jobs, so the same jobs are always the same plan.
 
 use crate::job::spec::{Isolation, RunSpec};
 use serde::{Deserialize, Serialize};

@@ -110,11 +110,12 @@ impl CellHandle {
         let _gone = self.stream.shutdown(std::net::Shutdown::Write);
     }
 
-    /// Kills it. A thread cannot be killed; it ends with the process.
+    /// Kills it. A thread cannot be killed: it is heard of no more and ends with the process.
     pub(super) fn kill(&self) {
-        if let Some(pidfd) = &self.pidfd {
-            let _gone = pidfd_send_signal(pidfd, Signal::KILL);
-        }
+        let _gone = match &self.pidfd {
+            Some(pidfd) => pidfd_send_signal(pidfd, Signal::KILL).map_err(std::io::Error::from),
+            None => self.stream.shutdown(std::net::Shutdown::Both),
+        };
     }
 }
 

@@ -1,4 +1,6 @@
-//! What a run ended with: the one snapshot that every report is a pure function of.
+//! What a run ended with: the one snapshot that every report is a pure function of. Made by
+//! `gather` (by `cli` where a job was refused before it began) and read by `report`. Plain data:
+//! nothing here refers to pages, cells or engines that may be gone.
 
 use crate::catalogue::PluginInfo;
 use crate::job::spec::JobSpec;

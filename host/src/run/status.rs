@@ -1,5 +1,6 @@
-//! How the run stands, from the last two looks at the pages: for the live view. Pure but for reading
-//! what [`super::track`] holds.
+//! How the run stands, from the last two looks at the pages: for the live view. Called by
+//! `control` at each tick. Looks at nothing itself: what it tells is in the tracks that
+//! [`super::track`] keeps, so a status costs the workers nothing.
 
 use super::control::Control;
 use super::events::{Rate, Status};

@@ -1,8 +1,9 @@
-//! From a job's words about its targets to open files: names, sizes, safety, layout, opening, closing.
+//! From a job's words about its targets to open files: names, sizes, safety, layout, opening.
 //!
-//! [`check`] looks at everything that can be seen without an engine, in the control process, before a
-//! cell is started; [`open`] and [`Files::close`] run on the worker's thread. Where an engine says
-//! IOE_F_DISKLESS the target is no path: nothing is looked at, laid out or opened here.
+//! [`check`] looks at everything that can be seen without an engine, in the control process,
+//! before a cell is started; [`open`] and [`Files::close`] run on the worker's thread. Where an
+//! engine says IOE_F_DISKLESS the target is no path: nothing is looked at, laid out or opened
+//! here.
 
 use super::plan::Plan;
 use super::protocol::ToControl;

@@ -1,4 +1,6 @@
-//! What the control process knows of one worker beside its page.
+//! What the control process knows of one worker beside its page. Filled by `control` from what
+//! cells say and from a look at each tick; read by `status` and `gather`. Judges nothing: what
+//! stillness means is [`super::watch`]'s and `control`'s affair.
 
 use super::page::LiveSnapshot;
 use super::watch::{Stillness, Watch};

@@ -1,7 +1,8 @@
 //! Latency classes: how many requests fell below 2 ns, 4 ns, ... 2 s, as fio groups them.
 //!
 //! Called by `report`. Each class is named after its upper end, which it does not contain; it
-//! begins where the one before it ends. Computed from a histogram, so never a matter of the data plane.
+//! begins where the one before it ends. Computed from a histogram, so never a matter of the data
+//! plane.
 
 use super::snapshot::HistogramSnapshot;
 

@@ -1,4 +1,6 @@
-//! Anonymous memory straight from the kernel: zeroed, page-aligned, touched page by page.
+//! Anonymous memory straight from the kernel: zeroed, page-aligned, touched page by page. Called
+//! by `io::slots` for units and buffers, which must not move and may be shared with a device. Must
+//! not be used where an ordinary allocation does: each region is a mapping of its own.
 
 use rustix::mm::{mmap_anonymous, munmap, MapFlags, ProtFlags};
 use std::ptr::NonNull;

@@ -1,7 +1,8 @@
-//! Memory that processes share: a memfd, its mapping in a cell, its reading by the control process.
+//! Memory that processes share: a memfd, its mapping in a cell, its reading by the control
+//! process.
 //!
-//! The writer maps; the reader uses `pread`, because reading a hole through a mapping would allocate
-//! the page that the writer never touched. Must not know what lies in it.
+//! The writer maps; the reader uses `pread`, because reading a hole through a mapping would
+//! allocate the page that the writer never touched. Must not know what lies in it.
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{ftruncate, memfd_create, MemfdFlags};

@@ -1,4 +1,6 @@
-//! The calling thread: its id, its CPUs, what it has used.
+//! The calling thread: its id, its CPUs, what it has used. Called by a worker at the ends of its
+//! phases, and once for its CPUs. Speaks of the calling thread only: what another thread uses is
+//! none of its business, and nothing here is for the data plane.
 
 use rustix::thread::{gettid, sched_setaffinity, CpuSet};
 

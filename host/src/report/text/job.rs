@@ -1,4 +1,6 @@
-//! One job's block of the normal output. Called by `text` for each record.
+//! One job's block of the normal output: bandwidth, latencies, CPU, depths, errors. Called by
+//! `text` for each record, a job or a group of clones. Lines and widths are fio's, because scripts
+//! read them; must not compute figures that `stats` has.
 
 use super::{latency, line};
 use crate::ddir::Ddir;

@@ -1,4 +1,6 @@
-//! Latency lines and percentile tables of the normal output. Called by `text::job`.
+//! Latency lines and percentile tables of the normal output. Called by `text::job`. Chooses a unit
+//! for each line as fio does, so that figures stay short. Reads histograms as they were gathered
+//! and merges nothing.
 
 use super::line;
 use crate::stats::figures::{scaled, Base, TimeUnit};
