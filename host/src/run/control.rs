@@ -251,8 +251,8 @@ impl<'a> Control<'a> {
         self.errors.push(error);
     }
 
-    /// A cell is gone. In order: all its workers are through. Else each of those that were not is
-    /// told of, with what it was doing.
+    /// A cell is gone. In order: all its workers are through. Else those that were not are told of,
+    /// with what they were doing: once for all clones of a job that were doing the same.
     fn bury(&mut self, cell: u32, death: Option<Death>) {
         self.cells[cell as usize] = None;
         let left: Vec<u32> = self
@@ -270,31 +270,59 @@ impl<'a> Control<'a> {
         };
         let told =
             if began.is_empty() { left.first().copied().into_iter().collect() } else { began };
+        let mut cases: Vec<((u32, Option<Callback>), Vec<u32>)> = Vec::new();
         for id in told {
-            let error = self.obituary(id, &death);
-            self.fail(id, error);
+            let case = (self.plan.workers[id as usize].job, self.last_callback(id));
+            match cases.iter_mut().find(|(known, _)| *known == case) {
+                Some((_, ids)) => ids.push(id),
+                None => cases.push((case, vec![id])),
+            }
+        }
+        for ((_, callback), ids) in cases {
+            let error = self.obituary(&ids, callback, &death);
+            for &id in &ids {
+                self.track(id, Track::fail);
+            }
+            self.fail(ids[0], error);
         }
         let now_ns = mono_ns();
         left.into_iter().for_each(|id| self.tracks[id as usize].end(now_ns));
     }
 
-    fn obituary(&self, worker: u32, death: &Death) -> RunError {
-        let live = self.pages.live(worker).unwrap_or_default();
-        let callback = Callback::from_crumb(live.callback);
-        let at_queue = callback == Some(Callback::Queue) && live.in_flight == 0;
-        let in_flight = if at_queue { 1 } else { live.in_flight };
+    fn last_callback(&self, worker: u32) -> Option<Callback> {
+        Callback::from_crumb(self.pages.live(worker).unwrap_or_default().callback)
+    }
+
+    fn in_flight(&self, worker: u32, callback: Option<Callback>) -> u64 {
+        let in_flight = self.pages.live(worker).unwrap_or_default().in_flight;
+        let at_queue = callback == Some(Callback::Queue) && in_flight == 0;
+        if at_queue {
+            1
+        } else {
+            in_flight
+        }
+    }
+
+    /// Of clones of one job.
+    fn obituary(&self, ids: &[u32], callback: Option<Callback>, death: &Death) -> RunError {
+        let worker = ids[0];
+        let in_flight: u64 = ids.iter().map(|&id| self.in_flight(id, callback)).sum();
         let doing = match callback {
             Some(callback) => {
                 format!("while {} of engine {} ran", callback.name(), self.job(worker).engine.name)
             }
             None => "while no engine callback of this job ran".to_owned(),
         };
+        let clones = match ids.len() {
+            1 => String::new(),
+            clones => format!(" (in {clones} clones)"),
+        };
         let job = self.job(worker);
         let mut error = RunError::engine(
             &job.name,
             format!(
-                "{}: the cell {} {doing}; {in_flight} requests were in flight; what had finished is \
-                 counted (isolation=job keeps a crash from other jobs)",
+                "{}: the cell {} {doing}{clones}; {in_flight} requests were in flight; what had \
+                 finished is counted (isolation=job keeps a crash from other jobs)",
                 place(job),
                 death.how
             ),
