@@ -93,7 +93,10 @@ mod tests {
                 return None;
             }
             advise(&fresh, Kind::Regular, random);
-            fresh.read_exact_at(&mut [0; 4096], LEN / 2).expect("read");
+            // The second of two neighbours is what looks like a reader in order.
+            for offset in [LEN / 2, LEN / 2 + 4096] {
+                fresh.read_exact_at(&mut [0; 4096], offset).expect("read");
+            }
             Some((0..LEN).step_by(4096).filter(|&offset| is_cached(&fresh, offset)).count())
         };
         let (Some(random), Some(in_order)) =
@@ -102,8 +105,7 @@ mod tests {
             return skip("the temporary directory is on no device: pages cannot be dropped")
                 .unwrap_or_default();
         };
-        assert!(random <= 16, "{random} pages came for one");
-        assert!(in_order >= random, "{in_order} in order, {random} at random");
+        assert!(random >= 2 && in_order > random, "{random} at random, {in_order} in order");
     }
 
     #[test]
