@@ -147,6 +147,9 @@ impl<C: Clock> Worker<'_, C> {
         counters.bytes.add(bytes);
         if slot.short {
             counters.short_ios.add(1);
+            if missing > 0 {
+                counters.cut_ios.add(1);
+            }
         }
         if !(self.settings.timed && slot.measured) {
             return;

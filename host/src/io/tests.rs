@@ -349,6 +349,7 @@ fn continuations_begin_where_the_piece_before_ended() {
     // 512 cannot be halved at multiples of 512: no progress, which a read ends with.
     assert_eq!(outcome.toy.seen, expected);
     assert_eq!(totals(&outcome, Ddir::Read), (1, 3840, 1));
+    assert_eq!(outcome.page.measure.dirs[0].cut_ios.get(), 1);
 }
 
 #[test]

@@ -6,15 +6,13 @@
 use super::events::Event;
 use super::page::Pages;
 use super::plan::Plan;
-use super::process::{CellHandle, CellNews, Death};
+use super::process::{CellHandle, CellNews};
 use super::protocol::{CellPlan, ToCell, ToControl};
 use super::result::{EngineFault, ErrorKind, RunError, RunResult};
 use super::track::Track;
-use super::worker::place;
 use super::{gather, status};
 use crate::catalogue::PluginInfo;
 use crate::job::spec::{Isolation, JobSpec, RunSpec};
-use crate::plugin::handle::Callback;
 use crate::run::watch::STUCK_NOTE;
 use crate::sys::clock::mono_ns;
 use crate::sys::diskstats::DiskWatch;
@@ -65,8 +63,8 @@ pub(super) struct Control<'a> {
     pub(super) started: Instant,
     pub(super) interrupted: bool,
     /// The user did not want to wait for the drain: cells that are killed now did no wrong.
-    given_up: bool,
-    cells: Vec<Option<CellHandle>>,
+    pub(super) given_up: bool,
+    pub(super) cells: Vec<Option<CellHandle>>,
     news_sender: channel::Sender<(u32, CellNews)>,
     news: Receiver<(u32, CellNews)>,
     signals: Receiver<i32>,
@@ -177,7 +175,7 @@ impl<'a> Control<'a> {
         Ok(())
     }
 
-    fn tell(&mut self, cell: u32, message: &ToCell) {
+    pub(super) fn tell(&mut self, cell: u32, message: &ToCell) {
         if let Some(handle) = &mut self.cells[cell as usize] {
             handle.send(message);
         }
@@ -218,7 +216,7 @@ impl<'a> Control<'a> {
         }
     }
 
-    fn track(&mut self, worker: u32, change: impl FnOnce(&mut Track)) {
+    pub(super) fn track(&mut self, worker: u32, change: impl FnOnce(&mut Track)) {
         if let Some(track) = self.tracks.get_mut(worker as usize) {
             change(track);
         }
@@ -232,7 +230,7 @@ impl<'a> Control<'a> {
     }
 
     /// Records what went wrong with a worker.
-    fn fail(&mut self, worker: u32, mut error: RunError) {
+    pub(super) fn fail(&mut self, worker: u32, mut error: RunError) {
         if error.kind == ErrorKind::Engine && (worker as usize) < self.tracks.len() {
             let facts = gather::fault_facts(&self.request, self.job(worker));
             let known = error.engine.take().map(|fault| *fault).unwrap_or_default();
@@ -252,89 +250,6 @@ impl<'a> Control<'a> {
         });
         (self.show)(&Event::Error(error.to_string()));
         self.errors.push(error);
-    }
-
-    /// A cell is gone. In order: all its workers are through. Else each of those that were not is
-    /// told of, with what it was doing.
-    fn bury(&mut self, cell: u32, death: Option<Death>) {
-        self.cells[cell as usize] = None;
-        let left: Vec<u32> = self
-            .plan
-            .cell(cell)
-            .map(|worker| worker.id)
-            .filter(|&id| !self.tracks[id as usize].ended)
-            .collect();
-        let by_us = |death: &Death| death.signal.as_deref() == Some("SIGKILL");
-        if self.given_up && death.as_ref().is_none_or(by_us) {
-            return self.give_up_on(&left);
-        }
-        let began: Vec<u32> =
-            left.iter().copied().filter(|&id| self.tracks[id as usize].tid != 0).collect();
-        let death = match death {
-            Some(death) => death,
-            None if left.is_empty() || self.interrupted => return,
-            None => Death { signal: None, how: "ended by itself with status 0".to_owned() },
-        };
-        let told =
-            if began.is_empty() { left.first().copied().into_iter().collect() } else { began };
-        for id in told {
-            let error = self.obituary(id, &death);
-            self.fail(id, error);
-        }
-        let now_ns = mono_ns();
-        left.into_iter().for_each(|id| self.tracks[id as usize].end(now_ns));
-    }
-
-    /// Workers whose cell the user had killed: no error, but the reader is told what is missing.
-    fn give_up_on(&mut self, workers: &[u32]) {
-        for &id in workers {
-            let (callback, in_flight) = self.last_seen(id);
-            let name = &self.job(id).name;
-            if callback.is_some() || in_flight > 0 {
-                let doing = self.doing(id, callback);
-                self.note(format!("job {name}: given up {doing}; {in_flight} requests in flight"));
-            }
-            self.track(id, |track| track.end(mono_ns()));
-        }
-    }
-
-    /// The callback that a worker's page names, and how many requests were in flight.
-    fn last_seen(&self, worker: u32) -> (Option<Callback>, u64) {
-        let live = self.pages.live(worker).unwrap_or_default();
-        let callback = Callback::from_crumb(live.callback);
-        let at_queue = callback == Some(Callback::Queue) && live.in_flight == 0;
-        (callback, if at_queue { 1 } else { live.in_flight })
-    }
-
-    fn doing(&self, worker: u32, callback: Option<Callback>) -> String {
-        match callback {
-            Some(callback) => {
-                format!("while {} of engine {} ran", callback.name(), self.job(worker).engine.name)
-            }
-            None => "while no engine callback of this job ran".to_owned(),
-        }
-    }
-
-    fn obituary(&self, worker: u32, death: &Death) -> RunError {
-        let (callback, in_flight) = self.last_seen(worker);
-        let doing = self.doing(worker, callback);
-        let job = self.job(worker);
-        let mut error = RunError::engine(
-            &job.name,
-            format!(
-                "{}: the cell {} {doing}; {in_flight} requests were in flight; what had finished \
-                 is counted (isolation=job keeps a crash from other jobs)",
-                place(job),
-                death.how
-            ),
-        );
-        error.engine = Some(Box::new(EngineFault {
-            callback: callback.map(|callback| callback.name().to_owned()),
-            in_flight,
-            signal: death.signal.clone(),
-            ..EngineFault::default()
-        }));
-        error
     }
 
     /// SIGINT or SIGTERM: drain. The second one: now.
@@ -386,30 +301,6 @@ impl<'a> Control<'a> {
             let text = words.split(" for ").next().unwrap_or(words);
             self.note(format!("{text} for more than {} s", STUCK_NOTE.0 / Nanos::SECOND.0));
         }
-    }
-
-    /// `engine_timeout` is over: the worker is left behind in its engine.
-    fn give_up(&mut self, worker: u32, words: &str, callback: Option<Callback>) {
-        let live = self.pages.live(worker).unwrap_or_default();
-        let job = self.job(worker);
-        let mut error = RunError::engine(
-            &job.name,
-            format!(
-                "{}: engine {}: {words} (engine_timeout); the job is given up",
-                place(job),
-                job.engine.name
-            ),
-        );
-        error.errno = Some(libc::ETIMEDOUT);
-        error.engine = Some(Box::new(EngineFault {
-            callback: callback.map(|callback| callback.name().to_owned()),
-            in_flight: live.in_flight,
-            ..EngineFault::default()
-        }));
-        let cell = self.plan.workers[worker as usize].cell;
-        self.fail(worker, error);
-        self.track(worker, |track| track.end(mono_ns()));
-        self.tell(cell, &ToCell::Abandon { worker });
     }
 
     /// The run is over: cells go home, or are sent.

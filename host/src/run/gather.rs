@@ -6,10 +6,12 @@
 use super::control::{Control, RunRequest};
 use super::plan::{Plan, PlannedWorker};
 use super::result::{EngineFault, ErrorKind, HostFacts, RunError, RunResult, WorkerResult};
+use super::worker::place;
 use crate::catalogue::PluginInfo;
+use crate::ddir::Ddir;
 use crate::job::spec::{JobSpec, RunSpec};
 use crate::stats::live::WorkerState;
-use crate::stats::snapshot::PhaseSnapshot;
+use crate::stats::snapshot::{DirSnapshot, PhaseSnapshot};
 use crate::sys::clock::{clock_name, mono_ns, wall_ms};
 use crate::sys::facts;
 use std::path::PathBuf;
@@ -23,6 +25,9 @@ pub(super) fn result(control: &mut Control<'_>) -> RunResult {
     let planned = control.plan.workers.clone();
     let workers: Vec<WorkerResult> =
         planned.iter().map(|worker| worker_result(control, worker, now_ns)).collect();
+    let cut: Vec<String> =
+        control.request.spec.jobs.iter().filter_map(|job| cut_short(&workers, job)).collect();
+    cut.into_iter().for_each(|words| control.note(words));
     RunResult {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         timestamp_ms: wall_ms(),
@@ -88,6 +93,24 @@ fn worker_result(control: &mut Control<'_>, worker: &PlannedWorker, now_ns: u64)
     result
 }
 
+/// What to say of a job's reads beyond the end of a file.
+fn cut_short(workers: &[WorkerResult], job: &JobSpec) -> Option<String> {
+    let of_job = workers.iter().filter(|worker| worker.job.name == job.name);
+    let words = words_on_cut_reads(of_job.map(|worker| worker.measure.dir(Ddir::Read)))?;
+    Some(format!("{}: {words}", place(job)))
+}
+
+/// A rate of requests that brought nothing is no rate.
+fn words_on_cut_reads<'a>(reads: impl Iterator<Item = &'a DirSnapshot>) -> Option<String> {
+    let (cut, all) = reads.fold((0, 0), |(cut, all), dir| (cut + dir.cut_ios, all + dir.ios));
+    (cut > 0).then(|| {
+        format!(
+            "{cut} of {all} reads met the end of a file and brought less than was asked for; they \
+             count as requests, so do not trust the IOPS (was a file cut short during the run?)"
+        )
+    })
+}
+
 /// A worker that died in the middle has no end: it is where its end was seen.
 fn close_phase(measure: &mut PhaseSnapshot, ended_ns: u64, now_ns: u64) {
     if measure.begin_ns != 0 && measure.end_ns == 0 {
@@ -137,5 +160,19 @@ pub fn host_facts() -> HostFacts {
         utc_offset_s: facts.utc_offset_s,
         clock: clock_name().to_owned(),
         loader_environment: facts.loader_environment,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_beyond_the_end_are_told_of_once_for_all_clones() {
+        let dir = |ios, cut_ios| DirSnapshot { ios, cut_ios, ..DirSnapshot::default() };
+        let clones = [dir(10, 0), dir(20, 7), dir(5, 1)];
+        let words = words_on_cut_reads(clones.iter()).expect("some were cut");
+        assert!(words.starts_with("8 of 35 reads met the end of a file"), "{words}");
+        assert_eq!(words_on_cut_reads(clones[..1].iter()), None);
     }
 }

@@ -9,6 +9,7 @@ pub mod control;
 pub mod events;
 mod gate;
 pub mod gather;
+mod loss;
 pub mod page;
 pub mod plan;
 mod process;

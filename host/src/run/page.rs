@@ -166,6 +166,7 @@ fn live_from_words(words: &[u64]) -> LiveSnapshot {
             ios: dir(dirs, i, offset_of!(DirCounters, ios)),
             bytes: dir(dirs, i, offset_of!(DirCounters, bytes)),
             short_ios: dir(dirs, i, offset_of!(DirCounters, short_ios)),
+            cut_ios: dir(dirs, i, offset_of!(DirCounters, cut_ios)),
             failed_ios: dir(dirs, i, offset_of!(DirCounters, failed_ios)),
             ..DirSnapshot::default()
         }),

@@ -341,6 +341,7 @@ impl Files {
                 context.outbox.send(&ToControl::Note(format!("{}: {why}", place(job))));
             }
         }
+        target::advise(&descriptor, found.kind, job.load.rw.is_random());
         self.table.set_fd(index, descriptor.as_raw_fd());
         self.opened.descriptors.push(descriptor);
         Ok(())

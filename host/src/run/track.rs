@@ -45,6 +45,14 @@ impl Track {
         still
     }
 
+    /// Something went wrong with it, without an errno of its own.
+    pub(super) fn fail(&mut self) {
+        self.failed = true;
+        if self.error == 0 {
+            self.error = libc::EIO;
+        }
+    }
+
     /// It is through.
     pub(super) fn end(&mut self, now_ns: u64) {
         if !self.ended {

@@ -84,6 +84,8 @@ pub struct DirCounters {
     pub bytes: Counter,
     /// Requests that needed a continuation or ended short.
     pub short_ios: Counter,
+    /// Requests among these that ended without all their bytes, at the end of a file.
+    pub cut_ios: Counter,
     /// Requests that failed.
     pub failed_ios: Counter,
 }

@@ -134,6 +134,8 @@ pub struct DirSnapshot {
     pub bytes: u64,
     /// Requests that needed a continuation or ended short.
     pub short_ios: u64,
+    /// Requests among these that ended without all their bytes, at the end of a file.
+    pub cut_ios: u64,
     /// Requests that failed.
     pub failed_ios: u64,
     /// Submission latency.
@@ -149,6 +151,7 @@ impl DirSnapshot {
         self.ios += other.ios;
         self.bytes += other.bytes;
         self.short_ios += other.short_ios;
+        self.cut_ios += other.cut_ios;
         self.failed_ios += other.failed_ios;
         self.slat_ns.merge(&other.slat_ns);
         self.clat_ns.merge(&other.clat_ns);

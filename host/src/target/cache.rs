@@ -1,4 +1,5 @@
-//! `invalidate=1`: drops the target's pages from the page cache, so that reads meet the device.
+//! What the kernel's page cache is told of a target: `invalidate=1` drops its pages, so that reads
+//! meet the device, and the order of the load says whether reading ahead makes sense.
 //!
 //! Called by `run` on each opened target, before the workers start.
 
@@ -54,11 +55,58 @@ pub fn invalidate<Fd: AsFd>(
     }
 }
 
+/// Tells the kernel how the target will be read: at random, where reading ahead would bring in
+/// pages that nobody asked for and make a small read a large one, or in order. A hint: where the
+/// kernel does not take it, nothing is lost.
+pub fn advise<Fd: AsFd>(fd: Fd, kind: Kind, random: bool) {
+    let advice = if random { Advice::Random } else { Advice::Sequential };
+    if matches!(kind, Kind::Regular | Kind::Missing | Kind::Block) {
+        let _hint = rustix::fs::fadvise(fd, 0, None, advice);
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::testbed::LoopDevice;
+    use super::super::testbed::{skip, LoopDevice};
     use super::*;
+    use rustix::io::{preadv2, IoSliceMut, ReadWriteFlags};
     use std::fs::File;
+    use std::os::unix::fs::FileExt;
+
+    /// Whether the page at `offset` can be read without waiting for the device.
+    fn is_cached(file: &File, offset: u64) -> bool {
+        let mut byte = [0_u8; 1];
+        let mut into = [IoSliceMut::new(&mut byte)];
+        preadv2(file, &mut into, offset, ReadWriteFlags::NOWAIT).is_ok()
+    }
+
+    #[test]
+    fn at_random_a_read_brings_in_no_more_than_itself() {
+        const LEN: u64 = 1 << 20;
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        file.as_file().write_all_at(&vec![1; LEN as usize], 0).expect("filled");
+        file.as_file().sync_all().expect("on the device");
+        let cached_after_a_read = |random| {
+            let fresh = File::open(file.path()).expect("opened");
+            invalidate(&fresh, file.path(), Kind::Regular, 0, 0).expect("dropped");
+            if is_cached(&fresh, LEN / 2) {
+                return None;
+            }
+            advise(&fresh, Kind::Regular, random);
+            // The second of two neighbours is what looks like a reader in order.
+            for offset in [LEN / 2, LEN / 2 + 4096] {
+                fresh.read_exact_at(&mut [0; 4096], offset).expect("read");
+            }
+            Some((0..LEN).step_by(4096).filter(|&offset| is_cached(&fresh, offset)).count())
+        };
+        let (Some(random), Some(in_order)) =
+            (cached_after_a_read(true), cached_after_a_read(false))
+        else {
+            return skip("the temporary directory is on no device: pages cannot be dropped")
+                .unwrap_or_default();
+        };
+        assert!(random >= 2 && in_order > random, "{random} at random, {in_order} in order");
+    }
 
     #[test]
     fn kinds_are_treated_as_they_need() {

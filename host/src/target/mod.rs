@@ -17,7 +17,7 @@ mod sizing;
 #[cfg(test)]
 mod testbed;
 
-pub use cache::{invalidate, Invalidated};
+pub use cache::{advise, invalidate, Invalidated};
 pub use discover::{discover, BlockDevice, Kind, Target};
 pub use error::{ErrorClass, TargetError};
 pub use guard::{check_write, check_write_in, Roots};

@@ -112,6 +112,7 @@ fn phases_merge_to_the_span_of_both_and_the_sum_of_all() {
             ios: n + i as u64,
             bytes: n,
             short_ios: n,
+            cut_ios: n,
             failed_ios: n,
             clat_ns: HistogramSnapshot::of(&[n]),
             ..DirSnapshot::default()
