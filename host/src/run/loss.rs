@@ -1,8 +1,8 @@
-//! Workers that are lost: their cell died, or they are stuck in their engine for longer than the job
-//! allows. What is said of them, and that the figures they left are kept.
+//! Workers that are lost: their cell died, or they are stuck in their engine for longer than the
+//! job allows. What is said of them; the figures that they left are kept.
 //!
-//! Called by `control` when a cell is gone and when `engine_timeout` is over. Reads the page for what
-//! a worker was doing; never waits and never ends the run.
+//! Called by `control` when a cell is gone and when `engine_timeout` is over. Reads the page for
+//! what a worker was doing; never waits and never ends the run.
 
 use super::control::Control;
 use super::process::Death;
