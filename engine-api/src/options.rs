@@ -1,7 +1,7 @@
 //! An engine's option table, written as a constant, and the reading of the values that come back.
 //!
 //! The table is data: the host parses job files against it, checks ranges, fills in defaults,
-//! prints help, all without an instance. `Job` reads the values by name through [`read`]. No
+//! prints help, all without an instance. `Job` reads the values by name through `read`. No
 //! parsing here.
 
 use crate::abi::*;

@@ -9,9 +9,9 @@ use core::marker::PhantomData;
 use core::ops::Deref;
 use std::time::Duration;
 
-/// A request that the engine owns: kept by [`Io::keep`], given back by [`Reaped::push`] or
-/// [`Cancel::Canceled`], exactly once. Dropping one loses a request of the host's: a panic in debug
-/// builds; in release builds the host reports a lost unit.
+/// A request that the engine owns: kept by [`Io::keep`](crate::Io::keep), given back by
+/// [`Reaped::push`] or [`Cancel::Canceled`], exactly once. Dropping one loses a request of the
+/// host's: a panic in debug builds; in release builds the host reports a lost unit.
 #[repr(transparent)]
 #[derive(Debug)]
 #[must_use = "a unit goes back to the host"]

@@ -23,7 +23,7 @@ use crate::plugin::host_table;
 use crate::plugin::lent::{JobFacts, JobTable};
 use crate::plugin::load::LoadedEngine;
 use crate::stats::live::{WorkerPage, WorkerState};
-use crate::sys::clock::{wall_ms, SystemClock};
+use crate::sys::clock::{mono_ns, wall_ms, SystemClock};
 use crate::sys::thread;
 use crate::workload::{fill, mix_seed, Generator, Order, Recipe, Repeat};
 use crossbeam::channel;
@@ -347,7 +347,8 @@ fn recipe(context: &Context, files: &Files) -> Recipe {
 /// The same in each run with `randrepeat`, and another one for each worker.
 fn seed(context: &Context) -> u64 {
     let load = &context.job.load;
-    let base = if load.randrepeat { load.randseed } else { wall_ms() ^ u64::from(thread::tid()) };
+    // Mixed, not joined by xor: of two quick runs, time and thread id differ by as little.
+    let base = if load.randrepeat { load.randseed } else { mix_seed(wall_ms(), mono_ns()) };
     mix_seed(mix_seed(base, u64::from(context.planned.job)), u64::from(context.planned.clone))
 }
 

@@ -159,7 +159,7 @@ impl DirSnapshot {
     }
 }
 
-/// A copy of [`super::live::PhaseCounters`], of one worker or of several merged.
+/// A copy of [`super::live::MeasureCounters`], of one worker or of several merged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PhaseSnapshot {
     /// Begin, CLOCK_MONOTONIC; 0 = not begun.
