@@ -20,6 +20,7 @@ use crate::sys::clock::mono_ns;
 use crate::sys::diskstats::DiskWatch;
 use crate::units::Nanos;
 use crossbeam::channel::{self, Receiver, RecvTimeoutError};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -270,16 +271,13 @@ impl<'a> Control<'a> {
         };
         let told =
             if began.is_empty() { left.first().copied().into_iter().collect() } else { began };
-        let mut cases: Vec<((u32, Option<Callback>), Vec<u32>)> = Vec::new();
+        let mut cases = BTreeMap::<_, Vec<u32>>::new();
         for id in told {
-            let case = (self.plan.workers[id as usize].job, self.last_callback(id));
-            match cases.iter_mut().find(|(known, _)| *known == case) {
-                Some((_, ids)) => ids.push(id),
-                None => cases.push((case, vec![id])),
-            }
+            let crumb = self.last_callback(id).map(|callback| callback as u64);
+            cases.entry((self.plan.workers[id as usize].job, crumb)).or_default().push(id);
         }
-        for ((_, callback), ids) in cases {
-            let error = self.obituary(&ids, callback, &death);
+        for ids in cases.into_values() {
+            let error = self.obituary(&ids, &death);
             for &id in &ids {
                 self.track(id, Track::fail);
             }
@@ -303,9 +301,10 @@ impl<'a> Control<'a> {
         }
     }
 
-    /// Of clones of one job.
-    fn obituary(&self, ids: &[u32], callback: Option<Callback>, death: &Death) -> RunError {
+    /// Of clones of one job that were in the same callback.
+    fn obituary(&self, ids: &[u32], death: &Death) -> RunError {
         let worker = ids[0];
+        let callback = self.last_callback(worker);
         let in_flight: u64 = ids.iter().map(|&id| self.in_flight(id, callback)).sum();
         let doing = match callback {
             Some(callback) => {
