@@ -62,6 +62,12 @@ impl Parser<'_> {
             self.out.push(Diagnostic::error(message).at(&whole).help("write `[name]`"));
             return;
         };
+        if text.starts_with("[[") {
+            let message = "`[[` begins a job of a TOML file, but this file is read in fio's format";
+            let help = "give a TOML file a name that ends in .toml, or write `[name]`";
+            self.out.push(Diagnostic::error(message).at(&whole).help(help));
+            return;
+        }
         let behind = text[end + 1..].trim_start();
         if !(behind.is_empty() || behind.starts_with([';', '#'])) {
             let at = start + text.len() - behind.len();
@@ -221,6 +227,10 @@ mod tests {
             ("[a\nbs=4k", "section header without a closing `]`"),
             ("[]\nbs=4k", "section header without a name"),
             ("[a] bs=4k", "text behind a section header"),
+            (
+                "[[job]]\nname = \"a\"",
+                "`[[` begins a job of a TOML file, but this file is read in fio's format",
+            ),
             ("[a]\n=4k", "neither a section header nor an option"),
             ("[a]\nhello world", "neither a section header nor an option"),
             (

@@ -102,6 +102,12 @@ impl Reader<'_> {
         };
         let name = options.remove(at);
         let text = match &name.item.value {
+            RawValue::Quoted(text) if text.trim().contains(char::is_control) => {
+                let Place::File { span, .. } = name.item.place else { return None };
+                let help = "reports, file names and terminals carry it: leave line breaks and the like out";
+                self.error("a control character in a job's name", span, Some(help));
+                return None;
+            }
             RawValue::Quoted(text) if !text.trim().is_empty() => text.trim().to_owned(),
             _ => {
                 let Place::File { span, .. } = name.item.place else { return None };
@@ -250,6 +256,7 @@ mod tests {
             ("job = [1]", "a job is not a table"),
             ("[[job]]\nbs = 1", "a job without a name"),
             ("[[job]]\nname = 1", "a job's name is a text that is not empty"),
+            ("[[job]]\nname = \"a\\nb\"", "a control character in a job's name"),
             ("[[job]]\nname = ' '", "a job's name is a text that is not empty"),
             ("[[job]]\nname='a'\nbs=2020-01-01", "no option takes a date"),
             ("[[job]]\nname='a'\na.b.c=1", "no option takes a table"),

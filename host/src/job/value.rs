@@ -249,10 +249,11 @@ pub(crate) fn bounded(
     reading: &mut Reading<'_>,
 ) -> Result<u64, Fault> {
     let value = quantity(text, measure, reading)?;
-    u64::try_from(value)
-        .ok()
-        .filter(|value| (min..=max).contains(value))
-        .ok_or_else(|| Fault::new(format!("`{text}` is out of range ({})", bounds(min, max))))
+    u64::try_from(value).ok().filter(|value| (min..=max).contains(value)).ok_or_else(|| {
+        let too_large = max >= SIZE_MAX && value > i128::from(max);
+        let bounds = if too_large { format!("at most {max}") } else { bounds(min, max) };
+        Fault::new(format!("`{text}` is out of range ({bounds})"))
+    })
 }
 
 /// A number of any size; its remark goes to the reading.

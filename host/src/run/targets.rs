@@ -43,7 +43,8 @@ pub(super) struct Opened {
     pub names: Vec<String>,
     /// The largest logical block size among them.
     pub block_size: u32,
-    paths: Vec<PathBuf>,
+    /// To be removed at the end.
+    unlinked: Vec<PathBuf>,
     descriptors: Vec<OwnedFd>,
     /// Files that the engine has been told of.
     told: u32,
@@ -186,7 +187,8 @@ pub(super) fn open(
     for note in &plan.notes {
         context.outbox.send(&ToControl::Note(format!("{}: {note}", place(job))));
     }
-    if caps.flags & IOE_F_DISKLESS == 0 {
+    let diskless = caps.flags & IOE_F_DISKLESS != 0;
+    if !diskless {
         lay_out(context, &targets, &plan, caps).map_err(fail)?;
     }
     let region = |file: &target::FilePlan| Region { offset: file.offset, len: file.len };
@@ -197,7 +199,7 @@ pub(super) fn open(
         opened: Opened {
             names: facts.into_iter().map(|facts| facts.name).collect(),
             block_size: targets.iter().map(|target| target.block_size).max().unwrap_or(512),
-            paths: targets.iter().map(|target| target.path.clone()).collect(),
+            unlinked: if diskless { Vec::new() } else { to_unlink(context, &targets) },
             descriptors: Vec::new(),
             told: 0,
         },
@@ -209,6 +211,30 @@ pub(super) fn open(
             Err(error)
         }
     }
+}
+
+/// The files that `unlink=1` will remove; a device among the targets stays, which is worth a note.
+fn to_unlink(context: &Context, targets: &[Target]) -> Vec<PathBuf> {
+    if !context.job.target.unlink {
+        return Vec::new();
+    }
+    let (files, others) = files_and_others(targets);
+    for other in others {
+        let words = format!(
+            "{}: {} stays: it is no regular file, and unlink=1 removes nothing else",
+            place(&context.job),
+            other.display()
+        );
+        context.outbox.send(&ToControl::Note(words));
+    }
+    files
+}
+
+fn files_and_others(targets: &[Target]) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let is_file = |target: &&Target| matches!(target.kind, Kind::Regular | Kind::Missing);
+    let (files, others): (Vec<&Target>, Vec<&Target>) = targets.iter().partition(is_file);
+    let paths = |targets: Vec<&Target>| targets.iter().map(|target| target.path.clone()).collect();
+    (paths(files), paths(others))
 }
 
 fn file_facts(job: &JobSpec, target: &Target) -> FileFacts {
@@ -376,11 +402,9 @@ impl Files {
             }
         }
         self.opened.descriptors.clear();
-        if job.target.unlink && job.engine.flags & IOE_F_DISKLESS == 0 {
-            for left in target::remove(&self.opened.paths) {
-                let words = format!("{}: unlink {}: {}", place(job), left.path.display(), left.why);
-                outcome = outcome.and(Err(io_error(job, None, words)));
-            }
+        for left in target::remove(&self.opened.unlinked) {
+            let words = format!("{}: unlink {}: {}", place(job), left.path.display(), left.why);
+            outcome = outcome.and(Err(io_error(job, None, words)));
         }
         outcome
     }
@@ -402,5 +426,23 @@ impl Opened {
     /// After a fault of the engine: it may still use them.
     pub(super) fn leave_open(self) {
         std::mem::forget(self.descriptors);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn a_device_is_not_among_what_is_unlinked() {
+        let here = tempfile::tempdir().expect("a directory");
+        let [file, fresh] = ["file", "fresh"].map(|name| here.path().join(name));
+        std::fs::write(&file, "x").expect("a file");
+        let paths = [file.as_path(), Path::new("/dev/null"), &fresh];
+        let targets = paths.map(|path| target::discover(path).expect("looked at"));
+        let (files, others) = files_and_others(&targets);
+        assert_eq!(files, [file.clone(), fresh.clone()]);
+        assert_eq!(others, [Path::new("/dev/null")]);
     }
 }
