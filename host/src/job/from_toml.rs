@@ -104,7 +104,7 @@ impl Reader<'_> {
         let text = match &name.item.value {
             RawValue::Quoted(text) if text.trim().contains(char::is_control) => {
                 let Place::File { span, .. } = name.item.place else { return None };
-                let help = "reports, file names and terminals carry it: leave line breaks and the like out";
+                let help = "leave line breaks and the like out: file names and terminals carry it";
                 self.error("a control character in a job's name", span, Some(help));
                 return None;
             }

@@ -460,6 +460,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_large_is_told_the_largest() {
+        let kind = Kind::BytesPerDir { min: 1, max: SIZE_MAX };
+        let told = "`99999999t` is out of range (at most 9223372036854775807)";
+        assert_eq!(fio(kind, "99999999t"), Err(told.to_owned()));
+        assert_eq!(fio(kind, "0"), Err("`0` is out of range (at least 1)".to_owned()));
+    }
+
+    #[test]
     fn ranges() {
         let kind = Kind::RangePerDir { min: 1, max: 1 << 30 };
         let all = |low, high| Ok(Value::RangePerDir(PerDir::all(Some((low, high)))));
