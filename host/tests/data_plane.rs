@@ -143,7 +143,7 @@ fn worker(
     let job = JobTable::new(&facts).unwrap();
     let crumb = page.callback.as_atomic();
     let mut engine = Instance::init(ops(queue), host_table::table(), job, crumb).unwrap();
-    let shape = SlabShape { depth, max_bs: 4096, align: 4096 };
+    let shape = SlabShape { depth, max_bs: 4096, align: 4096, engine_memory: false };
     let slots = Slots::new(shape, &mut engine).unwrap();
     let recipe = Recipe {
         order: Order::Mixed { random: true },
@@ -166,6 +166,7 @@ fn worker(
             complete_max: depth,
             low: depth,
             timed,
+            stamps_batches: false,
             sync_engine: depth == 1,
             sets_issue: false,
             mixed: true,

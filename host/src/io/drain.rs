@@ -8,6 +8,7 @@ use super::slots::Slots;
 use super::trouble::Trouble;
 use super::worker::Worker;
 use crate::ddir::Ddir;
+use crate::plugin::handle::Refusal;
 use crate::stats::live::WorkerState;
 use crate::sys::clock::Clock;
 use crate::sys::thread::Usage;
@@ -70,14 +71,11 @@ impl<C: Clock> Worker<'_, C> {
                 if self.failed.is_some() || refused.is_some() {
                     self.slots.release(index);
                 } else {
-                    self.offer(index)?;
+                    keep_refusal(self.offer(index), &mut refused)?;
                 }
             }
-            match self.commit() {
-                // The units that were taken still come back, each with its error.
-                Err(Trouble::Refused(refusal)) => refused = refused.or(Some(refusal)),
-                other => other?,
-            }
+            // The units that were taken still come back, each with its error.
+            keep_refusal(self.commit(), &mut refused)?;
             if self.in_flight == 0 && self.pending.is_empty() {
                 return refused.map_or(Ok(()), |refusal| Err(Trouble::Refused(refusal)));
             }
@@ -96,5 +94,19 @@ impl<C: Clock> Worker<'_, C> {
             self.drain()?;
         }
         Ok(())
+    }
+}
+
+/// A refusal ends the job but not the drain: what is in flight is to come back all the same.
+fn keep_refusal(
+    outcome: Result<(), Trouble>,
+    refused: &mut Option<Refusal>,
+) -> Result<(), Trouble> {
+    match outcome {
+        Err(Trouble::Refused(refusal)) => {
+            refused.get_or_insert(refusal);
+            Ok(())
+        }
+        other => other,
     }
 }

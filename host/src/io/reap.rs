@@ -10,6 +10,13 @@ use super::worker::{batch_level, Worker};
 use crate::ddir::Ddir;
 use crate::plugin::handle::Callback;
 use crate::sys::clock::{Clock, Ticks};
+use iodyno_engine_api::abi::ioe_io;
+
+/// Empty answers in a row that are borne after `terminate()`: with the naps between them 5 s.
+const SHORT_WAITS_MAX: u32 = 5000;
+
+/// Sleep between two of them.
+const SHORT_WAIT_NAP_NS: u64 = 1_000_000;
 
 impl<C: Clock> Worker<'_, C> {
     /// Takes `min` to `max` finished units back (fewer where the time limit runs out).
@@ -27,20 +34,14 @@ impl<C: Clock> Worker<'_, C> {
         self.check_count(got, min, max, timeout_ns)?;
         let end = if self.settings.timed { self.clock.ticks() } else { Ticks(0) };
         let end_mono = if self.settings.sets_issue { self.clock.mono_ns() } else { 0 };
+        let mut first_fault = Ok(());
         for i in 0..got as usize {
-            let unit = self.events[i];
-            let index = self
-                .slots
-                .claim(unit)
-                .map_err(|stray| self.fault(Callback::GetEvents, stray.into()))?;
-            self.in_flight -= 1;
-            if self.settings.sets_issue {
-                self.correct_issue(index, end, end_mono);
-            }
-            if !self.take_back(index, end, Callback::GetEvents)? {
-                self.pending.push(index);
-            }
+            // A fault ends the job, but costs none of the units that came back beside it.
+            let taken = self.take_event(self.events[i], end, end_mono);
+            first_fault = first_fault.and(taken);
         }
+        self.page.in_flight.set(u64::from(self.in_flight));
+        first_fault?;
         if self.phase == Signal::MEASURE {
             self.page.measure.complete_levels[batch_level(got as usize)].add(1);
         }
@@ -48,16 +49,49 @@ impl<C: Clock> Worker<'_, C> {
         Ok(())
     }
 
+    /// One unit that `getevents` handed back.
+    #[inline(always)]
+    fn take_event(&mut self, unit: *mut ioe_io, end: Ticks, end_mono: u64) -> Result<(), Trouble> {
+        let index = self
+            .slots
+            .claim(unit)
+            .map_err(|stray| self.fault(Callback::GetEvents, stray.into()))?;
+        self.in_flight -= 1;
+        if self.settings.sets_issue {
+            self.correct_issue(index, end, end_mono);
+        }
+        if !self.take_back(index, end, Callback::GetEvents)? {
+            self.pending.push(index);
+        }
+        Ok(())
+    }
+
     #[inline(always)]
     fn check_count(&mut self, got: i32, min: u32, max: u32, limit_ns: i64) -> Result<(), Trouble> {
-        let legal = got >= 0 && got as u32 <= max && (got as u32 >= min || limit_ns >= 0);
-        if legal || (got >= 0 && (got as u32) < min && self.signal.get() >= Signal::ABORT) {
+        if got >= 0 && got as u32 <= max && (got as u32 >= min || limit_ns >= 0) {
             return Ok(());
+        }
+        if got >= 0 && (got as u32) < min && self.signal.get() >= Signal::ABORT {
+            return self.bear_short_wait(got, min, max);
         }
         if (-4095..0).contains(&got) {
             return Err(Trouble::Refused(self.engine.refusal(Callback::GetEvents, got)));
         }
         Err(self.fault(Callback::GetEvents, Breach::Count { got, min, max }))
+    }
+
+    /// A wait that `terminate()` interrupted may return with less than it was asked for. Once; an
+    /// engine that goes on doing so is waited for a while, without spinning, and then given up.
+    #[cold]
+    fn bear_short_wait(&mut self, got: i32, min: u32, max: u32) -> Result<(), Trouble> {
+        self.short_waits = if got == 0 { self.short_waits + 1 } else { 0 };
+        if self.short_waits > SHORT_WAITS_MAX {
+            return Err(self.fault(Callback::GetEvents, Breach::Count { got, min, max }));
+        }
+        if self.short_waits > 1 {
+            self.clock.sleep_until(self.clock.mono_ns() + SHORT_WAIT_NAP_NS);
+        }
+        Ok(())
     }
 
     /// The engine's own issue time, where it is believable: turned into a distance from `end`.

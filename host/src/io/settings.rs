@@ -16,6 +16,9 @@ pub struct Settings {
     pub low: u32,
     /// Read the clock for latencies.
     pub timed: bool,
+    /// `queue()` only collects (there is a `commit()`), and batches are larger than one: the
+    /// requests of a batch begin together, with one look at the clock.
+    pub stamps_batches: bool,
     /// The instance never answers Queued.
     pub sync_engine: bool,
     /// The instance fills `issue_ns`.

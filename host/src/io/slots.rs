@@ -7,11 +7,12 @@
 //! flight.
 
 use crate::ddir::Ddir;
-use crate::plugin::handle::{Instance, UnitPtr};
+use crate::plugin::handle::{Instance, Refusal, UnitPtr};
 use crate::plugin::lent::FileTable;
 use crate::sys::clock::Ticks;
 use crate::sys::region::Region;
 use iodyno_engine_api::abi::*;
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
 /// Distance between units: two cache lines, so that neighbours never share one.
@@ -81,6 +82,8 @@ pub struct SlabShape {
     pub max_bs: u64,
     /// Alignment of each buffer, a power of two.
     pub align: usize,
+    /// Buffers may come from the engine alone (`IOE_F_MUST_MEM`).
+    pub engine_memory: bool,
 }
 
 /// Memory of the buffers.
@@ -90,19 +93,22 @@ enum Buffers {
     Engine { base: NonNull<u8>, len: usize },
 }
 
-/// The slab of one worker.
+/// The slab of one worker. Its memory is left where it is unless [`Slots::dispose`] is called: an
+/// engine may look at it until `cleanup` has returned, and one that broke its contract for ever.
 #[derive(Debug)]
 pub struct Slots {
-    units: Region,
-    private: Option<Region>,
-    buffers: Buffers,
+    units: ManuallyDrop<Region>,
+    private: ManuallyDrop<Option<Region>>,
+    buffers: ManuallyDrop<Buffers>,
     buffer_stride: usize,
+    private_stride: usize,
     slots: Box<[Slot]>,
     free: Vec<SlotIndex>,
 }
 
 impl Slots {
-    /// Allocates everything, lets the engine bring or register the buffers and see each unit.
+    /// Allocates everything, lets the engine bring or register the buffers and see each unit. Where
+    /// the engine refuses, it has seen each announced unit off again.
     pub fn new(shape: SlabShape, engine: &mut Instance<'_>) -> Result<Slots, SlabError> {
         let depth = shape.depth as usize;
         let buffer_stride = (shape.max_bs as usize)
@@ -110,12 +116,28 @@ impl Slots {
             .ok_or(SlabError::TooLarge)?
             .max(shape.align);
         let buffers_len = buffer_stride.checked_mul(depth).ok_or(SlabError::TooLarge)?;
-        let buffers = match engine.iomem_alloc(buffers_len, shape.align) {
-            Some(base) => Buffers::Engine { base, len: buffers_len },
-            None => Buffers::Own(Region::new(buffers_len, shape.align).map_err(SlabError::Memory)?),
-        };
+        let mut slots = Slots::allocate(shape, buffer_stride, engine.io_private_size())?;
+        slots.take_engine_buffers(shape, buffers_len, engine)?;
+        match slots.introduce(engine) {
+            Ok(()) => Ok(slots),
+            Err(refusal) => {
+                slots.give_engine_buffers_back(engine);
+                Err(SlabError::Refused(refusal.to_string()))
+            }
+        }
+    }
+
+    fn allocate(
+        shape: SlabShape,
+        buffer_stride: usize,
+        io_private_size: usize,
+    ) -> Result<Slots, SlabError> {
+        let depth = shape.depth as usize;
+        let buffers_len = buffer_stride * depth;
+        // Untouched pages cost nothing, also where the engine brings its own.
+        let buffers = Region::new(buffers_len, shape.align).map_err(SlabError::Memory)?;
         let units = Region::new(depth * UNIT_STRIDE, UNIT_STRIDE).map_err(SlabError::Memory)?;
-        let private_stride = engine.io_private_size().next_multiple_of(64);
+        let private_stride = io_private_size.next_multiple_of(64);
         let private = match private_stride {
             0 => None,
             stride => Some(Region::new(stride * depth, 64).map_err(SlabError::Memory)?),
@@ -133,31 +155,64 @@ impl Slots {
             start: Ticks(0),
             issue: Ticks(0),
         };
-        let slots = Slots {
-            units,
-            private,
-            buffers,
+        Ok(Slots {
+            units: ManuallyDrop::new(units),
+            private: ManuallyDrop::new(private),
+            buffers: ManuallyDrop::new(Buffers::Own(buffers)),
             buffer_stride,
+            private_stride,
             slots: vec![empty; depth].into_boxed_slice(),
             free: (0..shape.depth).rev().collect(),
-        };
-        let registered = engine
-            .iomem_add(slots.buffers_base(), buffers_len)
-            .map_err(|refusal| SlabError::Refused(refusal.to_string()))?;
-        for index in 0..shape.depth {
-            slots.initialise_unit(index, private_stride, registered);
-            engine
-                .io_init(slots.unit(index))
-                .map_err(|refusal| SlabError::Refused(refusal.to_string()))?;
-        }
-        Ok(slots)
+        })
     }
 
-    fn initialise_unit(&self, index: SlotIndex, private_stride: usize, registered: bool) {
-        let engine_data = match &self.private {
+    /// Buffers from `iodyno.iomem/1`, where the engine has any.
+    fn take_engine_buffers(
+        &mut self,
+        shape: SlabShape,
+        len: usize,
+        engine: &mut Instance<'_>,
+    ) -> Result<(), SlabError> {
+        match engine.iomem_alloc(len, shape.align) {
+            None if shape.engine_memory => Err(SlabError::NoEngineMemory),
+            None => Ok(()),
+            Some(base) if !(base.as_ptr() as usize).is_multiple_of(shape.align) => {
+                engine.iomem_free(base, len);
+                Err(SlabError::Misaligned { address: base.as_ptr() as usize, align: shape.align })
+            }
+            Some(base) => {
+                let own = std::mem::replace(&mut *self.buffers, Buffers::Engine { base, len });
+                drop(own);
+                Ok(())
+            }
+        }
+    }
+
+    /// Registers the buffers and announces each unit.
+    fn introduce(&mut self, engine: &mut Instance<'_>) -> Result<(), Refusal> {
+        let len = self.buffer_stride * self.slots.len();
+        let registered = engine.iomem_add(self.buffers_base(), len)?;
+        for index in 0..self.depth() {
+            self.initialise_unit(index, registered);
+            if let Err(refusal) = engine.io_init(self.unit(index)) {
+                (0..index).for_each(|known| engine.io_free(self.unit(known)));
+                return Err(refusal);
+            }
+        }
+        Ok(())
+    }
+
+    fn give_engine_buffers_back(&mut self, engine: &mut Instance<'_>) {
+        if let Buffers::Engine { base, len } = &*self.buffers {
+            engine.iomem_free(*base, *len);
+        }
+    }
+
+    fn initialise_unit(&self, index: SlotIndex, registered: bool) {
+        let engine_data = match &*self.private {
             // SAFETY: the private region holds `depth` strides, and `index` is below depth.
             Some(region) => unsafe {
-                region.base().as_ptr().add(index as usize * private_stride).cast()
+                region.base().as_ptr().add(index as usize * self.private_stride).cast()
             },
             None => std::ptr::null_mut(),
         };
@@ -188,8 +243,8 @@ impl Slots {
     pub fn unit(&self, index: SlotIndex) -> UnitPtr {
         debug_assert!((index as usize) < self.slots.len());
         // SAFETY: `index` comes from this slab (free list or `claim`), so it is below depth and the
-        // address lies inside the region; units are initialised in `new` before anybody asks, and
-        // the region lives as long as the slab, which is dropped after the instance or leaked.
+        // address lies inside the region; units are initialised in `introduce` before anybody else
+        // asks, and the region stays until `dispose`, which comes after cleanup, or for ever.
         unsafe {
             let base = self.units.base().add(index as usize * UNIT_STRIDE);
             UnitPtr::new(base.cast::<ioe_io>())
@@ -197,7 +252,7 @@ impl Slots {
     }
 
     fn buffers_base(&self) -> NonNull<u8> {
-        match &self.buffers {
+        match &*self.buffers {
             Buffers::Own(region) => region.base(),
             Buffers::Engine { base, .. } => *base,
         }
@@ -267,7 +322,7 @@ impl Slots {
     }
 
     /// Writes a piece of the request into the unit, results zeroed: ready to be offered. Also
-    /// before each repetition, for the engine may have changed its inputs.
+    /// before each repetition, for the engine may have changed what it was given.
     #[inline(always)]
     pub fn load_unit(&mut self, index: SlotIndex, op: u32, files: &FileTable) {
         let slot = &self.slots[index as usize];
@@ -356,19 +411,20 @@ impl Slots {
     }
 
     /// Shows the engine each unit for the last time and gives engine memory back. Nothing may be in
-    /// flight.
-    pub fn free(self, engine: &mut Instance<'_>) {
+    /// flight; the host's memory stays until [`Slots::dispose`].
+    pub fn free(&mut self, engine: &mut Instance<'_>) {
         for index in 0..self.depth() {
             engine.io_free(self.unit(index));
         }
-        if let Buffers::Engine { base, len } = self.buffers {
-            engine.iomem_free(base, len);
-        }
+        self.give_engine_buffers_back(engine);
     }
 
-    /// Leaves all memory where it is for ever: an engine that broke its contract may still write.
-    pub fn abandon(self) {
-        std::mem::forget(self);
+    /// Gives the host's memory back. To be called once the instance is cleaned up.
+    pub fn dispose(self) {
+        let Slots { units, private, buffers, .. } = self;
+        drop(ManuallyDrop::into_inner(units));
+        drop(ManuallyDrop::into_inner(private));
+        drop(ManuallyDrop::into_inner(buffers));
     }
 }
 
@@ -390,6 +446,17 @@ pub enum SlabError {
     /// The kernel gave none.
     #[error("allocate the I/O buffers: {0} (lower iodepth, bs or numjobs)")]
     Memory(rustix::io::Errno),
+    /// The engine says that buffers come from it alone, and gives none.
+    #[error("says IOE_F_MUST_MEM, and iodyno.iomem/1 gives no memory")]
+    NoEngineMemory,
+    /// The engine's memory cannot be used.
+    #[error("iodyno.iomem/1 gave memory at {address:#x}, which is not aligned to {align}")]
+    Misaligned {
+        /// Where it begins.
+        address: usize,
+        /// What was asked for.
+        align: usize,
+    },
     /// The engine wants none of it.
     #[error("{0}")]
     Refused(String),

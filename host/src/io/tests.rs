@@ -207,6 +207,7 @@ fn bench(takes: usize, depth: u32) -> Bench {
             complete_max: 1,
             low: depth,
             timed: true,
+            stamps_batches: false,
             sync_engine: takes == 0,
             sets_issue: false,
             mixed: false,
@@ -257,7 +258,8 @@ impl Bench {
         };
         let job = JobTable::new(&job).unwrap();
         let mut engine = Instance::init(&OPS.0, host_table::table(), job, crumb).unwrap();
-        let shape = SlabShape { depth: self.depth, max_bs: 4096, align: 4096 };
+        let shape =
+            SlabShape { depth: self.depth, max_bs: 4096, align: 4096, engine_memory: false };
         let slots = Slots::new(shape, &mut engine).unwrap();
         let signal = Signal::default();
         signal.raise(Signal::MEASURE);
@@ -275,9 +277,9 @@ impl Bench {
         });
         let result = worker.run();
         let (engine, slots, files) = worker.into_parts();
-        engine.abandon();
-        slots.abandon();
-        files.abandon();
+        engine.cleanup();
+        slots.dispose();
+        files.dispose();
         Outcome { page, toy: TOY.take(), result, elapsed_ns: clock.mono_ns() }
     }
 }

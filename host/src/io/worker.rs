@@ -72,8 +72,10 @@ pub struct Worker<'a, C> {
     /// Number of the last write, which makes its data differ from all others.
     pub(super) write_number: u64,
     pub(super) last_written: Option<u32>,
-    /// A stamp that may begin the next request: taken by the last reap.
+    /// A stamp that may begin the next request: that of the last reap, or of the batch.
     pub(super) stamp: Option<Ticks>,
+    /// Empty waits in a row after `terminate()`.
+    pub(super) short_waits: u32,
     pub(super) harness: Harness,
     pub(super) failed: Option<RequestError>,
 }
@@ -90,7 +92,7 @@ enum Filled {
 }
 
 impl<'a, C: Clock> Worker<'a, C> {
-    /// Allocates the last things and fills the write buffers.
+    /// Allocates the last things.
     pub fn new(parts: Parts<'a, C>) -> Self {
         let depth = parts.slots.depth() as usize;
         Worker {
@@ -113,6 +115,7 @@ impl<'a, C: Clock> Worker<'a, C> {
             write_number: 0,
             last_written: None,
             stamp: None,
+            short_waits: 0,
             harness: Harness::new(),
             failed: None,
         }
@@ -183,6 +186,9 @@ impl<'a, C: Clock> Worker<'a, C> {
         }
         if self.settings.write_after_trim && request.ddir == Ddir::Write {
             self.drain()?;
+            if self.failed.is_some() {
+                return Ok(Some(Filled::Ended));
+            }
         }
         let slot = Slots::request(request.ddir, request.file, request.offset, request.len);
         self.begin_request(slot).map(|()| None)
@@ -253,6 +259,8 @@ impl<'a, C: Clock> Worker<'a, C> {
     /// Offers a slot that the host holds, and again after Busy, until the engine has taken it.
     #[inline(always)]
     pub(super) fn offer(&mut self, index: SlotIndex) -> Result<(), Trouble> {
+        // Whatever the engine is asked now takes time: the last reap's stamp begins nothing more.
+        self.stamp = None;
         loop {
             let op = match self.slots.slot(index).ddir {
                 Ddir::Read => IOE_OP_READ,
@@ -276,6 +284,9 @@ impl<'a, C: Clock> Worker<'a, C> {
                     self.slots.lend(index);
                     self.in_flight += 1;
                     self.uncommitted.push(index);
+                    if self.settings.stamps_batches {
+                        self.stamp = Some(self.slots.slot(index).start);
+                    }
                     if self.uncommitted.len() as u32 >= self.settings.batch_submit {
                         self.commit()?;
                         if self.settings.complete_min == 0 {
@@ -370,6 +381,11 @@ impl<'a, C: Clock> Worker<'a, C> {
     /// To wake a blocked callback from another thread.
     pub fn terminator(&self) -> Terminator {
         self.engine.terminator()
+    }
+
+    /// Requests that the engine has not handed back.
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight
     }
 
     /// Gives the parts back for an orderly end.

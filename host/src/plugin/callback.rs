@@ -39,13 +39,15 @@ pub enum Callback {
     ErrDetails,
     /// `get_extension`, and what an extension offers
     Extension,
+    /// `terminate`, for whose return `cleanup` has to wait
+    Terminate,
 }
 
 impl Callback {
     /// From the low byte of a breadcrumb; none while the host itself runs.
     pub fn from_crumb(crumb: u64) -> Option<Callback> {
         use Callback::*;
-        const ALL: [Callback; 15] = [
+        const ALL: [Callback; 16] = [
             Init,
             Cleanup,
             GetCaps,
@@ -61,6 +63,7 @@ impl Callback {
             GetEvents,
             ErrDetails,
             Extension,
+            Terminate,
         ];
         ALL.get((crumb as u8 as usize).wrapping_sub(1)).copied()
     }
@@ -85,6 +88,7 @@ impl Callback {
             GetEvents => "getevents",
             ErrDetails => "errdetails",
             Extension => "get_extension",
+            Terminate => "terminate",
         }
     }
 }

@@ -5,10 +5,11 @@
 //! Reads nothing of a table beyond the size that it states.
 
 use super::callback::{Callback, Refusal};
+use super::foreign;
 use super::handle::Instance;
 use super::lent::FileTable;
 use iodyno_engine_api::abi::*;
-use std::ffi::{c_char, c_void, CStr, CString};
+use std::ffi::{c_char, c_void, CString};
 use std::ptr::NonNull;
 
 impl Instance<'_> {
@@ -24,13 +25,12 @@ impl Instance<'_> {
     /// What the engine says of a file through `iodyno.identify/1`: model, serial, firmware ...
     pub fn identify(&mut self, files: &mut FileTable, index: u32) -> Vec<(String, String)> {
         let table = self.extension("iodyno.identify/1").cast::<ioe_identify_1>();
-        // SAFETY: non-null here means the engine's const table of exactly this id and revision;
-        // nothing beyond the size that it states is read.
-        let get = match unsafe { table.as_ref() } {
-            Some(table) if table.struct_size as usize >= size_of::<ioe_identify_1>() => table.get,
-            _ => None,
+        // SAFETY: null, or the engine's const table of exactly this id and revision, in a plugin
+        // that is never unloaded.
+        let table = unsafe { foreign::copy(table, "iodyno.identify/1") };
+        let Some(get) = table.ok().and_then(|table| table.get) else {
+            return Vec::new();
         };
-        let Some(get) = get else { return Vec::new() };
         let mut facts: Vec<(String, String)> = Vec::new();
         let (file, sink) = (files.as_ptr(index), (&raw mut facts).cast::<c_void>());
         // SAFETY: as in `open_file`; the sink is used during this call alone.
@@ -53,7 +53,8 @@ impl Instance<'_> {
     /// Gives it back.
     pub fn iomem_free(&mut self, base: NonNull<u8>, len: usize) {
         if let Some(free) = self.iomem().and_then(|table| table.free) {
-            // SAFETY: `base` and `len` are those of `iomem_alloc`; nothing is in flight.
+            // SAFETY: `base` and `len` are those of `iomem_alloc`; `Slots::free` comes here once, and
+            // only with nothing in flight.
             self.call(Callback::Extension, |inst| unsafe { free(inst, base.as_ptr().cast(), len) });
         }
     }
@@ -61,33 +62,37 @@ impl Instance<'_> {
     /// Registers the buffers' region under index 0. False: the engine does not want it.
     pub fn iomem_add(&mut self, base: NonNull<u8>, len: usize) -> Result<bool, Refusal> {
         let Some(add) = self.iomem().and_then(|table| table.add) else { return Ok(false) };
-        // SAFETY: the region belongs to the worker's slab, which outlives the instance.
+        // SAFETY: the region belongs to the worker's slab, which is disposed of after cleanup
+        // (`run::worker`), or never.
         let status = self.call(Callback::Extension, |inst| unsafe {
             add(inst, base.as_ptr().cast(), len as u64, 0)
         });
         self.check(Callback::Extension, status).map(|_| true)
     }
 
-    fn iomem(&mut self) -> Option<&'static ioe_iomem_1> {
+    fn iomem(&mut self) -> Option<ioe_iomem_1> {
         let table = self.extension("iodyno.iomem/1").cast::<ioe_iomem_1>();
-        // SAFETY: non-null means the engine's const table of exactly this id and revision, in a
-        // plugin that is never unloaded; its size is looked at before anything else.
-        let table = unsafe { table.as_ref() }?;
-        (table.struct_size as usize >= size_of::<ioe_iomem_1>()).then_some(table)
+        // SAFETY: as in `identify`.
+        unsafe { foreign::copy(table, "iodyno.iomem/1") }.ok()
     }
 }
 
 /// `put` of `iodyno.identify/1`.
 unsafe extern "C" fn put_fact(sink: *mut c_void, key: *const c_char, value: *const c_char) {
     const FACTS_MAX: usize = 64;
+    const FACT_BYTES_MAX: usize = 256;
     if sink.is_null() || key.is_null() || value.is_null() {
         return;
     }
     // SAFETY: the sink is the vector that `identify` lent for the length of its call.
     let facts = unsafe { &mut *sink.cast::<Vec<(String, String)>>() };
-    if facts.len() < FACTS_MAX {
-        // SAFETY: not null (checked); the engine owes terminated strings.
-        let text = |s: *const c_char| unsafe { CStr::from_ptr(s) }.to_string_lossy().into_owned();
-        facts.push((text(key), text(value)));
+    // SAFETY: not null (checked); the engine owes a terminator, and no more than so many bytes are
+    // looked at.
+    let text = |s: *const c_char| unsafe { foreign::bytes_until_zero(s, FACT_BYTES_MAX) };
+    if let (Some(key), Some(value)) = (text(key), text(value)) {
+        if facts.len() < FACTS_MAX {
+            let tame = |bytes: Vec<u8>| foreign::tame(&String::from_utf8_lossy(&bytes));
+            facts.push((tame(key), tame(value)));
+        }
     }
 }

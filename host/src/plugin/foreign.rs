@@ -6,7 +6,9 @@
 //! cannot be seen from here; it crashes the probe, which is what the probe is for.
 
 use super::refusal::Refusal;
-use iodyno_engine_api::abi::{ioe_choice, ioe_layout, ioe_ops, ioe_option, ioe_plugin, IOE_MAGIC};
+use iodyno_engine_api::abi::{
+    ioe_choice, ioe_identify_1, ioe_iomem_1, ioe_layout, ioe_ops, ioe_option, ioe_plugin, IOE_MAGIC,
+};
 use std::ffi::c_char;
 use std::mem::{align_of, offset_of, size_of, MaybeUninit};
 
@@ -58,6 +60,18 @@ unsafe impl Table for ioe_choice {
     const SIZE_AT: usize = offset_of!(ioe_choice, struct_size);
     const SIZE_1_0: u32 = 32;
 }
+// SAFETY: as above.
+unsafe impl Table for ioe_iomem_1 {
+    const NAME: &'static str = "ioe_iomem_1";
+    const SIZE_AT: usize = offset_of!(ioe_iomem_1, struct_size);
+    const SIZE_1_0: u32 = 32;
+}
+// SAFETY: as above.
+unsafe impl Table for ioe_identify_1 {
+    const NAME: &'static str = "ioe_identify_1";
+    const SIZE_AT: usize = offset_of!(ioe_identify_1, struct_size);
+    const SIZE_1_0: u32 = 16;
+}
 
 // The frozen sizes never exceed what this host knows, and structs only grow.
 const _: () = {
@@ -66,6 +80,8 @@ const _: () = {
     assert!(ioe_ops::SIZE_1_0 as usize <= size_of::<ioe_ops>());
     assert!(ioe_option::SIZE_1_0 as usize <= size_of::<ioe_option>());
     assert!(ioe_choice::SIZE_1_0 as usize <= size_of::<ioe_choice>());
+    assert!(ioe_iomem_1::SIZE_1_0 as usize == size_of::<ioe_iomem_1>());
+    assert!(ioe_identify_1::SIZE_1_0 as usize == size_of::<ioe_identify_1>());
 };
 
 /// Copies a plugin's struct, as much of it as both sides know, into a zeroed one of the host's.

@@ -8,6 +8,7 @@
 //! any more.
 
 pub use super::callback::{Callback, Refusal};
+use super::foreign;
 use super::host_table;
 use super::lent::{FileTable, JobTable};
 use iodyno_engine_api::abi::*;
@@ -71,8 +72,16 @@ impl Terminator {
         }
     }
 
+    /// From now on `terminate` is not called; waits for a call that is under way.
     fn disarm(&self) {
         *self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = None;
+    }
+
+    /// As `disarm`, but for a call that is under way, which may never return.
+    fn disarm_if_idle(&self) {
+        if let Ok(mut call) = self.0.try_lock() {
+            *call = None;
+        }
     }
 }
 
@@ -83,7 +92,7 @@ pub struct Instance<'page> {
     inst: *mut c_void,
     crumb: &'page AtomicU64,
     calls: u64,
-    job: Box<JobTable>,
+    job: JobTable,
     terminator: Terminator,
 }
 
@@ -110,14 +119,14 @@ impl<'page> Instance<'page> {
             inst: std::ptr::null_mut(),
             crumb,
             calls: 0,
-            job: Box::new(job),
+            job,
             terminator: Terminator(Arc::new(Mutex::new(None))),
         };
         if let Some(init) = ops.init {
             let job = instance.job.as_ptr();
             let mut inst = std::ptr::null_mut();
-            // SAFETY: `init` comes from a checked table; `host` is 'static; the job table lies in a
-            // box that this instance owns until cleanup or for ever; `inst` is a local out pointer.
+            // SAFETY: `init` comes from a checked table; `host` is 'static; the job table stays where
+            // it is until `cleanup` below disposes of it, or for ever; `inst` is a local out pointer.
             let status = instance.call(Callback::Init, |_| unsafe { init(host, job, &mut inst) });
             instance.check(Callback::Init, status)?;
             instance.inst = inst;
@@ -198,8 +207,8 @@ impl<'page> Instance<'page> {
     pub fn open_file(&mut self, files: &mut FileTable, index: u32) -> Result<u32, Refusal> {
         let Some(open) = self.ops.open_file else { return Ok(IOE_OPEN_HOST as u32) };
         let file = files.as_ptr(index);
-        // SAFETY: checked pointer, own instance; the file table's entries never move and outlive
-        // the instance (both are leaked together after a fault).
+        // SAFETY: checked pointer, own instance; the file table's entries never move and stay until
+        // they are disposed of after cleanup (`run::worker`), or for ever.
         let status = self.call(Callback::OpenFile, |inst| unsafe { open(inst, file) });
         self.check(Callback::OpenFile, status)
     }
@@ -233,7 +242,7 @@ impl<'page> Instance<'page> {
     /// Takes a unit back for good.
     pub fn io_free(&mut self, unit: UnitPtr) {
         if let Some(io_free) = self.ops.io_free {
-            // SAFETY: as in `io_init`, and the unit is not in flight (the caller drained).
+            // SAFETY: as in `io_init`; `run::worker` comes here only with nothing in flight.
             self.call(Callback::IoFree, |inst| unsafe { io_free(inst, unit.as_ptr()) });
         }
     }
@@ -309,22 +318,24 @@ impl<'page> Instance<'page> {
         });
         // SAFETY: the last byte of the buffer was never handed out, so there is a terminator.
         let text = unsafe { CStr::from_ptr(buf.as_ptr()) }.to_string_lossy().into_owned();
-        (status >= 0 && !text.is_empty()).then_some(text)
+        (status >= 0 && !text.is_empty()).then(|| foreign::tame(&text))
     }
 
     /// Ends the instance in order. Nothing may be in flight.
     pub fn cleanup(mut self) {
-        self.terminator.disarm();
+        let terminator = self.terminator.clone();
+        // A `terminate` that does not return is seen through the breadcrumb, like any callback.
+        self.call(Callback::Terminate, |_| terminator.disarm());
         if let Some(cleanup) = self.ops.cleanup {
             // SAFETY: checked pointer, own instance, used for the last time.
             self.call(Callback::Cleanup, |inst| unsafe { cleanup(inst) });
         }
+        self.job.dispose();
     }
 
     /// Lets go of an instance that broke its contract: no callback is made any more, and whatever
     /// it may still write to stays allocated.
     pub fn abandon(self) {
-        self.terminator.disarm();
-        std::mem::forget(self);
+        self.terminator.disarm_if_idle();
     }
 }

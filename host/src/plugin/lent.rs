@@ -1,11 +1,12 @@
 //! The tables that an instance reads: the job with its option values, and the files.
 //!
-//! Their addresses are part of the contract: entries never move and live until the instance's end,
-//! so they lie in boxes and are leaked together with an instance that broke its contract.
+//! Their addresses are part of the contract: entries never move and live until `cleanup` has
+//! returned. So they are left where they are by default, whatever path the host takes, and given
+//! back only by an orderly end. Must not be used for anything that the engine does not see.
 
 use crate::catalogue::{EngineOptionKind, EngineValue};
 use iodyno_engine_api::abi::*;
-use std::ffi::{c_void, CString};
+use std::ffi::{c_char, c_void, CString};
 
 /// Facts about a job, as they go into `ioe_job`.
 #[derive(Clone, Debug)]
@@ -30,33 +31,37 @@ pub struct JobFacts {
     pub options: Vec<(EngineOptionKind, EngineValue)>,
 }
 
-/// An `ioe_job` with everything that it points to.
+/// An `ioe_job` with everything that it points to. Left where it is unless [`JobTable::dispose`] is
+/// called: an engine may look at it until `cleanup` has returned.
 pub struct JobTable {
-    job: Box<ioe_job>,
-    _values: Box<[ioe_value]>,
-    _pointers: Box<[*const ioe_value]>,
-    _texts: Vec<CString>,
-    _name: CString,
+    job: *mut ioe_job,
+    values: *mut [ioe_value],
+    pointers: *mut [*const ioe_value],
+    texts: Vec<*mut c_char>,
 }
 
 impl std::fmt::Debug for JobTable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.job.fmt(f)
+        f.debug_struct("JobTable").field("job", &self.job).finish()
     }
 }
 
 impl JobTable {
     /// Lays the tables out. None where a text holds a NUL byte, which no C string can.
     pub fn new(facts: &JobFacts) -> Option<JobTable> {
-        let name = CString::new(facts.name.as_str()).ok()?;
         let mut texts = Vec::new();
+        let name = lend_text(&facts.name, &mut texts)?;
         let mut values = Vec::with_capacity(facts.options.len());
         for (kind, value) in &facts.options {
             values.push(raw_value(*kind, value, &mut texts)?);
         }
-        let values = values.into_boxed_slice();
-        let pointers: Box<[*const ioe_value]> = values.iter().map(std::ptr::from_ref).collect();
-        let job = Box::new(ioe_job {
+        let count = values.len();
+        let values = Box::into_raw(values.into_boxed_slice());
+        let first = values.cast::<ioe_value>();
+        let pointers: Box<[*const ioe_value]> =
+            (0..count).map(|i| first.wrapping_add(i).cast_const()).collect();
+        let pointers = Box::into_raw(pointers);
+        let job = Box::into_raw(Box::new(ioe_job {
             struct_size: size_of::<ioe_job>() as u32,
             iodepth: facts.iodepth,
             numjobs: facts.numjobs,
@@ -64,36 +69,53 @@ impl JobTable {
             max_bs: facts.max_bs,
             align: facts.align,
             direct: facts.direct as u32,
-            name: name.as_ptr(),
+            name,
             op_mask: facts.op_mask,
             verify: 0,
-            opts: pointers.as_ptr(),
-            n_opts: pointers.len() as u32,
+            opts: pointers.cast::<*const ioe_value>(),
+            n_opts: count as u32,
             reserved: 0,
-        });
-        Some(JobTable { job, _values: values, _pointers: pointers, _texts: texts, _name: name })
+        }));
+        Some(JobTable { job, values, pointers, texts })
     }
 
     /// For `init()`.
     pub fn as_ptr(&self) -> *const ioe_job {
-        &raw const *self.job
+        self.job
     }
+
+    /// Gives the memory back. To be called once the instance is cleaned up.
+    pub fn dispose(self) {
+        // SAFETY: all four came from `Box::into_raw` and `CString::into_raw` in `new`, are given
+        // back once (this takes the table), and nobody looks at them after `cleanup`, which is
+        // when the only caller (`Instance::cleanup`) comes here.
+        unsafe {
+            drop(Box::from_raw(self.job));
+            drop(Box::from_raw(self.pointers));
+            drop(Box::from_raw(self.values));
+            self.texts.into_iter().for_each(|text| drop(CString::from_raw(text)));
+        }
+    }
+}
+
+/// A C string of its own for the engine; its address goes into `texts`.
+fn lend_text(text: &str, texts: &mut Vec<*mut c_char>) -> Option<*const c_char> {
+    let text = CString::new(text).ok()?.into_raw();
+    texts.push(text);
+    Some(text)
 }
 
 fn raw_value(
     kind: EngineOptionKind,
     value: &EngineValue,
-    texts: &mut Vec<CString>,
+    texts: &mut Vec<*mut c_char>,
 ) -> Option<ioe_value> {
     let v = match value {
         EngineValue::Unset => ioe_value_v { u: 0 },
         EngineValue::Int(i) => ioe_value_v { i: *i },
         EngineValue::Uint(u) => ioe_value_v { u: *u },
         EngineValue::Float(f) => ioe_value_v { f: *f },
-        EngineValue::Text(text) => {
-            texts.push(CString::new(text.as_str()).ok()?);
-            ioe_value_v { s: texts.last()?.as_ptr() }
-        }
+        EngineValue::Text(text) => ioe_value_v { s: lend_text(text, texts)? },
     };
     Some(ioe_value {
         struct_size: size_of::<ioe_value>() as u32,
@@ -135,27 +157,30 @@ pub struct FileFacts {
     pub block_size: u32,
 }
 
-/// The files of a worker, at addresses that never change.
+/// The files of a worker, at addresses that never change. Left where they are unless
+/// [`FileTable::dispose`] is called: an engine may look at them until `cleanup` has returned.
 #[derive(Debug)]
 pub struct FileTable {
     files: *mut ioe_file,
     len: u32,
-    names: Vec<CString>,
+    names: Vec<*mut c_char>,
 }
 
 impl FileTable {
     /// None where a name holds a NUL byte.
     pub fn new(facts: &[FileFacts]) -> Option<FileTable> {
-        let names: Vec<CString> =
-            facts.iter().map(|f| CString::new(f.name.as_str()).ok()).collect::<Option<_>>()?;
+        let mut names = Vec::with_capacity(facts.len());
+        for facts in facts {
+            lend_text(&facts.name, &mut names)?;
+        }
         let files: Box<[ioe_file]> = facts
             .iter()
             .zip(&names)
             .enumerate()
-            .map(|(index, (facts, name))| ioe_file {
+            .map(|(index, (facts, &name))| ioe_file {
                 struct_size: size_of::<ioe_file>() as u32,
                 fd: -1,
-                name: name.as_ptr(),
+                name,
                 size: facts.size,
                 kind: facts.kind,
                 open_flags: facts.open_flags,
@@ -209,19 +234,14 @@ impl FileTable {
         }
     }
 
-    /// Leaves the entries where they are for ever: an instance that broke its contract may still
-    /// look at them.
-    pub fn abandon(self) {
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for FileTable {
-    fn drop(&mut self) {
-        debug_assert_eq!(self.names.len(), self.len as usize);
-        // SAFETY: pointer and length are those of the boxed slice in `new`, dropped once.
-        drop(unsafe {
-            Box::from_raw(std::ptr::slice_from_raw_parts_mut(self.files, self.len as usize))
-        });
+    /// Gives the memory back. To be called once the instance is cleaned up.
+    pub fn dispose(self) {
+        let files = std::ptr::slice_from_raw_parts_mut(self.files, self.len as usize);
+        // SAFETY: the slice and the names came from `Box::into_raw` and `CString::into_raw` in
+        // `new` and are given back once (this takes the table); callers come here after cleanup.
+        unsafe {
+            drop(Box::from_raw(files));
+            self.names.into_iter().for_each(|name| drop(CString::from_raw(name)));
+        }
     }
 }

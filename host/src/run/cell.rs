@@ -28,8 +28,9 @@ use std::time::Duration;
 /// How long after its end a worker may go on waiting for what is in flight before it is woken.
 const PATIENCE_NS: u64 = 1_000_000_000;
 
-/// Stack of a worker's thread; pages that are never touched cost nothing.
-const STACK_BYTES: usize = 1 << 20;
+/// Stack of a worker's thread, as large as C libraries expect; pages that are never touched cost
+/// nothing.
+const STACK_BYTES: usize = 8 << 20;
 
 /// What reaches the cell's main loop.
 #[derive(Debug)]
@@ -38,10 +39,17 @@ pub(super) enum CellEvent {
     Told(ToCell),
     /// The control process is gone.
     Alone,
-    /// A worker waits for the start; how to wake it later.
-    Ready(u32, Terminator),
+    /// A worker has made its instance; how to wake it.
+    Made(u32, Terminator),
+    /// A worker waits for the start.
+    Ready(u32),
     /// A worker is through.
-    Ended(u32),
+    Ended {
+        /// The worker.
+        worker: u32,
+        /// Its instance was not cleaned up.
+        left_behind: bool,
+    },
 }
 
 /// Messages to the control process, from any thread of the cell.
@@ -77,6 +85,8 @@ struct Cell {
     clock: SystemClock,
     layout: Arc<LayoutDesk>,
     stage: Stage,
+    /// An instance was not cleaned up: its engine may still run.
+    left_behind: bool,
 }
 
 /// The stage that runs.
@@ -120,10 +130,17 @@ pub fn serve(stream: UnixStream, memory: SharedMemory) -> std::io::Result<()> {
         clock: SystemClock::new(),
         layout: Arc::new(LayoutDesk::default()),
         stage: Stage::default(),
+        left_behind: false,
     };
     cell.run(&inbox);
     cell.teardown();
     Ok(())
+}
+
+/// Calls `terminate` on a thread of its own: an engine's that blocks must not block the cell.
+fn wake(terminator: &Terminator) {
+    let terminator = terminator.clone();
+    std::thread::spawn(move || terminator.terminate());
 }
 
 /// What an engine logs goes into the report, but for what is meant for its author alone.
@@ -146,11 +163,14 @@ impl Cell {
             };
             match event {
                 Ok(CellEvent::Told(message)) => self.obey(message),
-                Ok(CellEvent::Ready(worker, terminator)) => {
-                    self.stage.terminators.insert(worker, terminator);
+                Ok(CellEvent::Made(worker, terminator)) => self.arm(worker, terminator),
+                Ok(CellEvent::Ready(worker)) => {
                     self.stage.preparing.remove(&worker);
                 }
-                Ok(CellEvent::Ended(worker)) => self.forget(worker),
+                Ok(CellEvent::Ended { worker, left_behind }) => {
+                    self.left_behind |= left_behind;
+                    self.forget(worker);
+                }
                 Err(RecvTimeoutError::Timeout) => self.ring_alarms(),
                 Ok(CellEvent::Alone) | Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -164,7 +184,7 @@ impl Cell {
             ToCell::Start { stage } => self.start_stage(stage),
             ToCell::Go => self.go(),
             ToCell::Stop => self.stop(),
-            ToCell::Abandon { worker } => self.forget(worker),
+            ToCell::Abandon { worker } => self.abandon(worker),
         }
     }
 
@@ -179,6 +199,7 @@ impl Cell {
             self.stage.signals.insert(planned.id, Arc::clone(&signal));
             if let Err(error) = self.start_worker(planned, signal) {
                 self.outbox.error(planned.id, error);
+                self.outbox.send(&ToControl::Ended { worker: planned.id });
                 self.forget(planned.id);
             }
         }
@@ -269,22 +290,36 @@ impl Cell {
     fn stop(&mut self) {
         host_table::request_stop();
         self.layout.stop.store(true, Relaxed);
-        let workers: Vec<u32> = self.stage.running.iter().copied().collect();
-        for worker in workers {
-            self.raise(worker, Signal::ABORT);
-        }
+        self.stage.signals.values().for_each(|signal| signal.raise(Signal::ABORT));
         self.stage.gate.open(false);
+        self.stage.terminators.values().for_each(wake);
     }
 
-    fn raise(&mut self, worker: u32, to: u32) {
+    fn raise(&self, worker: u32, to: u32) {
         if let Some(signal) = self.stage.signals.get(&worker) {
             signal.raise(to);
         }
         if to == Signal::ABORT {
-            if let Some(terminator) = self.stage.terminators.get(&worker) {
-                terminator.terminate();
-            }
+            self.stage.terminators.get(&worker).into_iter().for_each(wake);
         }
+    }
+
+    /// A worker can be woken from now on; at once, where the end was told before.
+    fn arm(&mut self, worker: u32, terminator: Terminator) {
+        let signal = self.stage.signals.get(&worker);
+        if signal.is_some_and(|signal| signal.get() >= Signal::ABORT) {
+            wake(&terminator);
+        }
+        self.stage.terminators.insert(worker, terminator);
+    }
+
+    /// A worker is stuck in its engine: should it ever come back, it is to do nothing more.
+    fn abandon(&mut self, worker: u32) {
+        if let Some(signal) = self.stage.signals.get(&worker) {
+            signal.raise(Signal::ABORT);
+        }
+        self.left_behind = true;
+        self.forget(worker);
     }
 
     fn next_alarm_in(&self) -> Option<Duration> {
@@ -322,8 +357,9 @@ impl Cell {
         }
     }
 
+    /// The last word to the plugins, unless an instance is still there.
     fn teardown(&self) {
-        if self.stage.running.is_empty() {
+        if self.stage.running.is_empty() && !self.left_behind {
             for plugin in self.plugins.values() {
                 plugin.teardown();
             }

@@ -6,7 +6,7 @@
 use super::control::{Control, RunRequest};
 use super::plan::{Plan, PlannedWorker};
 use super::result::{EngineFault, ErrorKind, HostFacts, RunError, RunResult, WorkerResult};
-use super::worker::place;
+use super::words::place;
 use crate::catalogue::PluginInfo;
 use crate::ddir::Ddir;
 use crate::job::spec::{JobSpec, RunSpec};
@@ -60,7 +60,9 @@ pub fn exit_status(errors: &[RunError], interrupted: bool) -> u8 {
 }
 
 fn worker_result(control: &mut Control<'_>, worker: &PlannedWorker, now_ns: u64) -> WorkerResult {
-    let mut measure = control.pages.measured(worker.id).unwrap_or_default();
+    let given_up = control.tracks[worker.id as usize].given_up.take();
+    let mut measure =
+        given_up.unwrap_or_else(|| control.pages.measured(worker.id).unwrap_or_default());
     let job = control.job(worker.id).clone();
     close_phase(&mut measure, control.tracks[worker.id as usize].ended_ns, now_ns);
     let track = &control.tracks[worker.id as usize];

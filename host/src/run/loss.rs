@@ -9,7 +9,7 @@ use super::process::Death;
 use super::protocol::ToCell;
 use super::result::{EngineFault, RunError};
 use super::track::Track;
-use super::worker::place;
+use super::words::place;
 use crate::job::spec::Isolation;
 use crate::plugin::handle::Callback;
 use crate::sys::clock::mono_ns;
@@ -148,7 +148,12 @@ impl Control<'_> {
         }));
         let cell = self.plan.workers[worker as usize].cell;
         self.fail(worker, error);
-        self.track(worker, |track| track.end(mono_ns()));
+        // Should the callback ever return, what is counted then belongs to nobody.
+        let measured = self.pages.measured(worker).ok();
+        self.track(worker, |track| {
+            track.end(mono_ns());
+            track.given_up = measured;
+        });
         self.tell(cell, &ToCell::Abandon { worker });
     }
 }

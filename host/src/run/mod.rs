@@ -7,6 +7,7 @@
 pub mod cell;
 pub mod control;
 pub mod events;
+mod fit;
 mod gate;
 pub mod gather;
 mod loss;
@@ -19,4 +20,5 @@ mod status;
 pub mod targets;
 mod track;
 mod watch;
+mod words;
 mod worker;

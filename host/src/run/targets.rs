@@ -8,9 +8,10 @@
 use super::plan::Plan;
 use super::protocol::ToControl;
 use super::result::{ErrorKind, RunError};
-use super::worker::{io_error, place, refused, Context};
+use super::words::{self, io_error, place, refused};
+use super::worker::Context;
 use crate::job::spec::{Amount, JobSpec, RunSpec};
-use crate::plugin::handle::Instance;
+use crate::plugin::handle::{Callback, Instance};
 use crate::plugin::lent::{FileFacts, FileTable};
 use crate::target::{
     self, ErrorClass, Invalidated, Kind, LayoutOptions, Naming, OpenWish, Purpose, Target,
@@ -20,6 +21,7 @@ use crate::workload::{mix_seed, Region, Rng};
 use iodyno_engine_api::abi::*;
 use rustix::fd::{AsRawFd, OwnedFd};
 use std::collections::BTreeSet;
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::sync::PoisonError;
 
@@ -45,7 +47,8 @@ pub(super) struct Opened {
     pub block_size: u32,
     /// To be removed at the end.
     unlinked: Vec<PathBuf>,
-    descriptors: Vec<OwnedFd>,
+    /// Closed by [`Files::close`] alone: an engine that is left behind may still use them.
+    descriptors: ManuallyDrop<Vec<OwnedFd>>,
     /// Files that the engine has been told of.
     told: u32,
 }
@@ -200,14 +203,17 @@ pub(super) fn open(
             names: facts.into_iter().map(|facts| facts.name).collect(),
             block_size: targets.iter().map(|target| target.block_size).max().unwrap_or(512),
             unlinked: if diskless { Vec::new() } else { to_unlink(context, &targets) },
-            descriptors: Vec::new(),
+            descriptors: ManuallyDrop::new(Vec::new()),
             told: 0,
         },
     };
     match files.open_all(context, engine, &targets, caps) {
         Ok(()) => Ok(files),
         Err(error) => {
-            let _worse = files.close(engine, job);
+            // After a breach of its contract nothing of the engine is called any more.
+            if error.kind != ErrorKind::Engine {
+                let _worse = files.close(engine, job);
+            }
             Err(error)
         }
     }
@@ -276,7 +282,7 @@ fn ask_sizes(
     for (index, target) in targets.iter_mut().enumerate() {
         let asked = engine
             .get_file_size(table, index as u32)
-            .map_err(|refusal| refused(context, &refusal))?;
+            .map_err(|refusal| refused(&context.job, &refusal))?;
         if asked {
             let (size, block_size) = table.size(index as u32);
             target.size = size;
@@ -339,14 +345,18 @@ impl Files {
             self.table.set_size(index, self.size_of(index, found), found.block_size);
             let answer = engine
                 .open_file(&mut self.table, index)
-                .map_err(|refusal| refused(context, &refusal))?;
+                .map_err(|refusal| refused(&context.job, &refusal))?;
+            if answer > IOE_OPEN_HOST as u32 {
+                let breach = format!("answered {answer}, which is neither 0 (opened) nor 1");
+                return Err(words::fault(job, Callback::OpenFile, &breach, 0));
+            }
             if answer == IOE_OPEN_HOST as u32 && caps.flags & IOE_F_DISKLESS == 0 {
                 self.open_path(context, index, found).map_err(|error| told(job, &error))?;
             }
             self.opened.told = index + 1;
             engine
                 .get_file_size(&mut self.table, index)
-                .map_err(|refusal| refused(context, &refusal))?;
+                .map_err(|refusal| refused(&context.job, &refusal))?;
         }
         Ok(())
     }
@@ -383,6 +393,11 @@ impl Files {
         (self.table, self.opened)
     }
 
+    /// Gives back what the engine was lent. To be called once it is cleaned up.
+    pub(super) fn dispose(self) {
+        self.table.dispose();
+    }
+
     /// Together again.
     pub(super) fn join(table: FileTable, opened: Opened) -> Files {
         Files { table, regions: Vec::new(), amount: 0, opened }
@@ -390,14 +405,14 @@ impl Files {
 
     /// Closes everything, and removes what is to be removed. The first error is told.
     pub(super) fn close(
-        mut self,
+        &mut self,
         engine: &mut Instance<'_>,
         job: &JobSpec,
     ) -> Result<(), RunError> {
         let mut outcome = Ok(());
         for index in 0..self.opened.told {
             if let Err(refusal) = engine.close_file(&mut self.table, index) {
-                let words = super::worker::engine_words(job, &refusal.to_string());
+                let words = words::of_engine(job, &refusal.to_string());
                 outcome = outcome.and(Err(io_error(job, Some(refusal.errno), words)));
             }
         }
@@ -419,30 +434,5 @@ fn open_wish(job: &JobSpec) -> OpenWish {
         create: rw.writes(),
         direct: job.target.direct,
         ..OpenWish::default()
-    }
-}
-
-impl Opened {
-    /// After a fault of the engine: it may still use them.
-    pub(super) fn leave_open(self) {
-        std::mem::forget(self.descriptors);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::path::Path;
-
-    #[test]
-    fn a_device_is_not_among_what_is_unlinked() {
-        let here = tempfile::tempdir().expect("a directory");
-        let [file, fresh] = ["file", "fresh"].map(|name| here.path().join(name));
-        std::fs::write(&file, "x").expect("a file");
-        let paths = [file.as_path(), Path::new("/dev/null"), &fresh];
-        let targets = paths.map(|path| target::discover(path).expect("looked at"));
-        let (files, others) = files_and_others(&targets);
-        assert_eq!(files, [file.clone(), fresh.clone()]);
-        assert_eq!(others, [Path::new("/dev/null")]);
     }
 }

@@ -4,6 +4,7 @@
 
 use super::page::LiveSnapshot;
 use super::watch::{Stillness, Watch};
+use crate::stats::snapshot::PhaseSnapshot;
 use crate::stats::window::DirWindows;
 
 /// One worker's record.
@@ -23,6 +24,8 @@ pub(super) struct Track {
     pub failed: bool,
     /// First errno.
     pub error: i32,
+    /// What it had measured when it was given up.
+    pub given_up: Option<PhaseSnapshot>,
     /// What its target is.
     pub identity: Vec<(String, String)>,
     /// Counters of the last tick.

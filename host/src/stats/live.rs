@@ -66,11 +66,12 @@ impl Histogram {
     /// Takes one sample. Only the owner may.
     #[inline(always)]
     pub fn record(&self, value: u64) {
-        self.count.add(1);
+        self.buckets[buckets::index(value)].add(1);
         self.sum.add(value);
         self.min_inverted.raise(u64::MAX - value);
         self.max.raise(value);
-        self.buckets[buckets::index(value)].add(1);
+        // Last, so that whoever is killed in between leaves no count without its sample.
+        self.count.add(1);
     }
 }
 

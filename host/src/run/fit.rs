@@ -1,0 +1,220 @@
+//! A job as its engine and its loop need it: facts for the instance, what the instance can and cannot
+//! do, settings of the loop, limits, the recipe of the load.
+//!
+//! Called by [`super::worker`] while a worker is set up. Pure but for the seed of a job that wants
+//! another sequence each time; opens nothing and calls no engine.
+
+use super::result::RunError;
+use super::targets::Files;
+use super::words::{self, place};
+use super::worker::Context;
+use crate::ddir::{Ddir, PerDir};
+use crate::io::pace::Limit;
+use crate::io::settings::Settings;
+use crate::io::slots::SlabShape;
+use crate::job::spec::{JobSpec, Rw};
+use crate::plugin::handle::{Callback, Instance};
+use crate::plugin::lent::JobFacts;
+use crate::sys::clock::{mono_ns, wall_ms};
+use crate::workload::{mix_seed, Order, Recipe, Repeat};
+use iodyno_engine_api::abi::*;
+
+/// Alignment of the buffers where neither engine nor target asks for more.
+const BUFFER_ALIGN: u32 = 4096;
+
+/// Largest alignment that an engine may ask for.
+const MEM_ALIGN_MAX: u32 = 1 << 30;
+
+/// Facts for the instance.
+pub(super) fn job_facts(context: &Context) -> JobFacts {
+    let job = &context.job;
+    let kinds = context.engine.option_kinds.iter().copied();
+    JobFacts {
+        name: job.name.clone(),
+        iodepth: job.depth.iodepth,
+        numjobs: job.process.numjobs,
+        job_index: context.planned.clone,
+        max_bs: max_bs(job),
+        align: BUFFER_ALIGN,
+        direct: job.target.direct,
+        op_mask: op_mask(job),
+        options: kinds.zip(job.engine.options.iter().cloned()).collect(),
+    }
+}
+
+fn op_mask(job: &JobSpec) -> u32 {
+    let rw = job.load.rw;
+    let mut mask = 0;
+    for (used, op) in [
+        (rw.reads(), IOE_OP_READ),
+        (rw.writes(), IOE_OP_WRITE),
+        (rw.trims(), IOE_OP_TRIM),
+        (job.load.fsync > 0 || job.load.end_fsync, IOE_OP_FSYNC),
+    ] {
+        if used {
+            mask |= 1 << op;
+        }
+    }
+    mask
+}
+
+/// The largest block of the directions that the job uses.
+fn max_bs(job: &JobSpec) -> u64 {
+    let rw = job.load.rw;
+    let used = |ddir| match ddir {
+        Ddir::Read => rw.reads(),
+        Ddir::Write => rw.writes(),
+        Ddir::Trim => rw.trims(),
+        Ddir::Sync => false,
+    };
+    let sizes = job.load.bs.iter().filter(|(ddir, _)| used(*ddir)).map(|(_, bs)| bs.max.0);
+    sizes.max().unwrap_or(0)
+}
+
+/// What the instance says of itself, checked; what it cannot do is said before the start.
+pub(super) fn check_caps(
+    job: &JobSpec,
+    mut caps: ioe_caps,
+    engine: &Instance<'_>,
+) -> Result<ioe_caps, RunError> {
+    if let Some(breach) = breach_of_caps(job, &caps) {
+        return Err(words::fault(job, Callback::GetCaps, &breach, 0));
+    }
+    if !engine.has(Callback::GetEvents) {
+        // Without getevents nothing can be handed back: it is synchronous, whatever it says.
+        caps.flags |= IOE_F_SYNC;
+    }
+    match limit_of_caps(job, &caps) {
+        Some(why) => Err(RunError::usage(&job.name, format!("{}: {why}", place(job)))),
+        None => Ok(caps),
+    }
+}
+
+/// A lie about itself.
+fn breach_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
+    let unknown = caps.flags >> 32 << 32 & !IOE_F_MUST_MEM;
+    if unknown != 0 {
+        return Some(format!("sets flags that this iodyno does not know: {unknown:#x}"));
+    }
+    if (caps.flags ^ job.engine.flags) & IOE_F_DISKLESS != 0 {
+        return Some("changes IOE_F_DISKLESS, by which the targets were judged already".to_owned());
+    }
+    let align = caps.mem_align;
+    if align != 0 && (!align.is_power_of_two() || align > MEM_ALIGN_MAX) {
+        return Some(format!("sets mem_align to {align}, which is no power of two up to 1 GiB"));
+    }
+    None
+}
+
+/// Something that the job wants and the instance cannot.
+fn limit_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
+    let engine = &job.engine.name;
+    let sync = caps.flags & IOE_F_SYNC != 0;
+    if caps.max_depth > 0 && job.depth.iodepth > caps.max_depth && !sync {
+        return Some(format!(
+            "iodepth={} is more than engine {engine} takes at once: {}",
+            job.depth.iodepth, caps.max_depth
+        ));
+    }
+    if caps.max_transfer > 0 && max_bs(job) > caps.max_transfer {
+        return Some(format!(
+            "blocks of {} bytes are more than engine {engine} moves at once: {}",
+            max_bs(job),
+            caps.max_transfer
+        ));
+    }
+    let missing = u64::from(op_mask(job)) & !caps.ops;
+    if caps.ops != 0 && missing != 0 {
+        let names = ["read", "write", "trim", "fsync"];
+        let name = names[missing.trailing_zeros() as usize % names.len()];
+        return Some(format!("engine {engine} cannot {name}"));
+    }
+    if caps.flags & IOE_F_UNIDIR != 0 && job.load.rw.is_mixed() {
+        return Some(format!(
+            "rw={}: engine {engine} reads or writes, never both in one job",
+            job.load.rw.name()
+        ));
+    }
+    None
+}
+
+/// Shape of the slab.
+pub(super) fn slab_shape(job: &JobSpec, caps: &ioe_caps) -> SlabShape {
+    SlabShape {
+        depth: if caps.flags & IOE_F_SYNC != 0 { 1 } else { job.depth.iodepth },
+        max_bs: max_bs(job),
+        align: caps.mem_align.max(BUFFER_ALIGN) as usize,
+        engine_memory: caps.flags & IOE_F_MUST_MEM != 0,
+    }
+}
+
+/// How the loop is to go about it.
+pub(super) fn settings(
+    job: &JobSpec,
+    caps: &ioe_caps,
+    block_size: u32,
+    engine: &Instance<'_>,
+) -> Settings {
+    let depth = &job.depth;
+    Settings {
+        batch_submit: depth.batch_submit.max(1),
+        complete_min: depth.batch_complete_min,
+        complete_max: depth.batch_complete_max.max(1),
+        low: depth.low,
+        timed: !job.report.gtod_reduce,
+        stamps_batches: engine.has(Callback::Commit) && depth.batch_submit > 1,
+        sync_engine: caps.flags & IOE_F_SYNC != 0,
+        sets_issue: caps.flags & IOE_F_SETS_ISSUE != 0,
+        mixed: job.load.rw.is_mixed(),
+        write_after_trim: job.load.rw == Rw::TrimWrite,
+        moves_data: caps.flags & IOE_F_FAKE == 0,
+        piece_align: if job.target.direct { u64::from(block_size.max(1)) } else { 1 },
+        fsync_every: job.load.fsync,
+        end_fsync: job.load.end_fsync,
+    }
+}
+
+/// Limits of the rates.
+pub(super) fn limits(job: &JobSpec) -> PerDir<Option<Limit>> {
+    let limit = |ddir: Ddir| {
+        let bytes = job.pace.rate[ddir].map(|rate| Limit::Bytes(rate.0));
+        bytes.or(job.pace.rate_iops[ddir].map(Limit::Ios))
+    };
+    PerDir { read: limit(Ddir::Read), write: limit(Ddir::Write), trim: limit(Ddir::Trim) }
+}
+
+/// What the generator is made from.
+pub(super) fn recipe(context: &Context, files: &Files) -> Recipe {
+    let job = &context.job;
+    let load = &job.load;
+    let single = |ddir| Order::Single { ddir, random: load.rw.is_random() };
+    Recipe {
+        order: match load.rw {
+            Rw::Read | Rw::RandRead => single(Ddir::Read),
+            Rw::Write | Rw::RandWrite => single(Ddir::Write),
+            Rw::Trim | Rw::RandTrim => single(Ddir::Trim),
+            Rw::Rw | Rw::RandRw => Order::Mixed { random: load.rw.is_random() },
+            Rw::TrimWrite => Order::TrimWrite,
+        },
+        bs: load.bs.map(|bs| (bs.min.0, bs.max.0)),
+        files: files.regions.clone(),
+        amount: files.amount,
+        rwmixread: load.rwmixread,
+        random_map: !load.norandommap,
+        seed: seed(context),
+        max_ios: load.number_ios,
+        repeat: match (job.time.time_based, job.time.loops) {
+            (true, _) => Repeat::Endless,
+            (false, loops) => Repeat::Loops(loops),
+        },
+        min_align: 0,
+    }
+}
+
+/// The same in each run with `randrepeat`, and another one for each worker.
+pub(super) fn seed(context: &Context) -> u64 {
+    let load = &context.job.load;
+    // Mixed, not joined by xor: of two quick runs, time and thread id differ by as little.
+    let base = if load.randrepeat { load.randseed } else { mix_seed(wall_ms(), mono_ns()) };
+    mix_seed(mix_seed(base, u64::from(context.planned.job)), u64::from(context.planned.clone))
+}

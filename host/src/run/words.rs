@@ -1,0 +1,115 @@
+//! What went wrong with a worker, in words: where in the job file, who, what, why, what to do.
+//!
+//! Called by whoever makes a [`RunError`]. Pure; knows the troubles of the loop and the refusals of
+//! engines, and decides which class (and so which exit status) each of them is.
+
+use super::result::{EngineFault, ErrorKind, RunError};
+use crate::ddir::Ddir;
+use crate::io::trouble::{RequestError, Trouble};
+use crate::job::spec::JobSpec;
+use crate::plugin::handle::{Callback, Refusal};
+
+/// "job.fio:3: job reader", for messages.
+pub(super) fn place(job: &JobSpec) -> String {
+    match job.origin.line {
+        0 => format!("job {}", job.name),
+        line => format!("{}:{line}: job {}", job.origin.file, job.name),
+    }
+}
+
+/// Words of, or about, a job's engine.
+pub(super) fn of_engine(job: &JobSpec, words: &str) -> String {
+    format!("{}: engine {}: {words}", place(job), job.engine.name)
+}
+
+/// Something failed that could have worked.
+pub(super) fn io_error(job: &JobSpec, errno: Option<i32>, message: String) -> RunError {
+    RunError { kind: ErrorKind::Io, job: Some(job.name.clone()), errno, message, engine: None }
+}
+
+/// A callback answered -errno.
+pub(super) fn refused(job: &JobSpec, refusal: &Refusal) -> RunError {
+    io_error(job, Some(refusal.errno), of_engine(job, &refusal.to_string()))
+}
+
+/// The engine broke its contract in `callback`.
+pub(super) fn fault(job: &JobSpec, callback: Callback, breach: &str, in_flight: u32) -> RunError {
+    let callback = callback.name();
+    let message = of_engine(job, &format!("broke its contract: {callback} {breach}"));
+    let mut error = RunError::engine(&job.name, message);
+    error.engine = Some(Box::new(EngineFault {
+        callback: Some(callback.to_owned()),
+        in_flight: u64::from(in_flight),
+        ..EngineFault::default()
+    }));
+    error
+}
+
+/// The error of a worker whose engine did not hand all requests back: whatever it was, the engine
+/// broke its contract by that.
+pub(super) fn with_loss(mut error: RunError, lost: u32) -> RunError {
+    if error.kind != ErrorKind::Engine {
+        error.kind = ErrorKind::Engine;
+        error.message.push_str(&format!("; {lost} requests never came back"));
+        let in_flight = u64::from(lost);
+        error.engine = Some(Box::new(EngineFault { in_flight, ..EngineFault::default() }));
+    }
+    error
+}
+
+/// Words for what ended a worker.
+pub(super) fn told(
+    job: &JobSpec,
+    names: &[String],
+    trouble: Trouble,
+    interrupted: bool,
+) -> RunError {
+    match trouble {
+        Trouble::Request(error) => {
+            io_error(job, Some(error.errno), request_words(job, names, &error))
+        }
+        Trouble::Refused(refusal) => {
+            let caused = interrupted && refusal.errno == libc::EINTR;
+            let words = if caused { "interrupted by the end of the run" } else { "refused" };
+            let message = of_engine(job, &format!("{words}: {refusal}"));
+            io_error(job, Some(refusal.errno), message)
+        }
+        Trouble::Fault(breach) => {
+            fault(job, breach.callback, &breach.breach.to_string(), breach.in_flight)
+        }
+    }
+}
+
+fn request_words(job: &JobSpec, names: &[String], error: &RequestError) -> String {
+    let os = std::io::Error::from_raw_os_error(error.errno);
+    let name = names.get(error.file as usize).map_or("?", String::as_str);
+    let what = match error.ddir {
+        Ddir::Sync => format!("fsync of {name}"),
+        ddir => {
+            format!("{} of {} bytes at offset {} of {name}", ddir.name(), error.len, error.offset)
+        }
+    };
+    let mut words = format!("{}: {what}: {os}", place(job));
+    if let Some(details) = &error.words {
+        words.push_str(&format!("; engine {}: {details}", job.engine.name));
+    }
+    if error.vendor_status != 0 {
+        words.push_str(&format!(" (vendor status {:#x})", error.vendor_status));
+    }
+    if let Some(remedy) = remedy(job, error) {
+        words.push_str(&format!(" ({remedy})"));
+    }
+    words
+}
+
+fn remedy(job: &JobSpec, error: &RequestError) -> Option<&'static str> {
+    match error.errno {
+        libc::ENOSPC => Some("free space there, or lower size"),
+        libc::EFBIG => Some("the file may not grow that far: see ulimit -f, or lower size"),
+        libc::EINVAL if job.target.direct => {
+            Some("direct=1 wants bs and offset in multiples of the device's block size")
+        }
+        libc::EOPNOTSUPP if error.ddir == Ddir::Trim => Some("the target cannot discard"),
+        _ => None,
+    }
+}
