@@ -64,7 +64,8 @@ extern "C" {
 /* queue() never answers QUEUED: queue is the only callback required. */
 #define IOE_F_SYNC UINT64_C(0x1)
 #define IOE_F_RAW UINT64_C(0x2)              /* Bypasses the page cache. */
-/* The target is no path: the host itself opens, sizes and lays out nothing. */
+/* The target is no path: the host itself opens, sizes and lays out nothing. Must not change
+ * between ioe_ops.flags and get_caps: the host looks at targets before there is an instance. */
 #define IOE_F_DISKLESS UINT64_C(0x4)
 /* Cannot grow a file: the host lays it out before the start. */
 #define IOE_F_NOEXTEND UINT64_C(0x8)
@@ -121,7 +122,8 @@ extern "C" {
 
 typedef int32_t ioe_status;                  /* 0 or a count = ok, -errno = failure. */
 
-/* A target of a job. */
+/* A target of a job. The entry stays where it is, and its name valid, until cleanup. The host
+ * opens, sizes and closes it only while no unit of it is the engine's. */
 struct ioe_file {
     uint32_t struct_size;
     int32_t fd;                              /* Open descriptor; -1 where the engine has none. */
@@ -145,7 +147,8 @@ struct ioe_io {
     uint64_t flags;                          /* IOE_IO_*; host -> engine. */
     uint64_t offset;                         /* Bytes from the target's beginning. */
     uint64_t len;                            /* Bytes still to transfer. */
-    void *buf;                               /* Where the next byte goes to or comes from. */
+    /* Where the next byte goes to or comes from; says nothing where the operation has no data. */
+    void *buf;
     struct ioe_file *file;                   /* The target. */
     uint32_t buf_index;                      /* As given to iomem add(), or UINT32_MAX. */
     uint32_t ioprio;                         /* As ioprio_set(2). */
@@ -207,7 +210,7 @@ struct ioe_value {
     union ioe_value_v v;                     /* The value itself. */
 };
 
-/* What the host offers. Callbacks are never null. */
+/* What the host offers. Callbacks are never null; they and ctx are good until the process ends. */
 struct ioe_host {
     uint32_t struct_size;
     uint16_t abi_major;                      /* The host's ABI major. */
@@ -251,7 +254,8 @@ struct ioe_job {
 struct ioe_caps {
     uint32_t struct_size;
     uint32_t max_depth;                      /* 0 = no limit. */
-    uint64_t flags;                          /* Replaces the ops table's flags for this instance. */
+    /* Replaces the ops table's flags for this instance; IOE_F_DISKLESS must stay as it is. */
+    uint64_t flags;
     uint64_t ops;                            /* Bit per IOE_OP_* supported; 0 = not known. */
     uint64_t max_transfer;                   /* Bytes; 0 = no limit. */
     uint32_t mem_align;                      /* Bytes; 0 = the target's block size. */
@@ -265,8 +269,8 @@ struct ioe_caps {
  * close_file comes before the host closes a descriptor of its own. prep comes again after Busy
  * and before each continuation: it must be repeatable. All workers of a run open at the same time:
  * no barrier stands before open_file, so a listener and its peer can meet. A wait that
- * terminate() interrupted may return fewer than min; later calls behave normally, so that units
- * drain. */
+ * terminate() interrupted may return fewer than min (also the next one, where none was waiting);
+ * later calls behave normally, so that units drain. */
 struct ioe_ops {
     uint32_t struct_size;
     uint32_t n_options;                      /* Number of options. */
@@ -280,7 +284,8 @@ struct ioe_ops {
     ioe_status (*init)(const struct ioe_host *host, const struct ioe_job *job, void **inst);
     void (*cleanup)(void *inst);             /* [job; nothing in flight] Ends the instance. */
     ioe_status (*get_caps)(void *inst, struct ioe_caps *caps); /* [job; after init] Optional. */
-    /* [job] Absent or IOE_OPEN_HOST: the host opens the path. */
+    /* [job] IOE_OPENED, IOE_OPEN_HOST or -errno, nothing else. Absent or IOE_OPEN_HOST:
+     * the host opens the path. */
     ioe_status (*open_file)(void *inst, struct ioe_file *file);
     /* [job] Before the host closes a descriptor of its own. */
     ioe_status (*close_file)(void *inst, struct ioe_file *file);
@@ -321,7 +326,7 @@ struct ioe_iomem_1 {
     /* Null = the host allocates. */
     void *(*alloc)(void *inst, size_t size, size_t align, int32_t numa_node);
     void (*free)(void *inst, void *p, size_t size); /* Gives back what alloc gave. */
-    /* Before start: register this region. */
+    /* Before start: register this region, which stays valid until cleanup. */
     ioe_status (*add)(void *inst, void *base, uint64_t len, uint32_t buf_index);
 };
 

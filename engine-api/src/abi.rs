@@ -68,7 +68,8 @@ pub const IOE_OP_ENGINE: u32 = 64;
 pub const IOE_F_SYNC: u64 = 0x1;
 /// Bypasses the page cache.
 pub const IOE_F_RAW: u64 = 0x2;
-/// The target is no path: the host itself opens, sizes and lays out nothing.
+/// The target is no path: the host itself opens, sizes and lays out nothing. Must not change
+/// between `ioe_ops.flags` and `get_caps`: the host looks at targets before there is an instance.
 pub const IOE_F_DISKLESS: u64 = 0x4;
 /// Cannot grow a file: the host lays it out before the start.
 pub const IOE_F_NOEXTEND: u64 = 0x8;
@@ -157,7 +158,8 @@ pub const IOE_OPTF_HIDDEN: u32 = 0x4;
 /// Option flag: still works, warned of.
 pub const IOE_OPTF_DEPRECATED: u32 = 0x8;
 
-/// A target of a job.
+/// A target of a job. The entry stays where it is, and its name valid, until `cleanup`. The host
+/// opens, sizes and closes it only while no unit of it is the engine's.
 #[repr(C)]
 #[cfg_attr(feature = "layout-check", derive(abi_stable::StableAbi))]
 #[derive(Debug)]
@@ -200,7 +202,7 @@ pub struct ioe_io {
     pub offset: u64,
     /// Bytes still to transfer.
     pub len: u64,
-    /// Where the next byte goes to or comes from.
+    /// Where the next byte goes to or comes from; says nothing where the operation has no data.
     pub buf: *mut c_void,
     /// The target.
     pub file: *mut ioe_file,
@@ -304,7 +306,7 @@ pub struct ioe_value {
     pub v: ioe_value_v,
 }
 
-/// What the host offers. Callbacks are never null.
+/// What the host offers. Callbacks are never null; they and `ctx` are good until the process ends.
 #[repr(C)]
 #[cfg_attr(feature = "layout-check", derive(abi_stable::StableAbi))]
 pub struct ioe_host {
@@ -381,7 +383,7 @@ pub struct ioe_caps {
     pub struct_size: u32,
     /// 0 = no limit.
     pub max_depth: u32,
-    /// Replaces the ops table's flags for this instance.
+    /// Replaces the ops table's flags for this instance; `IOE_F_DISKLESS` must stay as it is.
     pub flags: u64,
     /// Bit per `IOE_OP_*` supported; 0 = not known.
     pub ops: u64,
@@ -400,8 +402,8 @@ pub struct ioe_caps {
 /// `close_file` comes before the host closes a descriptor of its own. `prep` comes again after Busy
 /// and before each continuation: it must be repeatable. All workers of a run open at the same time:
 /// no barrier stands before `open_file`, so a listener and its peer can meet. A wait that
-/// `terminate()` interrupted may return fewer than min; later calls behave normally, so that units
-/// drain.
+/// `terminate()` interrupted may return fewer than min (also the next one, where none was waiting);
+/// later calls behave normally, so that units drain.
 #[repr(C)]
 #[cfg_attr(feature = "layout-check", derive(abi_stable::StableAbi))]
 pub struct ioe_ops {
@@ -434,7 +436,8 @@ pub struct ioe_ops {
     /// `[job; after init]` Optional.
     pub get_caps:
         Option<unsafe extern "C" fn(inst: *mut c_void, caps: *mut ioe_caps) -> ioe_status>,
-    /// `[job]` Absent or `IOE_OPEN_HOST`: the host opens the path.
+    /// `[job]` `IOE_OPENED`, `IOE_OPEN_HOST` or -errno, nothing else. Absent or `IOE_OPEN_HOST`:
+    /// the host opens the path.
     pub open_file:
         Option<unsafe extern "C" fn(inst: *mut c_void, file: *mut ioe_file) -> ioe_status>,
     /// `[job]` Before the host closes a descriptor of its own.
@@ -506,7 +509,7 @@ pub struct ioe_iomem_1 {
     >,
     /// Gives back what `alloc` gave.
     pub free: Option<unsafe extern "C" fn(inst: *mut c_void, p: *mut c_void, size: usize)>,
-    /// Before start: register this region.
+    /// Before start: register this region, which stays valid until `cleanup`.
     pub add: Option<
         unsafe extern "C" fn(
             inst: *mut c_void,

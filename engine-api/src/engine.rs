@@ -9,7 +9,7 @@ use crate::abi::ioe_option;
 use crate::error::Error;
 use crate::file::{Caps, File, Opened};
 use crate::host::{Host, Job};
-use crate::io::{Answer, Io, Request};
+use crate::io::{Answer, Failed, Io, Request};
 use crate::unit::{Cancel, Reaped, Wait};
 use core::ffi::{c_void, CStr};
 use core::fmt;
@@ -31,14 +31,15 @@ pub type ReapFn<E> = fn(&mut E, Wait, &mut Reaped<'_>) -> Result<(), Error>;
 /// `cancel`: the request is named, not given; a [`Cancel::Canceled`] gives its unit back.
 pub type CancelFn<E> = fn(&mut E, &Request) -> Result<Cancel, Error>;
 /// `errdetails`: writes words for a failed request; what does not fit is cut.
-pub type DetailsFn<E> = fn(&mut E, &Request, &mut dyn fmt::Write) -> fmt::Result;
+pub type DetailsFn<E> = fn(&mut E, &Failed<'_>, &mut dyn fmt::Write) -> fmt::Result;
 /// `get_extension`: a table that lives for ever, or null; called without an instance too.
 pub type ExtensionFn = fn(&CStr) -> *const c_void;
 
 /// An engine. One value is one instance: one worker's, used from that worker's thread alone.
 ///
 /// Dropping the value is the ABI's `cleanup`. A panic in any callback is caught: the call answers
-/// -EIO, so does every later one, and the value is leaked.
+/// -EIO (a `queue` that had kept its request: Queued, since the engine still has it), every later
+/// one -EIO, and the value is leaked with whatever threads of its own it has.
 pub trait Engine: Sized + 'static {
     /// `[a-z0-9_-]{1,32}`, as in `ioengine = NAME`.
     const NAME: &'static CStr;
@@ -73,8 +74,8 @@ pub trait Engine: Sized + 'static {
     const GETEVENTS: Option<ReapFn<Self>> = None;
     /// Takes a unit back before it ended.
     const CANCEL: Option<CancelFn<Self>> = None;
-    /// Whether a wait of this engine can be interrupted: `Host::terminated` turns true and the
-    /// closure given to `Host::on_terminate` runs, both on another thread's call.
+    /// Whether a wait of this engine can be interrupted: `Host::take_interrupt` answers true once
+    /// and the closure given to `Host::on_terminate` runs, both on another thread's call.
     const TERMINATE: bool = false;
     /// Words for a request that ended with an error or a vendor status.
     const ERRDETAILS: Option<DetailsFn<Self>> = None;

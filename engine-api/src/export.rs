@@ -17,7 +17,8 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 #[repr(transparent)]
 pub struct Plugin(ioe_plugin);
 
-// SAFETY: a constant: written by the compiler, only ever read.
+// SAFETY: shared means read-only: the field is private, without interior mutability, and only its
+// address leaves this module.
 unsafe impl Sync for Plugin {}
 
 /// Type of the raw `setup` callback.
@@ -73,7 +74,7 @@ pub unsafe fn entry(
             &raw const plugin.0
         }
         Ok(Err(text)) => {
-            // SAFETY: the caller vouches for the room.
+            // SAFETY: the caller vouches for the room; write_text() tests for null.
             let _ = unsafe { write_text(err, errcap, |out| out.write_str(&text)) };
             core::ptr::null()
         }

@@ -28,7 +28,7 @@ pub enum Level {
     Error = IOE_LOG_ERROR as isize,
 }
 
-/// A handle on the host. Cheap to clone; valid as long as the instance.
+/// A handle on the host. Cheap to clone, usable from any thread until the process ends.
 #[derive(Clone)]
 pub struct Host(Arc<Shared>);
 
@@ -36,13 +36,15 @@ struct Shared {
     table: ioe_host,
     terminable: bool,
     terminated: AtomicBool,
+    interrupt: AtomicBool, // a terminate() that no wait has taken yet
     wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
-// SAFETY: the host's callbacks may be called from any thread (their tag in the ABI is [any]), and
-// ctx is only ever passed to them.
+// SAFETY: the table is a copy that nobody writes. What makes it not Send are its pointers: ctx is
+// only ever passed to the host's callbacks, which by their tag in the ABI may be called from any
+// thread, and name and version are never followed.
 unsafe impl Send for Shared {}
-// SAFETY: as for Send; the copied table is never written.
+// SAFETY: as for Send; everything else in it is Sync.
 unsafe impl Sync for Shared {}
 
 /// Copies the part of a host's table that both sides know; the rest is zero.
@@ -63,14 +65,15 @@ pub(crate) unsafe fn copy_table<T>(from: *const T) -> T {
 
 impl Host {
     /// # Safety
-    /// `table` is a host table of this major, at least as long as in 1.0, valid for the instance's
-    /// life.
+    /// `table` is a host table of this major, at least as long as in 1.0, whose callbacks and ctx
+    /// are good until the process ends, as the ABI says.
     pub(crate) unsafe fn from_raw(table: *const ioe_host, terminable: bool) -> Host {
         Host(Arc::new(Shared {
             // SAFETY: the caller vouches for the table; null pointers and None are all-zero.
             table: unsafe { copy_table(table) },
             terminable,
             terminated: AtomicBool::new(false),
+            interrupt: AtomicBool::new(false),
             wake: OnceLock::new(),
         }))
     }
@@ -79,7 +82,7 @@ impl Host {
     pub fn log(&self, level: Level, text: &str) {
         if let Some(log) = self.0.table.log {
             let text = c_text(text);
-            // SAFETY: the table's own ctx; the host copies the text before it returns.
+            // SAFETY: the table's own ctx, good for ever (from_raw); the host copies the text.
             unsafe { log(self.0.table.ctx, level as i32, text.as_ptr()) };
         }
     }
@@ -97,21 +100,21 @@ impl Host {
     /// CLOCK_MONOTONIC in nanoseconds, one epoch for all processes of a run; 0 without a clock.
     #[inline]
     pub fn now_ns(&self) -> u64 {
-        // SAFETY: the table's own ctx.
+        // SAFETY: the table's own ctx, good for ever (from_raw).
         self.0.table.now_ns.map_or(0, |now| unsafe { now(self.0.table.ctx) })
     }
 
     /// Whether the run is to end.
     #[inline]
     pub fn should_stop(&self) -> bool {
-        // SAFETY: the table's own ctx.
+        // SAFETY: the table's own ctx, good for ever (from_raw).
         self.0.table.should_stop.is_some_and(|stop| unsafe { stop(self.0.table.ctx) } != 0)
     }
 
     /// Zeroed memory of the host's, given back when dropped. `align` is a power of two.
     pub fn alloc(&self, size: usize, align: usize) -> Option<Memory> {
         let alloc = self.0.table.alloc?;
-        // SAFETY: the table's own ctx; a null answer becomes None.
+        // SAFETY: as in now_ns(); a null answer becomes None.
         let start = NonNull::new(unsafe { alloc(self.0.table.ctx, size, align) }.cast())?;
         Some(Memory { host: self.clone(), start, size, align })
     }
@@ -119,7 +122,7 @@ impl Host {
     /// A host extension by id, as a pointer to its table; `None` = unknown. Only from `init`.
     pub fn extension(&self, id: &CStr) -> Option<NonNull<c_void>> {
         let get = self.0.table.get_extension?;
-        // SAFETY: the table's own ctx; id is a C string for the length of the call.
+        // SAFETY: as in now_ns(); id is a C string for the length of the call.
         NonNull::new(unsafe { get(self.0.table.ctx, id.as_ptr()) }.cast_mut())
     }
 
@@ -128,7 +131,18 @@ impl Host {
         self.0.table.ctx
     }
 
-    /// Whether `terminate` was called: a wait should end soon, with fewer units than asked for.
+    /// Whether `terminate` was called since the last time that this was asked: one `getevents` may
+    /// end with fewer units than asked for, later ones wait as ever, so that units drain. A call
+    /// that came while nothing waited counts for the next wait: the host cannot know which it hit.
+    #[inline]
+    pub fn take_interrupt(&self) -> bool {
+        // The load keeps a wait's loop from writing to a line that other threads read.
+        self.0.interrupt.load(Ordering::Relaxed) && self.0.interrupt.swap(false, Ordering::Acquire)
+    }
+
+    /// Whether `terminate` was ever called: for what then ends for good, such as an `accept` or a
+    /// retry in `open_file`. No condition of a wait in `getevents`, which has
+    /// [`Host::take_interrupt`]: short answers for ever are a fault of the engine's.
     #[inline]
     pub fn terminated(&self) -> bool {
         self.0.terminated.load(Ordering::Acquire)
@@ -148,6 +162,7 @@ impl Host {
 
     pub(crate) fn terminate(&self) {
         self.0.terminated.store(true, Ordering::Release);
+        self.0.interrupt.store(true, Ordering::Release);
         if let Some(wake) = self.0.wake.get() {
             wake();
         }

@@ -25,8 +25,8 @@ pub mod vtable;
 
 pub use engine::Engine;
 pub use error::Error;
-pub use file::{Caps, File, Opened};
+pub use file::{Caps, File, FileView, Opened};
 pub use host::{Host, Job};
-pub use io::{Answer, Io, Request};
+pub use io::{Answer, Failed, Io, Request};
 pub use options::{choice, Opt};
 pub use unit::{Cancel, Reaped, Unit, Wait};

@@ -11,7 +11,8 @@ use core::ffi::{c_char, CStr};
 use core::mem::size_of;
 use core::ptr::null;
 
-// SAFETY: tables are constants: written by the compiler, only ever read, by the host included.
+// SAFETY: shared means read-only: no field has interior mutability, and what follows a pointer of
+// the row is unsafe itself.
 unsafe impl Sync for ioe_option {}
 // SAFETY: as for ioe_option.
 unsafe impl Sync for ioe_choice {}
@@ -215,7 +216,8 @@ pub(crate) fn read<'a>(values: &'a Values, name: &str) -> Result<Option<Value<'a
     let index = values
         .table
         .iter()
-        // SAFETY: rows are built by Opt, which takes the name as a CStr that lives for ever.
+        // SAFETY: Table::CHECKED in vtable refuses a row without a name when compiling; Opt takes
+        // it as a CStr that lives for ever, which the ABI wants of rows that are built by hand.
         .position(|row| unsafe { CStr::from_ptr(row.name) }.to_bytes() == name.as_bytes())
         .ok_or_else(|| fault("the engine asks for it, but its option table lacks it"))?;
     if index >= values.n_opts as usize || values.opts.is_null() {

@@ -2,7 +2,8 @@
 //!
 //! A test makes a [`TestHost`], opens an instance of an ops table with [`TestHost::open`] and calls
 //! its callbacks through the raw table, as the real host does; what the engine said is kept. Not a
-//! conformance test: it checks nothing by itself.
+//! conformance test: it checks nothing by itself, and it believes the test: pointers and tables
+//! that a test makes up are as undefined here as from a host that lies.
 
 use crate::abi::*;
 use core::ffi::{c_char, c_void, CStr};
@@ -237,7 +238,8 @@ impl TestInstance<'_> {
     pub fn queue(&self, io: &mut ioe_io) -> i32 {
         let Some(queue) = self.ops.queue else { return -libc::ENOSYS };
         (io.resid, io.error, io.vendor_status) = (0, 0, 0);
-        // SAFETY: the instance lives, and the caller's request is whole.
+        // SAFETY: the instance lives until this value is dropped; that the request is whole, and
+        // outlives its flight, is the test's affair (see the top of the file).
         unsafe { queue(self.inst, io) }
     }
 

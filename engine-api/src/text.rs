@@ -50,7 +50,7 @@ pub(crate) unsafe fn write_text(
     if buf.is_null() || cap == 0 {
         return Ok(());
     }
-    // SAFETY: at least one byte of room, as tested.
+    // SAFETY: at least one byte of room, since cap 0 and null were tested.
     unsafe { *buf = 0 };
     f(&mut Buffer { next: buf, room: cap - 1 })
 }

@@ -17,8 +17,10 @@ use std::time::Duration;
 #[must_use = "a unit goes back to the host"]
 pub struct Unit(Request);
 
-// SAFETY: the host touches neither request nor buffer while the engine owns the unit, so a thread
-// of the engine's may work on it.
+// SAFETY: the host touches neither request nor buffer until it has the unit back, and a Unit is
+// the only way on this side to its buffer and results: it is not Clone and not Sync, Io::keep()
+// consumes the Io, and a Request, such as cancel() has meanwhile, reads input fields alone. What
+// units of one file share is the file, which a FileView only reads.
 unsafe impl Send for Unit {}
 
 impl Deref for Unit {
@@ -42,14 +44,29 @@ impl Unit {
     /// What to write; empty for requests without data.
     #[inline]
     pub fn buf(&self) -> &[u8] {
-        self.0.slice()
+        // SAFETY: the one Unit of its request (keep() and from_raw()), and the slice borrows it.
+        unsafe { self.0.slice() }
     }
 
     /// Where to read to; empty for requests without data. A write's source must stay as it is.
     #[inline]
     pub fn buf_mut(&mut self) -> &mut [u8] {
-        // SAFETY: the slice borrows this Unit mutably.
+        // SAFETY: as in buf(), borrowed mutably.
         unsafe { self.0.slice_mut() }
+    }
+
+    /// Sets the vendor's status of the result: NVMe SCT/SC, SCSI key/asc/ascq.
+    #[inline]
+    pub fn set_vendor_status(&mut self, status: u32) {
+        // SAFETY: as in buf_mut().
+        unsafe { self.0.set_vendor_status(status) }
+    }
+
+    /// Time of issue on the host's clock; only with `IOE_F_SETS_ISSUE`, in `commit`.
+    #[inline]
+    pub fn set_issue_ns(&mut self, ns: u64) {
+        // SAFETY: as in buf_mut().
+        unsafe { self.0.set_issue_ns(ns) }
     }
 
     /// The owning form of a request that `queue` was offered.
@@ -76,7 +93,7 @@ impl Unit {
     /// `raw` came from [`Unit::into_raw`], and no unit was made of it since.
     #[inline]
     pub unsafe fn from_raw(raw: *mut ioe_io) -> Unit {
-        // SAFETY: into_raw() gave the pointer of a live request, which the host leaves alone.
+        // SAFETY: the caller has it from into_raw(), which consumed the one Unit of a live request.
         Unit(unsafe { Request::from_raw(raw) })
     }
 }
@@ -134,7 +151,8 @@ impl Reaped<'_> {
     /// When there is no room, or more is said to be done than was asked for.
     #[inline]
     pub fn push(&mut self, unit: Unit, result: Result<u64, i32>) {
-        unit.set_result(result);
+        // SAFETY: the one Unit of its request, consumed here (in a panic as well).
+        unsafe { unit.set_result(result) };
         self.push_all(unit);
     }
 

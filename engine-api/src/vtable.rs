@@ -3,20 +3,22 @@
 //! Each one turns the host's pointers into safe views, calls the engine inside `catch_unwind`, and
 //! turns the answer back. A panic never crosses: the call answers -EIO, says so through the host's
 //! `set_error` and log, and the instance is poisoned: every later call answers -EIO, and cleanup
-//! leaks it. Callbacks that the engine does not have are null. Engines call nothing here, save
-//! [`enter`] from the tables of their extensions.
+//! leaks it. Only a `queue` that panicked after it kept its request answers Queued: a thread of
+//! the engine's may be at work on it, and -EIO would give it back to the host. Callbacks that the
+//! engine does not have are null. Engines call nothing here, save [`enter`] from the tables of
+//! their extensions.
 
 use crate::abi::*;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::file::{Caps, File, Opened};
 use crate::host::{copy_table, Host, Job, Level};
-use crate::io::{Io, Request};
+use crate::io::{Failed, Io, Request};
 use crate::panics;
 use crate::text::write_text;
 use crate::unit::{Cancel, Reaped, Wait};
 use crate::v1_0;
-use core::cell::UnsafeCell;
+use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_char, c_void, CStr};
 use core::marker::PhantomData;
 use core::mem::size_of;
@@ -27,8 +29,11 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 
 const EIO: i32 = -libc::EIO;
 const EINVAL: i32 = -libc::EINVAL;
+/// No answer of any [`Answer`](crate::Answer): `queue` panicked, now or before.
+const PANICKED: i32 = i32::MIN;
 
-// SAFETY: ops tables are constants, which nobody writes: the host copies them.
+// SAFETY: shared means read-only: no field has interior mutability, and what follows a pointer or
+// calls a function of the table is unsafe itself.
 unsafe impl Sync for ioe_ops {}
 
 /// The table of engine `E`, in read-only data.
@@ -46,6 +51,11 @@ impl<E: Engine> Table<E> {
             let fits = c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_' || c == b'-';
             assert!(fits, "an engine's name is made of a-z, 0-9, _ and -");
             i += 1;
+        }
+        let mut row = 0;
+        while row < E::OPTIONS.len() {
+            assert!(!E::OPTIONS[row].name.is_null(), "an option has a name");
+            row += 1;
         }
     };
 
@@ -133,7 +143,9 @@ pub unsafe fn enter<E: Engine, R>(
         return fault;
     }
     let engine = instance.engine.get();
-    // SAFETY: the one mutable reference: callbacks of one instance never overlap, by the ABI.
+    // SAFETY: the one mutable reference: callbacks of one instance never overlap, by the ABI, and
+    // terminate(), which may, stays out of the cell. Threads of the engine's own have what the
+    // engine gave them, checked by the compiler; nobody gives them the cell.
     match catch_unwind(AssertUnwindSafe(|| f(unsafe { &mut *engine }, &instance.host))) {
         Ok(answer) => answer,
         Err(payload) => {
@@ -201,11 +213,13 @@ unsafe extern "C" fn init<E: Engine>(
 
 unsafe extern "C" fn cleanup<E: Engine>(inst: *mut c_void) {
     let instance = inst.cast::<Instance<E>>();
-    // SAFETY: init() made it; the host calls cleanup once, with no other callback running.
+    // SAFETY: init() made it; by the ABI the host calls cleanup once, with no other callback
+    // running, terminate() included.
     if unsafe { (*instance).poisoned.load(Ordering::Relaxed) } {
-        return; // half-changed state is leaked, never run again
+        return; // half-changed state is leaked, never run again; threads that use it live on
     }
-    // SAFETY: as above: from here on nobody uses the pointer.
+    // SAFETY: as above: from here on nobody uses the pointer. Threads of the engine's own do not
+    // have it: they share what the engine put into an Arc or a static.
     let Instance { host, engine, .. } = *unsafe { Box::from_raw(instance) };
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(engine))) {
         report_panic::<E>(&host, "cleanup", payload);
@@ -246,7 +260,8 @@ unsafe fn with_file<E: Engine>(
     if !unsafe { is_whole(file, v1_0::FILE) } {
         return EINVAL;
     }
-    // SAFETY: the file was tested; the rest is passed on to the caller.
+    // SAFETY: the file was tested, and is the host's to lend for this call, while by the ABI no
+    // unit of it is the engine's; the rest is passed on to the caller.
     unsafe {
         enter_status::<E>(inst, callback, |e| match File::from_raw(file) {
             Some(mut view) => f(e, &mut view),
@@ -314,8 +329,19 @@ unsafe extern "C" fn prep<E: Engine>(inst: *mut c_void, io: *mut ioe_io) -> ioe_
 
 #[inline]
 unsafe extern "C" fn queue<E: Engine>(inst: *mut c_void, io: *mut ioe_io) -> i32 {
-    // SAFETY: a callback by the host, on the terms of enter(); the request is offered in this call.
-    unsafe { enter::<E, i32>(inst, "queue", EIO, |e, _| e.queue(Io::from_raw(io)).code) }
+    let kept = Cell::new(false);
+    // SAFETY: a callback by the host, on the terms of enter(); the request is offered in this call,
+    // and this is its one Io.
+    let code = unsafe {
+        enter::<E, i32>(inst, "queue", PANICKED, |e, _| e.queue(Io::from_raw(io, &kept)).code)
+    };
+    match code {
+        // A thread of the engine's may have the unit: by Queued the host leaves it alone, and by
+        // the -EIO of getevents() it learns that it will not come back.
+        PANICKED if kept.get() => IOE_Q_QUEUED,
+        PANICKED => EIO,
+        code => code,
+    }
 }
 
 #[inline]
@@ -353,7 +379,8 @@ unsafe extern "C" fn getevents<E: Engine>(
 
 unsafe extern "C" fn cancel<E: Engine>(inst: *mut c_void, io: *mut ioe_io) -> i32 {
     let Some(f) = E::CANCEL else { return -libc::EOPNOTSUPP };
-    // SAFETY: a callback by the host, on the terms of enter(), with a live request.
+    // SAFETY: a callback by the host, on the terms of enter(), with a live request. Its Unit may be
+    // on a thread of the engine's: a Request reads input fields, which nobody writes meanwhile.
     unsafe {
         enter_status::<E>(inst, "cancel", |e| match f(e, &Request::from_raw(io))? {
             Cancel::Canceled(unit) => {
@@ -382,11 +409,12 @@ unsafe extern "C" fn errdetails<E: Engine>(
     cap: usize,
 ) -> ioe_status {
     let Some(f) = E::ERRDETAILS else { return -libc::EOPNOTSUPP };
-    // SAFETY: a callback by the host, on the terms of enter() and write_text().
+    // SAFETY: a callback by the host, on the terms of enter() and write_text(), about a request
+    // that by the ABI was handed back and is not yet used again.
     unsafe {
         enter::<E, i32>(inst, "errdetails", EIO, |e, _| {
-            let request = Request::from_raw(io.cast_mut());
-            match write_text(buf, cap, |out| f(e, &request, out)) {
+            let failed = Failed::from_raw(io.cast_mut());
+            match write_text(buf, cap, |out| f(e, &failed, out)) {
                 Ok(()) => 0,
                 Err(_) => EIO,
             }

@@ -64,7 +64,19 @@ fn the_asynchronous_example_keeps_the_contract() {
     assert_eq!(i.queue(&mut ios[2]), IOE_Q_QUEUED);
     assert_eq!(i.commit(), 0);
     assert!(i.getevents(1, 2, 1_000).unwrap().len() <= 1);
+    while i.getevents(0, 2, 1_000_000).unwrap().is_empty() {}
+}
+
+#[test]
+fn the_asynchronous_example_is_interrupted_once() {
+    let ops = Table::<Deferred>::OPS;
+    let (host, job) = (TestHost::new(), TestJob::new(ops, 1));
+    let job = job.set("delay", ioe_value_v { u: 200_000_000 });
+    let i = host.open(ops, &job).unwrap();
+    let mut io = request(IOE_OP_READ, null_mut(), 0, &mut [0; 16]);
+    assert_eq!((i.queue(&mut io), i.commit()), (IOE_Q_QUEUED, 0));
     // SAFETY: the instance lives.
     unsafe { ops.terminate.unwrap()(i.inst) };
-    while i.getevents(0, 2, 1_000_000).unwrap().is_empty() {}
+    assert!(i.getevents(1, 1, -1).unwrap().is_empty(), "the interrupted wait ends at once");
+    assert_eq!(i.getevents(1, 1, -1).unwrap().len(), 1, "the next one waits for its unit");
 }

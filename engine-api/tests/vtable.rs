@@ -84,9 +84,9 @@ impl Full {
             None => Cancel::Done,
         })
     }
-    fn details(&mut self, request: &Request, out: &mut dyn fmt::Write) -> fmt::Result {
+    fn details(&mut self, failed: &Failed<'_>, out: &mut dyn fmt::Write) -> fmt::Result {
         let _ = self.at("errdetails");
-        write!(out, "status {:#x}", request.vendor_status())
+        write!(out, "status {:#x} errno {}", failed.vendor_status(), failed.error())
     }
 }
 
@@ -155,6 +155,7 @@ impl Engine for Full {
             }
             IOE_OP_READ => io.busy(),
             IOE_OP_WRITE => {
+                let mut io = io;
                 let done = io.len() - 1;
                 io.set_vendor_status(0x51);
                 io.finish(Ok(done))
@@ -364,8 +365,8 @@ fn details_are_cut_to_the_buffer() {
     let (host, job) = (TestHost::new(), TestJob::new(ops(0), 4));
     let i = host.open(ops(0), &job).unwrap();
     let mut io = request(IOE_OP_WRITE, null_mut(), 0, &mut []);
-    io.vendor_status = 0x2a;
-    for (cap, expected) in [(1, ""), (7, "status"), (32, "status 0x2a")] {
+    (io.vendor_status, io.error) = (0x2a, libc::EIO);
+    for (cap, expected) in [(1, ""), (7, "status"), (32, "status 0x2a errno 5")] {
         let mut text = [b'#'; 33];
         // SAFETY: the buffer has room for cap.
         let status =

@@ -67,7 +67,8 @@ impl Deferred {
                 }
             }
             let over = wait.timeout().is_some_and(|t| u128::from(now - begin) >= t.as_nanos());
-            if reaped.count() >= wait.min || over || self.host.terminated() {
+            // An interrupt is taken once: the next wait is a whole one, so that units drain.
+            if reaped.count() >= wait.min || over || self.host.take_interrupt() {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_micros(10));
