@@ -151,13 +151,20 @@ fn a_lost_unit_is_a_fault_after_engine_timeout() {
 #[test]
 fn errors_that_the_contract_allows_are_io_errors() {
     require!(c_compiler);
-    let faults = ["error", "late_error", "negative", "getevents_negative", "commit_fails"];
+    let faults = ["error", "late_error", "negative", "commit_fails"];
     for fault in faults {
         let document = assert_fault(fault, 1, "", &["bad"]);
         let bad = document.job("bad");
         assert_eq!(document.number(&format!("/jobs/{bad}/error")), 5, "fault {fault}: EIO");
         assert_eq!(document.ios(document.job("neighbour"), "read"), 1024, "fault {fault}");
     }
+}
+
+/// An -errno is lawful; keeping the requests that were taken is not.
+#[test]
+fn units_that_never_come_back_make_a_fault_of_an_error() {
+    require!(c_compiler);
+    assert_fault("getevents_negative", 5, "", &["bad", "4 requests never came back"]);
 }
 
 #[test]
