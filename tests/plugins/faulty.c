@@ -1,6 +1,7 @@
 /* An engine that serves `after` requests at once and faultlessly, and then breaks the contract in the
  * way that the option `fault` names. Each fault stands in one place, under its name. */
 #include "plugin.h"
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +26,64 @@ static int is(const struct instance *self, const char *fault)
 static void crash(void)
 {
 	*(volatile int *)8 = 1;
+}
+
+/* Setup and teardown have no options: the environment says what they do wrong. */
+static int told(const char *variable, const char *fault)
+{
+	const char *value = getenv(variable);
+
+	return value && strcmp(value, fault) == 0;
+}
+
+static ioe_status faulty_setup(const struct ioe_host *host)
+{
+	(void)host;
+	if (told("FAULTY_SETUP", "segv"))
+		crash();
+	if (told("FAULTY_SETUP", "hang"))
+		for (;;)
+			pause();
+	return 0;
+}
+
+static void faulty_teardown(void)
+{
+	if (told("FAULTY_TEARDOWN", "segv"))
+		crash();
+	if (told("FAULTY_TEARDOWN", "hang"))
+		for (;;)
+			pause();
+}
+
+/* A helper that holds every descriptor of the cell; its number is left in the file "helper". */
+static void fork_helper(void)
+{
+	pid_t helper = fork();
+	FILE *file;
+
+	if (helper == 0)
+		for (;;)
+			pause();
+	file = fopen("helper", "w");
+	if (file) {
+		fprintf(file, "%d", (int)helper);
+		fclose(file);
+	}
+}
+
+/* Writes into every socket that it finds: there is no end of the last line. */
+static void scribble_into_sockets(void)
+{
+	static const char words[] = "no sense\n\xff\xfe\n{\"Note\":3}\nand no end";
+	int fd, type;
+
+	for (fd = 3; fd < 64; fd++) {
+		socklen_t size = sizeof(type);
+
+		if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0)
+			(void)!write(fd, words, sizeof(words) - 1);
+	}
 }
 
 static ioe_status faulty_init(const struct ioe_host *host, const struct ioe_job *job, void **inst)
@@ -98,6 +157,16 @@ static int32_t faulty_queue(void *inst, struct ioe_io *io)
 		return IOE_Q_BUSY;
 	if (is(self, "segv"))
 		crash();
+	if (is(self, "fork_segv")) {
+		fork_helper();
+		crash();
+	}
+	if (is(self, "print_segv")) {
+		fprintf(stderr, "my last words\n");
+		crash();
+	}
+	if (is(self, "scribble") && self->good++ == self->after)
+		scribble_into_sockets();
 	if (is(self, "abort"))
 		abort();
 	if (is(self, "exit"))
@@ -105,7 +174,7 @@ static int32_t faulty_queue(void *inst, struct ioe_io *io)
 	if (is(self, "hang"))
 		for (;;)
 			pause();
-	if (is(self, "none"))
+	if (is(self, "none") || is(self, "scribble"))
 		return IOE_Q_COMPLETED;
 	return take(self, io);
 }
@@ -184,4 +253,4 @@ static const struct ioe_ops faulty_ops = {
 	.commit = faulty_commit,
 	.getevents = faulty_getevents,
 };
-PLUGIN_OF(faulty_ops)
+PLUGIN_WITH(faulty_ops, faulty_setup, faulty_teardown)

@@ -15,7 +15,10 @@
 	}
 
 /* The plugin with one engine: `table` is its ops table. */
-#define PLUGIN_OF(table) \
+#define PLUGIN_OF(table) PLUGIN_WITH(table, NULL, NULL)
+
+/* The same, with the callbacks of the plugin itself. */
+#define PLUGIN_WITH(table, set_up, tear_down) \
 	static const struct ioe_ops *const engine_list[] = { &(table) }; \
 	static const struct ioe_layout plugin_layout = IOE_LAYOUT_INIT; \
 	static const struct ioe_plugin plugin_description = { \
@@ -23,6 +26,7 @@
 		.abi_major = IOE_ABI_MAJOR, .abi_minor = IOE_ABI_MINOR, .n_engines = 1, \
 		.id = "org.iodyno.test", .vendor = "iodyno tests", .version = "1.2.3", \
 		.license = "MIT OR Apache-2.0", .engines = engine_list, .layout = &plugin_layout, \
+		.setup = (set_up), .teardown = (tear_down), \
 	}; \
 	IOE_EXPORT const struct ioe_plugin *ioe_plugin_entry_v1(const struct ioe_host *host, \
 								char *err, size_t errcap) \

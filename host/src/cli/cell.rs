@@ -12,11 +12,13 @@ use std::os::unix::net::UnixStream;
 /// Serves until the control process is gone, then ends without running a destructor: libraries are
 /// never unloaded, and a thread may still be stuck in an engine.
 pub(super) fn main(args: &CellArgs) -> anyhow::Result<u8> {
+    inherit::leave_signals_to_parent();
     let socket = inherit::take(0).context("__cell is started by iodyno itself")?;
     let page = inherit::take(args.page_fd).context("__cell is started by iodyno itself")?;
     inherit::live_and_die_with_parent(&socket)?;
     inherit::detach_stdio()?;
     inherit::let_crashes_kill();
+    inherit::raise_descriptor_limit();
     let status = match cell::serve(UnixStream::from(socket), SharedMemory::from_fd(page)) {
         Ok(()) => 0,
         Err(_) => 1,

@@ -18,6 +18,7 @@ use std::process::ExitCode;
 
 /// Parses, dispatches, sets the exit status.
 pub fn main() -> ExitCode {
+    crate::sys::inherit::outlive_file_limit();
     let done = match args::Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Lint(args) => jobs::lint(&args),

@@ -6,6 +6,7 @@
 use super::args::{Eta, OutputFormat, RunArgs};
 use super::jobs::{self, Jobs, Unfit};
 use crate::catalogue::{PluginInfo, Trust};
+use crate::job::spec::Isolation;
 use crate::job::{self, Severity};
 use crate::progress::{self, Show};
 use crate::run::control::{self, RunRequest};
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 
 /// Runs; the answer is the exit status.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<u8> {
+    sys::inherit::raise_descriptor_limit();
     let mut output = Output::open(args)?;
     let jobs = match jobs::resolve(&args.source, &args.search, args.readonly) {
         Ok(jobs) => jobs,
@@ -42,10 +44,31 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<u8> {
     for note in &odd {
         view.event(&Event::Note(format!("warning: {note}")));
     }
-    let result = control::run(request(jobs, odd), &mut |event| view.event(event))
-        .context("run the cells (the tester itself failed)")?;
+    let isolation = jobs.resolved.spec.isolation;
+    let result = match control::run(request(jobs, odd), &mut |event| view.event(event)) {
+        Ok(result) => result,
+        Err(error) => return refuse_run(&mut output, &error),
+    };
     output.write(&result)?;
+    drop(view);
+    if isolation == Isolation::None {
+        // Plugins were loaded into this very process, and a thread may still be stuck in one: no
+        // destructor of theirs is to run. The report is written out; standard error has no buffer.
+        sys::inherit::exit_now(i32::from(result.exit_status));
+    }
     Ok(result.exit_status)
+}
+
+/// The tester itself could not begin.
+fn refuse_run(output: &mut Output, error: &std::io::Error) -> anyhow::Result<u8> {
+    let refusal = RunError {
+        kind: ErrorKind::Usage,
+        job: None,
+        errno: error.raw_os_error(),
+        message: format!("begin the run: {error}"),
+        engine: None,
+    };
+    refuse_targets(output, vec![refusal])
 }
 
 fn request(jobs: Jobs, odd: Vec<String>) -> RunRequest {
@@ -76,7 +99,7 @@ fn refuse(output: &mut Output, unfit: &Unfit) -> anyhow::Result<u8> {
     report_refusal(output, errors.collect(), status)
 }
 
-/// The targets cannot be used as the jobs want.
+/// The run cannot begin: its targets cannot be used as the jobs want, or resources are missing.
 fn refuse_targets(output: &mut Output, errors: Vec<RunError>) -> anyhow::Result<u8> {
     for error in &errors {
         // Where standard error is gone, the status alone must tell.

@@ -77,7 +77,7 @@ impl Entry<'_> {
         }
         self.elapsed_ns = self.elapsed_ns.max(worker.elapsed_ns);
         self.runtime_ns = self.runtime_ns.max(runtime_ns);
-        self.total_runtime_ns += runtime_ns;
+        self.total_runtime_ns = self.total_runtime_ns.saturating_add(runtime_ns);
         self.phase.merge(&phase);
         for (mine, theirs) in self.windows.iter_mut().zip(&worker.windows) {
             mine.merge_parallel(theirs);
@@ -140,12 +140,17 @@ fn per_second(amount: u64, ns: u64) -> f64 {
 
 /// Whole milliseconds, rounded; what took any time took one.
 pub(super) fn milliseconds(ns: u64) -> u64 {
-    ((ns + 500_000) / 1_000_000).max(u64::from(ns > 0))
+    (ns.saturating_add(500_000) / 1_000_000).max(u64::from(ns > 0))
 }
 
 /// Each count as percent of `total`; zeros where that is zero.
 pub(super) fn percents<const N: usize>(counts: &[u64; N], total: u64) -> [f64; N] {
     counts.map(|count| if total == 0 { 0.0 } else { count as f64 * 100.0 / total as f64 })
+}
+
+/// All of them; a damaged page may say anything.
+pub(super) fn total(counts: &[u64]) -> u64 {
+    counts.iter().copied().fold(0, u64::saturating_add)
 }
 
 /// One direction of one group.
@@ -178,7 +183,7 @@ pub(super) fn groups(entries: &[Entry<'_>]) -> BTreeMap<u32, [Option<GroupDir>; 
                 ..GroupDir::default()
             };
             let dir = group[ddir as usize].get_or_insert(fresh);
-            dir.bytes += entry.dir(ddir).bytes;
+            dir.bytes = dir.bytes.saturating_add(entry.dir(ddir).bytes);
             dir.min_bandwidth = dir.min_bandwidth.min(rate);
             dir.max_bandwidth = dir.max_bandwidth.max(rate);
             dir.min_runtime_ns = dir.min_runtime_ns.min(entry.runtime_ns);
@@ -200,8 +205,8 @@ pub(super) fn share(mean_kib: f64, group: Option<&GroupDir>) -> f64 {
 /// Mean time of the tester itself per request, over all sampled requests; none without samples.
 pub(super) fn harness_ns_per_io(result: &RunResult) -> Option<f64> {
     let phases = || result.workers.iter().map(|worker| &worker.measure);
-    let ios: u64 = phases().map(|phase| phase.harness_ios).sum();
-    let ns: u64 = phases().map(|phase| phase.harness_ns).sum();
+    let ios = phases().map(|phase| phase.harness_ios).fold(0, u64::saturating_add);
+    let ns = phases().map(|phase| phase.harness_ns).fold(0, u64::saturating_add);
     (ios > 0).then(|| ns as f64 / ios as f64)
 }
 

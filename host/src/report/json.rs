@@ -151,7 +151,7 @@ fn latency(histogram: &HistogramSnapshot, list: &[f64]) -> Value {
 }
 
 fn shares<const N: usize>(names: &[&str; N], counts: &[u64; N]) -> Value {
-    named(names, entry::percents(counts, counts.iter().sum()))
+    named(names, entry::percents(counts, entry::total(counts)))
 }
 
 fn named<const N: usize>(names: &[&str; N], values: [f64; N]) -> Value {
@@ -168,7 +168,7 @@ fn latency_classes(counts: &LatencyClasses) -> [(&'static str, Value); 3] {
 }
 
 fn job_extras(entry: &Entry<'_>) -> Value {
-    let failed: u64 = entry.phase.dirs.iter().map(|dir| dir.failed_ios).sum();
+    let failed = entry::total(&entry.phase.dirs.each_ref().map(|dir| dir.failed_ios));
     let mut extras = json!({
         "engine": entry.first.job.engine.name,
         "workers": entry.workers,

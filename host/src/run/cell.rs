@@ -108,6 +108,7 @@ struct Stage {
 pub fn serve(stream: UnixStream, memory: SharedMemory) -> std::io::Result<()> {
     let (events, inbox) = channel::unbounded();
     let outbox = Outbox(Arc::new(Mutex::new(Sender::new(stream.try_clone()?))));
+    let farewell = stream.try_clone()?;
     let mut receiver = Receiver::new(stream);
     let Some(ToCell::Plan(plan)) = receiver.receive() else { return Ok(()) };
     let reader = events.clone();
@@ -134,6 +135,9 @@ pub fn serve(stream: UnixStream, memory: SharedMemory) -> std::io::Result<()> {
     };
     cell.run(&inbox);
     cell.teardown();
+    // The sink of the log holds the stream for ever, and a thread of the control process would wait
+    // for its end for ever.
+    let _gone = farewell.shutdown(std::net::Shutdown::Both);
     Ok(())
 }
 
@@ -258,7 +262,10 @@ impl Cell {
             sha256: job.engine.sha256.clone(),
             pinned: job.engine.pin.is_some(),
         };
-        let plugin = load::load(&request).map_err(|error| error.to_string())?;
+        self.outbox.send(&ToControl::Loading(request.path.clone()));
+        let loaded = load::load(&request).map_err(|error| error.to_string());
+        self.outbox.send(&ToControl::Loaded);
+        let plugin = loaded?;
         self.plugins.insert(key, plugin);
         Ok(plugin)
     }

@@ -17,15 +17,12 @@ use crate::run::watch::STUCK_NOTE;
 use crate::sys::clock::mono_ns;
 use crate::sys::diskstats::DiskWatch;
 use crate::units::Nanos;
-use crossbeam::channel::{self, Receiver, RecvTimeoutError};
+use crossbeam::channel::{self, Receiver};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Between two looks at the pages.
 const TICK: Duration = Duration::from_millis(500);
-
-/// How long an ending run may take to hear of its cells' ends.
-const FAREWELL: Duration = Duration::from_secs(10);
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -44,12 +41,12 @@ pub struct RunRequest {
 pub fn run(request: RunRequest, show: &mut dyn FnMut(&Event)) -> std::io::Result<RunResult> {
     let mut control = Control::new(request, show)?;
     for stage in 0..control.plan.stages {
-        if control.interrupted {
+        if control.interrupted.is_some() {
             break;
         }
-        control.run_stage(stage)?;
+        control.run_stage(stage);
     }
-    control.dismiss_cells();
+    control.dismiss_all();
     Ok(control.result())
 }
 
@@ -61,10 +58,16 @@ pub(super) struct Control<'a> {
     pub(super) errors: Vec<RunError>,
     pub(super) disks: DiskWatch,
     pub(super) started: Instant,
-    pub(super) interrupted: bool,
+    /// When the user wanted an end.
+    pub(super) interrupted: Option<Instant>,
     /// The user did not want to wait for the drain: cells that are killed now did no wrong.
     pub(super) given_up: bool,
+    /// The present stage.
+    pub(super) stage: u32,
     pub(super) cells: Vec<Option<CellHandle>>,
+    /// Cells that were started so far. A cell of the plan may be started again after a crash: each
+    /// start has a number of its own, so that nothing is heard of one that was buried.
+    births: u32,
     news_sender: channel::Sender<(u32, CellNews)>,
     news: Receiver<(u32, CellNews)>,
     signals: Receiver<i32>,
@@ -84,7 +87,12 @@ struct StageState {
 impl<'a> Control<'a> {
     fn new(request: RunRequest, show: &'a mut dyn FnMut(&Event)) -> std::io::Result<Self> {
         let plan = Plan::new(&request.spec);
-        let pages = Pages::create(plan.workers.len() as u32)?;
+        let workers = plan.workers.len();
+        let pages = Pages::create(workers as u32).map_err(|error| {
+            let words = "make the shared page for the counters of";
+            let hint = "look at the limits on file size and memory: ulimit -a";
+            std::io::Error::other(format!("{words} {workers} workers: {error} ({hint})"))
+        })?;
         let (news_sender, news) = channel::unbounded();
         let paths = gather::target_paths(&request.spec, &plan);
         Ok(Control {
@@ -93,8 +101,10 @@ impl<'a> Control<'a> {
             errors: Vec::new(),
             disks: DiskWatch::start(paths.iter().map(PathBuf::as_path)),
             started: Instant::now(),
-            interrupted: false,
+            interrupted: None,
             given_up: false,
+            stage: 0,
+            births: 0,
             signals: watch_signals()?,
             request,
             plan,
@@ -109,13 +119,20 @@ impl<'a> Control<'a> {
         &self.request.spec.jobs[self.plan.workers[worker as usize].job as usize]
     }
 
-    fn run_stage(&mut self, stage: u32) -> std::io::Result<()> {
+    fn run_stage(&mut self, stage: u32) {
+        self.stage = stage;
         let mut cells: Vec<u32> = self.plan.stage(stage).map(|worker| worker.cell).collect();
         cells.dedup();
-        for &cell in &cells {
-            self.start_cell(cell)?;
-            self.tell(cell, &ToCell::Start { stage });
-        }
+        cells.retain(|&cell| match self.start_cell(cell) {
+            Ok(()) => {
+                self.tell(cell, &ToCell::Start { stage });
+                true
+            }
+            Err(error) => {
+                self.never_born(cell, &error);
+                false
+            }
+        });
         let workers = self.plan.stage(stage).count();
         (self.show)(&Event::Starting { workers });
         let mut state = StageState {
@@ -127,8 +144,8 @@ impl<'a> Control<'a> {
         while !state.running.is_empty() {
             let wait = state.next_tick.saturating_duration_since(Instant::now());
             channel::select! {
-                recv(self.news) -> news => if let Ok((cell, news)) = news {
-                    self.hear(cell, news, &mut state);
+                recv(self.news) -> news => if let Ok((birth, news)) = news {
+                    self.hear(birth, news, &mut state);
                 },
                 recv(self.signals) -> signal => if let Ok(signal) = signal {
                     self.interrupt(signal, &state);
@@ -144,7 +161,17 @@ impl<'a> Control<'a> {
             }
         }
         self.look(stage, &mut state);
-        Ok(())
+        self.dismiss_after(stage);
+    }
+
+    /// Cells without workers in later stages go home: their descriptors may be needed.
+    fn dismiss_after(&mut self, stage: u32) {
+        for cell in 0..self.plan.cells {
+            let last = self.plan.cell(cell).map(|worker| worker.stage).max();
+            if let (Some(handle), true) = (&mut self.cells[cell as usize], last <= Some(stage)) {
+                handle.dismiss();
+            }
+        }
     }
 
     /// Looks often enough for the shortest `engine_timeout`.
@@ -160,11 +187,13 @@ impl<'a> Control<'a> {
         if self.cells[cell as usize].is_some() {
             return Ok(());
         }
+        self.births += 1;
+        let birth = self.births;
         let memory = self.pages.memory();
         let news = self.news_sender.clone();
         let mut handle = match self.request.spec.isolation {
-            Isolation::None => CellHandle::in_process(cell, memory, news)?,
-            Isolation::Run | Isolation::Job => CellHandle::spawn(cell, memory, news)?,
+            Isolation::None => CellHandle::in_process(birth, memory, news)?,
+            Isolation::Run | Isolation::Job => CellHandle::spawn(birth, memory, news)?,
         };
         handle.send(&ToCell::Plan(Box::new(CellPlan {
             jobs: self.request.spec.jobs.clone(),
@@ -181,7 +210,10 @@ impl<'a> Control<'a> {
         }
     }
 
-    fn hear(&mut self, cell: u32, news: CellNews, state: &mut StageState) {
+    fn hear(&mut self, birth: u32, news: CellNews, state: &mut StageState) {
+        let alive = |cell: &Option<CellHandle>| cell.as_ref().is_some_and(|it| it.birth == birth);
+        let Some(cell) = self.cells.iter().position(alive) else { return };
+        let cell = cell as u32;
         match news {
             CellNews::Says(message) => self.hear_message(cell, message, state),
             CellNews::Printed(line) => {
@@ -203,6 +235,8 @@ impl<'a> Control<'a> {
                 (self.show)(&Event::Layout { job, files, total_bytes, done_bytes });
             }
             ToControl::Note(text) => self.note(text),
+            ToControl::Loading(path) => self.set_loading(cell, Some(path)),
+            ToControl::Loaded => self.set_loading(cell, None),
             ToControl::Began { worker, tid, start_ms } => self.track(worker, |track| {
                 track.tid = tid;
                 track.start_ms = start_ms;
@@ -213,6 +247,12 @@ impl<'a> Control<'a> {
             }
             ToControl::Error { worker, error } => self.fail(worker, error),
             ToControl::Ended { worker } => self.track(worker, |track| track.end(mono_ns())),
+        }
+    }
+
+    fn set_loading(&mut self, cell: u32, plugin: Option<PathBuf>) {
+        if let Some(handle) = &mut self.cells[cell as usize] {
+            handle.loading = plugin.map(|path| (path, Instant::now()));
         }
     }
 
@@ -248,6 +288,11 @@ impl<'a> Control<'a> {
                 track.error = errno;
             }
         });
+        self.record(error);
+    }
+
+    /// Tells of something that went wrong.
+    pub(super) fn record(&mut self, error: RunError) {
         (self.show)(&Event::Error(error.to_string()));
         self.errors.push(error);
     }
@@ -255,13 +300,13 @@ impl<'a> Control<'a> {
     /// SIGINT or SIGTERM: drain. The second one: now.
     fn interrupt(&mut self, signal: i32, state: &StageState) {
         let name = super::process::signal_name(signal);
-        if self.interrupted {
+        if self.interrupted.is_some() {
             self.note(format!("{name} again: what is in flight is given up"));
             self.given_up = true;
-            self.cells.iter().flatten().for_each(CellHandle::kill);
+            self.cells.iter_mut().flatten().for_each(|cell| cell.kill(None));
             return;
         }
-        self.interrupted = true;
+        self.interrupted = Some(Instant::now());
         self.note(format!("{name}: draining, the report follows"));
         state.running.clone().into_iter().for_each(|cell| self.tell(cell, &ToCell::Stop));
     }
@@ -288,6 +333,9 @@ impl<'a> Control<'a> {
         for (id, words, callback) in faults {
             self.give_up(id, &words, callback);
         }
+        stuck.extend(self.look_at_cells());
+        state.preparing.retain(|&cell| self.cells[cell as usize].is_some());
+        state.running.retain(|&cell| self.cells[cell as usize].is_some());
         self.note_stuck(&stuck);
         let status = status::status(self, stage, now_ns, stuck);
         if state.gone {
@@ -304,23 +352,25 @@ impl<'a> Control<'a> {
     }
 
     /// The run is over: cells go home, or are sent.
-    fn dismiss_cells(&mut self) {
-        self.cells.iter().flatten().for_each(CellHandle::dismiss);
-        let deadline = Instant::now() + FAREWELL;
+    fn dismiss_all(&mut self) {
+        self.cells.iter_mut().flatten().for_each(CellHandle::dismiss);
+        let mut nothing = StageState {
+            preparing: Vec::new(),
+            running: Vec::new(),
+            gone: true,
+            next_tick: Instant::now(),
+        };
         while self.cells.iter().any(Option::is_some) {
-            let wait = deadline.saturating_duration_since(Instant::now());
-            match self.news.recv_timeout(wait) {
-                Ok((cell, CellNews::Gone(death))) => self.bury(cell, death),
-                Ok((_, CellNews::Says(ToControl::Error { worker, error }))) => {
-                    self.fail(worker, error);
-                }
-                Ok((_, CellNews::Says(ToControl::Note(text)) | CellNews::Printed(text))) => {
-                    self.note(text);
-                }
-                Ok(_) => {}
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    self.cells.iter().flatten().for_each(CellHandle::kill);
-                    return;
+            channel::select! {
+                recv(self.news) -> news => if let Ok((birth, news)) = news {
+                    self.hear(birth, news, &mut nothing);
+                },
+                recv(self.signals) -> signal => if let Ok(signal) = signal {
+                    self.interrupt(signal, &nothing);
+                },
+                default(self.tick()) => {
+                    let stuck = self.look_at_cells();
+                    self.note_stuck(&stuck);
                 }
             }
         }

@@ -35,7 +35,7 @@ pub(super) fn result(control: &mut Control<'_>) -> RunResult {
         fingerprint: control.request.fingerprint.clone(),
         workers,
         plugins: std::mem::take(&mut control.request.plugins),
-        exit_status: exit_status(&control.errors, control.interrupted),
+        exit_status: exit_status(&control.errors, control.interrupted.is_some()),
         errors: std::mem::take(&mut control.errors),
         notes: std::mem::take(&mut control.request.notes),
         disks: control.disks.finish(),
@@ -104,7 +104,9 @@ fn cut_short(workers: &[WorkerResult], job: &JobSpec) -> Option<String> {
 
 /// A rate of requests that brought nothing is no rate.
 fn words_on_cut_reads<'a>(reads: impl Iterator<Item = &'a DirSnapshot>) -> Option<String> {
-    let (cut, all) = reads.fold((0, 0), |(cut, all), dir| (cut + dir.cut_ios, all + dir.ios));
+    let (cut, all) = reads.fold((0, 0), |(cut, all): (u64, u64), dir| {
+        (cut.saturating_add(dir.cut_ios), all.saturating_add(dir.ios))
+    });
     (cut > 0).then(|| {
         format!(
             "{cut} of {all} reads met the end of a file and brought less than was asked for; they \

@@ -5,39 +5,147 @@
 //! what a worker was doing; never waits and never ends the run.
 
 use super::control::Control;
+use super::gather;
 use super::process::Death;
 use super::protocol::ToCell;
-use super::result::{EngineFault, RunError};
+use super::result::{EngineFault, ErrorKind, RunError};
 use super::track::Track;
+use super::watch::STUCK_NOTE;
 use super::words::place;
 use crate::job::spec::Isolation;
 use crate::plugin::handle::Callback;
 use crate::sys::clock::mono_ns;
+use std::time::{Duration, Instant};
+
+/// How long a cell may take to go home, or to die when it was killed.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// How long after the user's signal a plugin may still be loading.
+const LOADING_GRACE: Duration = Duration::from_secs(2);
 
 /// Clones of one job that did the same when they were lost.
 struct Case {
     job: u32,
     callback: Option<Callback>,
+    /// Their plugin was being loaded and set up.
+    loading: bool,
     workers: Vec<u32>,
 }
 
 impl Control<'_> {
+    /// What stands in the way of cells, beside their workers: a plugin that is being loaded for
+    /// long, in words; cells that do not go home when they are told to, or do not die.
+    pub(super) fn look_at_cells(&mut self) -> Vec<String> {
+        let mut stuck = Vec::new();
+        let forsaken = self.interrupted.is_some_and(|at| at.elapsed() > LOADING_GRACE);
+        for cell in 0..self.cells.len() {
+            let timeout = self.loading_timeout(cell as u32);
+            let Some(handle) = &mut self.cells[cell] else { continue };
+            let farewell = |at: Option<Instant>| at.is_some_and(|at| at.elapsed() > FAREWELL);
+            if farewell(handle.killed) {
+                // A thread in the kernel may keep it for ever.
+                self.bury(cell as u32, None);
+            } else if farewell(handle.dismissed) {
+                let limit = FAREWELL.as_secs();
+                handle.kill(Some(format!("did not end within {limit} s and was killed")));
+            } else if let Some((path, since)) = &handle.loading {
+                let (path, since) = (path.display(), since.elapsed());
+                if timeout.is_some_and(|timeout| since > timeout) {
+                    let seconds = since.as_secs_f64();
+                    let words = format!(
+                        "was killed, because loading and setup had not returned for {seconds:.1} s \
+                         (engine_timeout),"
+                    );
+                    handle.kill(Some(words));
+                } else if forsaken {
+                    handle.kill(None);
+                } else if since > STUCK_NOTE.duration() {
+                    let seconds = since.as_secs_f64();
+                    stuck.push(format!(
+                        "{path}: loading and setup have not returned for {seconds:.1} s"
+                    ));
+                }
+            }
+        }
+        stuck
+    }
+
+    /// The shortest `engine_timeout` of the jobs that wait for the plugin which a cell is loading.
+    fn loading_timeout(&self, cell: u32) -> Option<Duration> {
+        let waiting = self.waiting(cell);
+        let timeouts = waiting.iter().filter_map(|&id| self.job(id).engine.timeout);
+        timeouts.min().map(|timeout| timeout.duration())
+    }
+
+    /// The workers that wait for the plugin which a cell is loading.
+    fn waiting(&self, cell: u32) -> Vec<u32> {
+        let handle = self.cells[cell as usize].as_ref();
+        let Some((path, _)) = handle.and_then(|handle| handle.loading.as_ref()) else {
+            return Vec::new();
+        };
+        let of_stage = self.plan.cell(cell).filter(|worker| worker.stage == self.stage);
+        let ids = of_stage.map(|worker| worker.id);
+        ids.filter(|&id| {
+            let track = &self.tracks[id as usize];
+            !track.ended && track.tid == 0 && self.job(id).engine.plugin == *path
+        })
+        .collect()
+    }
+
+    /// A cell could not be started: its jobs of this stage fail, and the run goes on.
+    pub(super) fn never_born(&mut self, cell: u32, why: &std::io::Error) {
+        let of_stage = self.plan.cell(cell).filter(|worker| worker.stage == self.stage);
+        let workers: Vec<(u32, u32)> = of_stage.map(|worker| (worker.id, worker.job)).collect();
+        let mut told = None;
+        for (id, job) in workers {
+            if told != Some(job) {
+                told = Some(job);
+                let spec = self.job(id);
+                let words = format!(
+                    "{}: start the cell: {why} (raise the limits on descriptors and processes, \
+                     ulimit -n and -u, or run fewer jobs at once with isolation=job)",
+                    place(spec)
+                );
+                let mut error = RunError::usage(&spec.name, words);
+                error.errno = why.raw_os_error();
+                self.fail(id, error);
+            }
+            self.track(id, |track| {
+                track.fail();
+                track.end(mono_ns());
+            });
+        }
+    }
+
     /// A cell is gone. In order: all its workers are through. Else those that were not are told of,
-    /// with what they were doing: once for all clones of a job that were doing the same.
+    /// with what they were doing: once for all clones of a job that were doing the same. Workers of
+    /// later stages run in a new cell.
     pub(super) fn bury(&mut self, cell: u32, death: Option<Death>) {
-        self.cells[cell as usize] = None;
-        let in_cell = self.plan.cell(cell).map(|worker| worker.id);
-        let left: Vec<u32> = in_cell.filter(|&id| !self.tracks[id as usize].ended).collect();
+        let waiting = self.waiting(cell);
+        let Some(handle) = self.cells[cell as usize].take() else { return };
+        let by_now = self.plan.cell(cell).filter(|worker| worker.stage <= self.stage);
+        let ids = by_now.map(|worker| worker.id);
+        let left: Vec<u32> = ids.filter(|&id| !self.tracks[id as usize].ended).collect();
         let by_us = |death: &Death| death.signal.as_deref() == Some("SIGKILL");
-        if self.given_up && death.as_ref().is_none_or(by_us) {
+        let killed = handle.killed.is_some() && death.as_ref().is_none_or(by_us);
+        if killed && handle.verdict.is_none() {
+            if let (Some((path, _)), true) = (&handle.loading, !left.is_empty()) {
+                let path = path.display();
+                self.note(format!("given up while {path} was loaded and set up"));
+            }
             return self.give_up_on(&left);
         }
-        let death = match death {
+        let verdict = handle.verdict.filter(|_| killed).map(|how| Death { signal: None, how });
+        let interrupted = self.interrupted.is_some();
+        let death = match verdict.or(death) {
             Some(death) => death,
-            None if left.is_empty() || self.interrupted => return,
+            None if left.is_empty() || interrupted => return,
             None => Death { signal: None, how: "ended by itself with status 0".to_owned() },
         };
-        for case in self.cases(&left) {
+        if left.is_empty() {
+            return self.died_late(cell, &death, handle.dismissed.is_some());
+        }
+        for case in self.cases(&left, &waiting) {
             let error = self.obituary(&case, &death);
             for &id in &case.workers {
                 self.track(id, Track::fail);
@@ -48,18 +156,59 @@ impl Control<'_> {
         left.into_iter().for_each(|id| self.tracks[id as usize].end(now_ns));
     }
 
-    /// Those who began, by what they did; where nobody began, the first one.
-    fn cases(&self, left: &[u32]) -> Vec<Case> {
+    /// A cell died when its jobs had ended: no job is to blame, but a plugin is.
+    fn died_late(&mut self, cell: u32, death: &Death, dismissed: bool) {
+        let ids: Vec<u32> = self.plan.cell(cell).map(|worker| worker.id).collect();
+        let mut names: Vec<&str> = ids.iter().map(|&id| &*self.job(id).engine.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        let engines = match names.len() {
+            1 => format!("engine {}", names[0]),
+            _ => format!("engines {}", names.join(", ")),
+        };
+        let (during, callback) = match dismissed {
+            true => (", in teardown", Some("teardown".to_owned())),
+            false => ("", None),
+        };
+        let how = &death.how;
+        let words = format!(
+            "{engines}: the cell {how} after its jobs had ended{during}; their figures are whole"
+        );
+        let fault = match (names.len(), ids.first()) {
+            (1, Some(&id)) => gather::fault_facts(&self.request, self.job(id)),
+            _ => EngineFault::default(),
+        };
+        let signal = death.signal.clone();
+        self.record(RunError {
+            kind: ErrorKind::Engine,
+            job: None,
+            errno: None,
+            message: words,
+            engine: Some(Box::new(EngineFault { callback, signal, ..fault })),
+        });
+    }
+
+    /// Those whose plugin was being loaded, then those who began, by what they did; where there is
+    /// nobody of either kind, the first one.
+    fn cases(&self, left: &[u32], waiting: &[u32]) -> Vec<Case> {
         let began: Vec<u32> =
             left.iter().copied().filter(|&id| self.tracks[id as usize].tid != 0).collect();
-        let told = if began.is_empty() { &left[..left.len().min(1)] } else { &began };
+        let nobody = began.is_empty() && waiting.is_empty();
+        let told = if nobody { &left[..left.len().min(1)] } else { &began };
         let mut cases: Vec<Case> = Vec::new();
+        if let Some(&first) = waiting.first() {
+            let job = self.plan.workers[first as usize].job;
+            cases.push(Case { job, callback: None, loading: true, workers: waiting.to_vec() });
+        }
         for &id in told {
             let job = self.plan.workers[id as usize].job;
             let (callback, _) = self.last_seen(id);
-            match cases.iter_mut().find(|case| (case.job, case.callback) == (job, callback)) {
+            match cases
+                .iter_mut()
+                .find(|case| (case.job, case.callback) == (job, callback) && !case.loading)
+            {
                 Some(case) => case.workers.push(id),
-                None => cases.push(Case { job, callback, workers: vec![id] }),
+                None => cases.push(Case { job, callback, loading: false, workers: vec![id] }),
             }
         }
         cases
@@ -98,7 +247,13 @@ impl Control<'_> {
     fn obituary(&self, case: &Case, death: &Death) -> RunError {
         let worker = case.workers[0];
         let in_flight: u64 = case.workers.iter().map(|&id| self.last_seen(id).1).sum();
-        let doing = self.doing(worker, case.callback);
+        let doing = match case.loading {
+            false => self.doing(worker, case.callback),
+            true => {
+                let path = self.job(worker).engine.plugin.display();
+                format!("while {path} was loaded and set up (its constructors, its setup)")
+            }
+        };
         let clones = match case.workers.len() {
             1 => String::new(),
             clones => format!(" (in {clones} clones)"),
@@ -120,7 +275,10 @@ impl Control<'_> {
             ),
         );
         error.engine = Some(Box::new(EngineFault {
-            callback: case.callback.map(|callback| callback.name().to_owned()),
+            callback: match case.loading {
+                true => Some("setup".to_owned()),
+                false => case.callback.map(|callback| callback.name().to_owned()),
+            },
             in_flight,
             signal: death.signal.clone(),
             ..EngineFault::default()

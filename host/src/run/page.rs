@@ -87,7 +87,7 @@ impl Pages {
         let nothing_reaped = phase.complete_levels.iter().all(|&n| n == 0);
         if nothing_reaped {
             // Every request was completed on the spot: a batch of one each, as fio counts it.
-            let ios = phase.dirs.iter().map(|dir| dir.ios).sum();
+            let ios = phase.dirs.iter().map(|dir| dir.ios).fold(0, u64::saturating_add);
             phase.submit_levels[1] = ios;
             phase.complete_levels[1] = ios;
         }
@@ -108,7 +108,8 @@ impl Pages {
         Ok(HistogramSnapshot {
             count,
             sum: u128::from(sum),
-            min: u64::MAX - min_inverted,
+            // A damaged page may say anything; what follows relies on this order.
+            min: (u64::MAX - min_inverted).min(max),
             max,
             buckets: filled.map(|(index, &n)| (index as u32, n)).collect(),
         })
@@ -153,7 +154,8 @@ fn live_from_words(words: &[u64]) -> LiveSnapshot {
     let dir = |base: usize, i: usize, field: usize| {
         at(base + i * size_of::<crate::stats::live::DirCounters>() + field)
     };
-    let sum = |base: usize, field: usize| (0..4).map(|i| dir(base, i, field)).sum();
+    let all = |base, field| (0..4).map(move |i| dir(base, i, field));
+    let sum = |base: usize, field: usize| all(base, field).fold(0, u64::saturating_add);
     use crate::stats::live::{DirCounters, MeasureCounters, RampCounters};
     let ramp_dirs = ramp + offset_of!(RampCounters, dirs);
     let dirs = measure + offset_of!(MeasureCounters, dirs);
@@ -225,6 +227,21 @@ mod tests {
         assert_eq!(clat.percentile(34.0), Some(201));
         assert_eq!(phase.dir(Ddir::Trim).lat_ns, *clat);
         assert_eq!(pages.measured(1).unwrap(), PhaseSnapshot::default());
+    }
+
+    #[test]
+    fn a_scribbled_page_is_read_without_trouble() {
+        for byte in [0xff, 0x80, 0x01] {
+            let pages = Pages::create(2).unwrap();
+            let bytes = vec![byte; STRIDE as usize];
+            pages.memory().write(&bytes, worker_offset(1)).unwrap();
+            let mut all = pages.measured(1).unwrap();
+            all.merge(&all.clone());
+            let latencies = &all.dir(Ddir::Read).clat_ns;
+            assert!(latencies.min <= latencies.max);
+            assert!(latencies.stddev() >= 0.0 && latencies.percentile(50.0).is_some());
+            assert!(pages.is_intact());
+        }
     }
 
     #[test]

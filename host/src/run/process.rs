@@ -4,21 +4,35 @@
 //! Interprets nothing of what is said.
 
 use super::cell;
-use super::protocol::{Receiver, Sender, ToCell, ToControl};
+use super::protocol::{Heard, Receiver, Sender, ToCell, ToControl};
 use crate::sys::shm::SharedMemory;
 use crossbeam::channel;
-use rustix::event::{poll, PollFd, PollFlags};
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fd::OwnedFd;
-use rustix::process::{pidfd_open, pidfd_send_signal, Pid, PidfdFlags, Signal};
+use rustix::process::{kill_process_group, pidfd_open, pidfd_send_signal, Pid, PidfdFlags, Signal};
 use std::io::{BufRead, BufReader};
+use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-/// How long a cell whose socket is closed may take to end before it is killed.
-const FAREWELL_MS: i64 = 2000;
+/// Seconds that a cell whose socket is closed may take to end before it is killed.
+const FAREWELL_S: i64 = 2;
+
+/// How long the last printed lines of a dead cell are waited for.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// Reads of what a dead cell had said; a socket holds far less.
+const LAST_READS_MAX: usize = 1000;
+
+/// Bytes of a line from a cell; the longest messages are errors in words.
+const LINE_MAX: usize = 1 << 20;
+
+const NOT_AT_ALL: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
 /// Lines that a cell may print before the rest is dropped.
 const PRINTED_LINES_MAX: usize = 20;
@@ -26,7 +40,7 @@ const PRINTED_LINES_MAX: usize = 20;
 /// Bytes of such a line that are kept.
 const PRINTED_BYTES_MAX: usize = 400;
 
-/// What reaches the control process from its cells.
+/// What reaches the control process from its cells, with the number of the cell's start.
 #[derive(Debug)]
 pub(super) enum CellNews {
     /// It says something.
@@ -49,23 +63,33 @@ pub(super) struct Death {
 /// A running cell.
 #[derive(Debug)]
 pub(super) struct CellHandle {
+    /// Which start this is.
+    pub(super) birth: u32,
     sender: Sender,
-    stream: UnixStream,
     pidfd: Option<Arc<OwnedFd>>,
+    /// The plugin that it is loading, and since when.
+    pub(super) loading: Option<(PathBuf, Instant)>,
+    /// When it was told to go home.
+    pub(super) dismissed: Option<Instant>,
+    /// When it was killed.
+    pub(super) killed: Option<Instant>,
+    /// Why it was killed, in words after "the cell"; none where the user wanted it.
+    pub(super) verdict: Option<String>,
 }
 
 impl CellHandle {
     /// Starts a child process.
     pub(super) fn spawn(
-        number: u32,
+        birth: u32,
         memory: &SharedMemory,
         news: channel::Sender<(u32, CellNews)>,
     ) -> std::io::Result<CellHandle> {
         let (ours, theirs) = UnixStream::pair()?;
+        let sender = Sender::new(ours.try_clone()?);
         let page = rustix::io::fcntl_dupfd_cloexec(memory.fd(), 3)?;
         rustix::io::fcntl_setfd(&page, rustix::io::FdFlags::empty())?;
         let (printed, printer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-        let child = Command::new("/proc/self/exe")
+        let mut child = Command::new("/proc/self/exe")
             .arg0("iodyno")
             .args(["__cell", "--page-fd", &page.as_raw_fd().to_string()])
             .stdin(Stdio::from(OwnedFd::from(theirs)))
@@ -73,31 +97,63 @@ impl CellHandle {
             .stderr(Stdio::from(printer))
             .process_group(0)
             .spawn()?;
-        let pid = Pid::from_child(&child);
-        let pidfd = Arc::new(pidfd_open(pid, PidfdFlags::empty())?);
-        watch_printing(number, printed, news.clone());
-        watch_child(number, child, Arc::clone(&pidfd), ours.try_clone()?, news);
-        Ok(CellHandle { sender: Sender::new(ours.try_clone()?), stream: ours, pidfd: Some(pidfd) })
+        let watched = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())
+            .map_err(std::io::Error::from)
+            .and_then(|pidfd| Ok((Arc::new(pidfd), watch_printing(birth, printed, &news)?)));
+        let (pidfd, printing) = match watched {
+            Ok(watched) => watched,
+            Err(error) => {
+                let _gone = child.kill();
+                child.wait()?;
+                return Err(error);
+            }
+        };
+        // Where no thread can be had, the socket is closed, which ends the cell.
+        let watcher = Watcher {
+            child,
+            pidfd: Arc::clone(&pidfd),
+            printing,
+            ear: Ear { birth, receiver: Receiver::bounded(ours, LINE_MAX), news, noted: false },
+        };
+        thread("cell").spawn(move || watcher.watch())?;
+        Ok(CellHandle::new(birth, sender, Some(pidfd)))
     }
 
     /// Starts a thread of this process (`isolation = none`).
     pub(super) fn in_process(
-        number: u32,
+        birth: u32,
         memory: &SharedMemory,
         news: channel::Sender<(u32, CellNews)>,
     ) -> std::io::Result<CellHandle> {
         let (ours, theirs) = UnixStream::pair()?;
         let memory = SharedMemory::from_fd(memory.fd().try_clone_to_owned()?);
-        let stream = ours.try_clone()?;
-        std::thread::spawn(move || {
+        let sender = Sender::new(ours.try_clone()?);
+        let (ended, end) = channel::bounded(1);
+        thread("serve").spawn(move || {
             let served = cell::serve(theirs, memory);
-            served.err().map(|error| error.to_string())
-        });
-        std::thread::spawn(move || {
-            read_all(number, stream, &news);
-            let _nobody = news.send((number, CellNews::Gone(None)));
-        });
-        Ok(CellHandle { sender: Sender::new(ours.try_clone()?), stream: ours, pidfd: None })
+            let _killed = ended.send(served.err().map(|error| error.to_string()));
+        })?;
+        let mut ear =
+            Ear { birth, receiver: Receiver::bounded(ours, LINE_MAX), news, noted: false };
+        thread("cell").spawn(move || {
+            while ear.wait(None) && ear.listen() {}
+            let error = end.recv_timeout(LAST_WORDS).unwrap_or_default();
+            let how = |error| Death { signal: None, how: format!("failed: {error}") };
+            ear.tell(CellNews::Gone(error.map(how)));
+        })?;
+        Ok(CellHandle::new(birth, sender, None))
+    }
+
+    fn new(birth: u32, sender: Sender, pidfd: Option<Arc<OwnedFd>>) -> CellHandle {
+        CellHandle {
+            birth,
+            sender,
+            pidfd,
+            loading: None,
+            dismissed: None,
+            killed: None,
+            verdict: None,
+        }
     }
 
     /// Tells it something. A cell that is gone is told about by its news.
@@ -106,48 +162,102 @@ impl CellHandle {
     }
 
     /// Lets it go home: it sees the end of its socket.
-    pub(super) fn dismiss(&self) {
-        let _gone = self.stream.shutdown(std::net::Shutdown::Write);
+    pub(super) fn dismiss(&mut self) {
+        if self.dismissed.is_none() {
+            self.dismissed = Some(Instant::now());
+            self.sender.shutdown(Shutdown::Write);
+        }
     }
 
     /// Kills it. A thread cannot be killed: it is heard of no more and ends with the process.
-    pub(super) fn kill(&self) {
-        let _gone = match &self.pidfd {
-            Some(pidfd) => pidfd_send_signal(pidfd, Signal::KILL).map_err(std::io::Error::from),
-            None => self.stream.shutdown(std::net::Shutdown::Both),
-        };
-    }
-}
-
-fn read_all(number: u32, stream: UnixStream, news: &channel::Sender<(u32, CellNews)>) {
-    let mut receiver = Receiver::new(stream);
-    while let Some(message) = receiver.receive() {
-        if news.send((number, CellNews::Says(message))).is_err() {
+    pub(super) fn kill(&mut self, verdict: Option<String>) {
+        if self.killed.is_some() {
             return;
         }
+        self.killed = Some(Instant::now());
+        self.verdict = verdict;
+        match &self.pidfd {
+            Some(pidfd) => {
+                let _gone = pidfd_send_signal(pidfd, Signal::KILL);
+            }
+            None => self.sender.shutdown(Shutdown::Both),
+        }
     }
 }
 
-/// Reads the cell's socket to its end, then its exit status.
-fn watch_child(
-    number: u32,
-    mut child: Child,
-    pidfd: Arc<OwnedFd>,
-    stream: UnixStream,
+fn thread(name: &str) -> std::thread::Builder {
+    std::thread::Builder::new().name(name.to_owned())
+}
+
+/// Reads what a cell says, and passes it on.
+struct Ear {
+    birth: u32,
+    receiver: Receiver,
     news: channel::Sender<(u32, CellNews)>,
-) {
-    std::thread::spawn(move || {
-        read_all(number, stream, &news);
-        let mut fds = [PollFd::new(&*pidfd, PollFlags::IN)];
-        let farewell = rustix::time::Timespec {
-            tv_sec: FAREWELL_MS / 1000,
-            tv_nsec: FAREWELL_MS % 1000 * 1_000_000,
+    noted: bool,
+}
+
+impl Ear {
+    fn tell(&self, news: CellNews) {
+        let _nobody = self.news.send((self.birth, news));
+    }
+
+    /// Waits until the cell says something, at most for `limit`; false where it does not.
+    fn wait(&self, limit: Option<&Timespec>) -> bool {
+        let mut fds = [PollFd::new(self.receiver.stream(), PollFlags::IN)];
+        !matches!(poll(&mut fds, limit), Ok(0))
+    }
+
+    /// Passes on what is there, one read of it; false at the end.
+    fn listen(&mut self) -> bool {
+        let open = match self.receiver.read_now() {
+            Ok(n) => n > 0,
+            Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
         };
-        let hangs = matches!(poll(&mut fds, Some(&farewell)), Ok(0));
-        if hangs {
-            let _gone = pidfd_send_signal(&*pidfd, Signal::KILL);
+        while let Some(heard) = self.receiver.take() {
+            match heard {
+                Heard::Message(message) => self.tell(CellNews::Says(message)),
+                Heard::Garbage if self.noted => {}
+                Heard::Garbage => {
+                    self.noted = true;
+                    let text = "something in a cell wrote into the socket between the cell and \
+                                the control process; it was ignored (does an engine write to a \
+                                descriptor that is not its own?)";
+                    self.tell(CellNews::Says(ToControl::Note(text.to_owned())));
+                }
+            }
         }
-        let death = match child.wait() {
+        open
+    }
+
+    /// Passes on what the dead cell had said; a process that it left may go on for ever.
+    fn listen_to_the_end(&mut self) {
+        for _ in 0..LAST_READS_MAX {
+            if !self.wait(Some(&NOT_AT_ALL)) || !self.listen() {
+                return;
+            }
+        }
+    }
+}
+
+/// Waits for a child's end.
+struct Watcher {
+    child: Child,
+    pidfd: Arc<OwnedFd>,
+    /// Disconnected once everything printed is passed on.
+    printing: channel::Receiver<()>,
+    ear: Ear,
+}
+
+impl Watcher {
+    /// Listens until the child is dead, whoever still holds its socket; then ends whatever it left
+    /// in its process group.
+    fn watch(mut self) {
+        let hangs = self.listen_until_death();
+        // The child is not reaped yet, so its number, and the group's, still mean this child.
+        let _nobody = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        self.ear.listen_to_the_end();
+        let death = match self.child.wait() {
             Ok(status) if status.success() => None,
             Ok(_) if hangs => Some(Death {
                 signal: None,
@@ -158,8 +268,34 @@ fn watch_child(
                 Some(Death { signal: None, how: format!("cannot be waited for: {error}") })
             }
         };
-        let _nobody = news.send((number, CellNews::Gone(death)));
-    });
+        let _silent = self.printing.recv_timeout(LAST_WORDS);
+        self.ear.tell(CellNews::Gone(death));
+    }
+
+    /// Whether it had to be killed, because its socket was closed and it did not end.
+    fn listen_until_death(&mut self) -> bool {
+        let farewell = Timespec { tv_sec: FAREWELL_S, tv_nsec: 0 };
+        loop {
+            let mut fds = [
+                PollFd::new(&*self.pidfd, PollFlags::IN),
+                PollFd::new(self.ear.receiver.stream(), PollFlags::IN),
+            ];
+            match poll(&mut fds, None) {
+                Ok(_) if !fds[0].revents().is_empty() => return false,
+                Ok(_) if self.ear.listen() => {}
+                Ok(_) => break,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => break,
+            }
+        }
+        let mut fds = [PollFd::new(&*self.pidfd, PollFlags::IN)];
+        let hangs = matches!(poll(&mut fds, Some(&farewell)), Ok(0));
+        if hangs {
+            let _gone = pidfd_send_signal(&*self.pidfd, Signal::KILL);
+            let _dead = poll(&mut fds, None);
+        }
+        hangs
+    }
 }
 
 fn describe(status: std::process::ExitStatus) -> Death {
@@ -184,8 +320,16 @@ pub(super) fn signal_name(number: i32) -> String {
 }
 
 /// Collects what the cell prints, bounded in lines and bytes; reads on so that it never blocks.
-fn watch_printing(number: u32, printed: OwnedFd, news: channel::Sender<(u32, CellNews)>) {
-    std::thread::spawn(move || {
+/// The answer is disconnected at the end.
+fn watch_printing(
+    birth: u32,
+    printed: OwnedFd,
+    news: &channel::Sender<(u32, CellNews)>,
+) -> std::io::Result<channel::Receiver<()>> {
+    let news = news.clone();
+    let (done, printing) = channel::bounded(0);
+    thread("printing").spawn(move || {
+        let _at_the_end = done;
         let mut reader = BufReader::new(std::fs::File::from(printed));
         let mut lines = 0;
         let mut line = Vec::new();
@@ -196,10 +340,11 @@ fn watch_printing(number: u32, printed: OwnedFd, news: channel::Sender<(u32, Cel
             let text = String::from_utf8_lossy(&line).trim_end().to_owned();
             lines += 1;
             if lines <= PRINTED_LINES_MAX && !text.is_empty() {
-                let _nobody = news.send((number, CellNews::Printed(text)));
+                let _nobody = news.send((birth, CellNews::Printed(text)));
             }
         }
-    });
+    })?;
+    Ok(printing)
 }
 
 /// Reads one line, of which at most [`PRINTED_BYTES_MAX`] bytes are kept.

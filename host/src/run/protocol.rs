@@ -6,10 +6,14 @@ use super::plan::PlannedWorker;
 use super::result::RunError;
 use crate::catalogue::PluginInfo;
 use crate::job::spec::JobSpec;
+use rustix::net::{recv, RecvFlags};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::io::{BufRead, BufReader, Write};
+use std::collections::VecDeque;
+use std::io::Write;
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 
 /// To a cell.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -82,6 +86,10 @@ pub enum ToControl {
         /// What.
         error: RunError,
     },
+    /// A plugin is being loaded and set up: foreign code runs in the cell, outside any worker.
+    Loading(PathBuf),
+    /// It is loaded, or was refused.
+    Loaded,
     /// Something that a reader of the figures should know.
     Note(String),
     /// A worker is through, well or ill.
@@ -105,29 +113,171 @@ impl Sender {
 
     /// Sends one message. A peer that is gone is told about by the reading end.
     pub fn send<T: Serialize>(&mut self, message: &T) -> std::io::Result<()> {
-        let mut line = serde_json::to_vec(message)?;
+        // On a line of its own, whatever someone else wrote into the socket before it.
+        let mut line = vec![b'\n'];
+        serde_json::to_writer(&mut line, message)?;
         line.push(b'\n');
         self.0.write_all(&line)
     }
+
+    /// Ends the conversation in this direction, or in both.
+    pub fn shutdown(&self, how: Shutdown) {
+        let _gone = self.0.shutdown(how);
+    }
 }
 
-/// The reading end.
+/// What was read.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Heard<T> {
+    /// A message.
+    Message(T),
+    /// Something that is none: a plugin may write into any descriptor that it finds.
+    Garbage,
+}
+
+/// The reading end. Every line stands for itself: what is no message costs no message.
 #[derive(Debug)]
-pub struct Receiver(BufReader<UnixStream>);
+pub struct Receiver {
+    stream: UnixStream,
+    /// Read and not handed out yet; a line that was too long is not among it.
+    bytes: VecDeque<u8>,
+    /// Bytes at the front that are known to hold no end of a line.
+    searched: usize,
+    line_max: usize,
+    /// Within a line that was too long.
+    skipping: bool,
+}
 
 impl Receiver {
-    /// Takes a stream over.
+    /// Takes a stream over whose writer is trusted.
     pub fn new(stream: UnixStream) -> Self {
-        Receiver(BufReader::new(stream))
+        Self::bounded(stream, usize::MAX)
     }
 
-    /// The next message; none where the peer is gone, or speaks no sense (a plugin may write into
-    /// any descriptor it finds).
+    /// Takes a stream over; longer lines are garbage, and are not kept.
+    pub fn bounded(stream: UnixStream, line_max: usize) -> Self {
+        Receiver { stream, bytes: VecDeque::new(), searched: 0, line_max, skipping: false }
+    }
+
+    /// The stream, to wait for.
+    pub fn stream(&self) -> &UnixStream {
+        &self.stream
+    }
+
+    /// The next message; waits for it. None where the peer is gone.
     pub fn receive<T: DeserializeOwned>(&mut self) -> Option<T> {
-        let mut line = String::new();
-        match self.0.read_line(&mut line) {
-            Ok(n) if n > 0 => serde_json::from_str(&line).ok(),
-            _ => None,
+        loop {
+            match self.take() {
+                Some(Heard::Message(message)) => return Some(message),
+                Some(Heard::Garbage) => {}
+                None if matches!(self.fill(RecvFlags::empty()), Ok(1..)) => {}
+                None => return None,
+            }
         }
+    }
+
+    /// Reads once without waiting: how many bytes, 0 at the end.
+    ///
+    /// # Errors
+    /// `WouldBlock` where nothing is there; else the peer is gone.
+    pub fn read_now(&mut self) -> std::io::Result<usize> {
+        self.fill(RecvFlags::DONTWAIT)
+    }
+
+    fn fill(&mut self, flags: RecvFlags) -> std::io::Result<usize> {
+        let mut chunk = [0; 16 * 1024];
+        let n = loop {
+            match recv(&self.stream, &mut chunk, flags) {
+                Err(rustix::io::Errno::INTR) => {}
+                other => break other?.0,
+            }
+        };
+        self.bytes.extend(&chunk[..n]);
+        Ok(n)
+    }
+
+    /// The next line of those that were read already; empty ones are nothing.
+    pub fn take<T: DeserializeOwned>(&mut self) -> Option<Heard<T>> {
+        loop {
+            let (line, cut) = self.line()?;
+            if line == b"\n" && !cut {
+                continue;
+            }
+            return match serde_json::from_slice(&line) {
+                Ok(message) if !cut => Some(Heard::Message(message)),
+                _ => Some(Heard::Garbage),
+            };
+        }
+    }
+
+    /// The next line, and whether it was too long to be kept.
+    fn line(&mut self) -> Option<(Vec<u8>, bool)> {
+        let unsearched = self.bytes.range(self.searched..);
+        let end = unsearched.into_iter().position(|&byte| byte == b'\n');
+        let Some(end) = end.map(|end| self.searched + end) else {
+            self.searched = self.bytes.len();
+            if self.bytes.len() > self.line_max {
+                self.skipping = true;
+                self.bytes.clear();
+                self.searched = 0;
+            }
+            return None;
+        };
+        let line: Vec<u8> = self.bytes.drain(..=end).collect();
+        self.searched = 0;
+        let cut = std::mem::take(&mut self.skipping) || line.len() > self.line_max;
+        Some((line, cut))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(line_max: usize) -> (UnixStream, Receiver) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        (theirs, Receiver::bounded(ours, line_max))
+    }
+
+    #[test]
+    fn garbage_costs_no_message() {
+        let (mut writer, mut receiver) = pair(1000);
+        writer.write_all(b"no sense\n\xff\xfe\n\"Ready\"\n{\"Note\":\"x\"}\n\"Sta").unwrap();
+        receiver.read_now().unwrap();
+        assert!(matches!(receiver.take::<ToControl>(), Some(Heard::Garbage)));
+        assert!(matches!(receiver.take::<ToControl>(), Some(Heard::Garbage)));
+        assert!(matches!(receiver.take(), Some(Heard::Message(ToControl::Ready))));
+        assert!(matches!(receiver.take(), Some(Heard::Message(ToControl::Note(_)))));
+        assert!(receiver.take::<ToControl>().is_none());
+        let nothing = receiver.read_now().unwrap_err();
+        assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
+        writer.write_all(b"geDone\"\n").unwrap();
+        drop(writer);
+        assert!(matches!(receiver.receive(), Some(ToControl::StageDone)));
+        assert!(receiver.receive::<ToControl>().is_none());
+    }
+
+    #[test]
+    fn a_line_without_end_is_not_kept() {
+        let (mut writer, mut receiver) = pair(100_000);
+        let flood = std::thread::spawn(move || {
+            writer.write_all(&vec![b'x'; 5_000_000]).unwrap();
+            writer.write_all(b"\n\"Ready\"\n").unwrap();
+        });
+        let mut garbage = 0;
+        loop {
+            receiver.fill(RecvFlags::empty()).unwrap();
+            match receiver.take::<ToControl>() {
+                Some(Heard::Garbage) => garbage += 1,
+                Some(Heard::Message(_)) => break,
+                None => assert!(receiver.bytes.len() <= 100_000),
+            }
+            if garbage > 0 {
+                assert!(matches!(receiver.receive(), Some(ToControl::Ready)));
+                break;
+            }
+        }
+        assert_eq!(garbage, 1);
+        flood.join().unwrap();
     }
 }

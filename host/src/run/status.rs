@@ -24,14 +24,14 @@ pub(super) fn status(control: &Control<'_>, stage: u32, now_ns: u64, stuck: Vec<
     let remaining: Option<Vec<Nanos>> =
         ids.iter().map(|&id| remaining(control, id, now_ns)).collect();
     let eta = remaining.and_then(|all| all.into_iter().max());
-    let eta = eta.map(|eta| Nanos(eta.0 + later_stages_ns(control, stage)));
+    let eta = eta.map(|eta| Nanos(eta.0.saturating_add(later_stages_ns(control, stage))));
     let elapsed = Nanos(control.started.elapsed().as_nanos() as u64);
     Status {
         elapsed,
         running: running.clone().count(),
-        open_files: running.map(|track| track.live.open_files).sum(),
+        open_files: running.map(|track| track.live.open_files).fold(0, u64::saturating_add),
         letters: letters.collect(),
-        done: eta.map(|eta| elapsed.0 as f64 / (elapsed.0 + eta.0).max(1) as f64),
+        done: eta.map(|eta| elapsed.0 as f64 / elapsed.0.saturating_add(eta.0).max(1) as f64),
         eta,
         rates: rates(&tracks),
         stuck,
@@ -42,10 +42,10 @@ pub(super) fn status(control: &Control<'_>, stage: u32, now_ns: u64, stuck: Vec<
 fn later_stages_ns(control: &Control<'_>, stage: u32) -> u64 {
     let planned = |worker: &PlannedWorker| {
         let time = control.job(worker.id).time;
-        time.runtime.map_or(0, |runtime| runtime.0 + time.ramp_time.0)
+        time.runtime.map_or(0, |runtime| runtime.0.saturating_add(time.ramp_time.0))
     };
     let longest = |later| control.plan.stage(later).map(planned).max().unwrap_or(0);
-    (stage + 1..control.plan.stages).map(longest).sum()
+    (stage + 1..control.plan.stages).map(longest).fold(0, u64::saturating_add)
 }
 
 /// fio's letter of a worker.
@@ -91,7 +91,7 @@ fn remaining(control: &Control<'_>, id: u32, now_ns: u64) -> Option<Nanos> {
 }
 
 fn time_left(job: &JobSpec, live: &LiveSnapshot, now_ns: u64) -> Option<Nanos> {
-    let total_ns = job.time.runtime?.0 + job.time.ramp_time.0;
+    let total_ns = job.time.runtime?.0.saturating_add(job.time.ramp_time.0);
     let gone_ns = match live.ramp_begin_ns {
         0 => 0,
         begin_ns => now_ns.saturating_sub(begin_ns),
@@ -100,7 +100,7 @@ fn time_left(job: &JobSpec, live: &LiveSnapshot, now_ns: u64) -> Option<Nanos> {
 }
 
 fn amount_left(live: &LiveSnapshot, now_ns: u64) -> Option<Nanos> {
-    let done: u64 = live.measure.dirs.iter().map(|dir| dir.bytes).sum();
+    let done = live.measure.dirs.iter().map(|dir| dir.bytes).fold(0, u64::saturating_add);
     let begin_ns = live.measure.begin_ns;
     if live.goal_bytes == 0 || done == 0 || begin_ns == 0 {
         return None;

@@ -59,8 +59,9 @@ impl Watch {
     /// Looks at the counters of this tick.
     pub(super) fn look(&mut self, live: &LiveSnapshot, now_ns: u64) -> Stillness {
         self.take_window(live, now_ns);
-        let ios: u64 = live.measure.dirs.iter().map(|dir| dir.ios).sum();
-        let progress = ios + live.ramp.0;
+        // A damaged page may say anything.
+        let all = live.measure.dirs.iter().map(|dir| dir.ios);
+        let progress = all.fold(live.ramp.0, u64::wrapping_add);
         if live.callback != self.crumb || self.crumb_since_ns == 0 {
             self.crumb = live.callback;
             self.crumb_since_ns = now_ns;
@@ -72,10 +73,10 @@ impl Watch {
         if !(WorkerState::Setup as u64..=WorkerState::Teardown as u64).contains(&live.state) {
             return Stillness::default();
         }
-        let in_callback = |callback| (callback, Nanos(now_ns - self.crumb_since_ns));
+        let in_callback = |callback| (callback, Nanos(now_ns.saturating_sub(self.crumb_since_ns)));
         Stillness {
             callback: Callback::from_crumb(live.callback).map(in_callback),
-            units: Nanos(now_ns - self.progress_since_ns),
+            units: Nanos(now_ns.saturating_sub(self.progress_since_ns)),
             in_flight: live.in_flight,
         }
     }
@@ -99,7 +100,8 @@ impl Watch {
             let (bytes, ios) = &mut self.window_counts[ddir as usize];
             if dir.ios > 0 {
                 let seconds = length_ns as f64 / 1e9;
-                self.windows[ddir as usize].add(dir.bytes - *bytes, dir.ios - *ios, seconds);
+                let grown = (dir.bytes.saturating_sub(*bytes), dir.ios.saturating_sub(*ios));
+                self.windows[ddir as usize].add(grown.0, grown.1, seconds);
             }
             (*bytes, *ios) = (dir.bytes, dir.ios);
         }
@@ -149,6 +151,22 @@ mod tests {
         let words = still.beyond(Nanos(9_000_000_000)).unwrap();
         assert_eq!(words, "3 committed requests, of which none came back for 10.0 s");
         assert_eq!(watch.look(&live(0x6400, 3, 8), 11_000_000_001).beyond(Nanos(0)), None);
+    }
+
+    #[test]
+    fn a_scribbled_page_is_no_trouble() {
+        let mut watch = Watch::default();
+        for (tick, word) in [7, u64::MAX, 0, u64::MAX, 1].into_iter().enumerate() {
+            let mut live = live(word, word, 0);
+            live.ramp = (word, word);
+            live.measure.end_ns = if word == 1 { u64::MAX } else { 0 };
+            for dir in &mut live.measure.dirs {
+                (dir.ios, dir.bytes) = (word, word);
+            }
+            watch.look(&live, 1_000_000_000 * (tick as u64 + 1));
+        }
+        // The clock itself never goes back, but what was compared with it came from the page.
+        watch.look(&live(1, 1, 1), 3);
     }
 
     #[test]

@@ -52,7 +52,8 @@ impl LatencyClasses {
 
     /// Requests in all classes.
     pub fn total(&self) -> u64 {
-        self.ns.iter().chain(&self.us).chain(&self.ms).sum()
+        let all = self.ns.iter().chain(&self.us).chain(&self.ms);
+        all.copied().fold(0, u64::saturating_add)
     }
 }
 

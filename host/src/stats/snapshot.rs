@@ -43,8 +43,8 @@ impl HistogramSnapshot {
         }
         self.min = if self.count == 0 { other.min } else { self.min.min(other.min) };
         self.max = self.max.max(other.max);
-        self.count += other.count;
-        self.sum += other.sum;
+        self.count = self.count.saturating_add(other.count);
+        self.sum = self.sum.saturating_add(other.sum);
         self.buckets = merged(&self.buckets, &other.buckets);
     }
 
@@ -76,14 +76,14 @@ impl HistogramSnapshot {
     /// The value at `percent` (0 < percent <= 100): the middle of the bucket in which the
     /// ceil(percent of all)-th sample lies. None without samples.
     pub fn percentile(&self, percent: f64) -> Option<u64> {
-        let total: u64 = self.buckets.iter().map(|&(_, n)| n).sum();
+        let total = self.buckets.iter().map(|&(_, n)| n).fold(0, u64::saturating_add);
         if total == 0 {
             return None;
         }
         let rank = rank(percent, total);
-        let mut seen = 0;
+        let mut seen = 0u64;
         self.buckets.iter().find_map(|&(index, n)| {
-            seen += n;
+            seen = seen.saturating_add(n);
             (seen >= rank).then(|| buckets::middle(index as usize))
         })
     }
@@ -94,7 +94,7 @@ impl HistogramSnapshot {
             .iter()
             .filter(|&&(index, _)| (low..high).contains(&buckets::middle(index as usize)))
             .map(|&(_, n)| n)
-            .sum()
+            .fold(0, u64::saturating_add)
     }
 }
 
@@ -118,7 +118,7 @@ fn merged(a: &[(u32, u64)], b: &[(u32, u64)]) -> Vec<(u32, u64)> {
             j += 1;
         }
         match out.last_mut() {
-            Some(last) if last.0 == index => last.1 += n,
+            Some(last) if last.0 == index => last.1 = last.1.saturating_add(n),
             _ => out.push((index, n)),
         }
     }
@@ -148,11 +148,11 @@ pub struct DirSnapshot {
 
 impl DirSnapshot {
     fn merge(&mut self, other: &DirSnapshot) {
-        self.ios += other.ios;
-        self.bytes += other.bytes;
-        self.short_ios += other.short_ios;
-        self.cut_ios += other.cut_ios;
-        self.failed_ios += other.failed_ios;
+        self.ios = self.ios.saturating_add(other.ios);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.short_ios = self.short_ios.saturating_add(other.short_ios);
+        self.cut_ios = self.cut_ios.saturating_add(other.cut_ios);
+        self.failed_ios = self.failed_ios.saturating_add(other.failed_ios);
         self.slat_ns.merge(&other.slat_ns);
         self.clat_ns.merge(&other.clat_ns);
         self.lat_ns.merge(&other.lat_ns);
@@ -214,19 +214,19 @@ impl PhaseSnapshot {
         add_all(&mut self.depth_levels, &other.depth_levels);
         add_all(&mut self.submit_levels, &other.submit_levels);
         add_all(&mut self.complete_levels, &other.complete_levels);
-        self.user_us += other.user_us;
-        self.system_us += other.system_us;
-        self.switches += other.switches;
-        self.major_faults += other.major_faults;
-        self.minor_faults += other.minor_faults;
-        self.harness_ns += other.harness_ns;
-        self.harness_ios += other.harness_ios;
+        self.user_us = self.user_us.saturating_add(other.user_us);
+        self.system_us = self.system_us.saturating_add(other.system_us);
+        self.switches = self.switches.saturating_add(other.switches);
+        self.major_faults = self.major_faults.saturating_add(other.major_faults);
+        self.minor_faults = self.minor_faults.saturating_add(other.minor_faults);
+        self.harness_ns = self.harness_ns.saturating_add(other.harness_ns);
+        self.harness_ios = self.harness_ios.saturating_add(other.harness_ios);
     }
 }
 
 fn add_all(mine: &mut [u64; 7], theirs: &[u64; 7]) {
     for (a, b) in mine.iter_mut().zip(theirs) {
-        *a += b;
+        *a = a.saturating_add(*b);
     }
 }
 

@@ -1,19 +1,22 @@
-//! What a helper process of ours does to itself at its start.
+//! What a process of ours does to itself at its start and at its end: signals, limits, descriptors.
 //!
-//! Called at the top of hidden commands (`iodyno __probe`), before any foreign code is loaded. Must
-//! not be called in the control process.
+//! Called at the top of commands, before any foreign code is loaded; hidden ones (`__probe`,
+//! `__cell`) take over what their parent left open. Must not know what they do after that.
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
-use rustix::process::{set_parent_process_death_signal, setrlimit, Resource, Rlimit, Signal};
+use rustix::process::{
+    getrlimit, set_parent_process_death_signal, setrlimit, Resource, Rlimit, Signal,
+};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// Lowest number that [`take`] hands out, far above standard input, output and error.
 const FIRST_FD: RawFd = 10;
 
 /// Takes over a descriptor that the parent left open under the number `raw`: the answer is a copy
-/// that later children do not inherit.
+/// that later children do not inherit. The original is closed, but for standard input, output and
+/// error, whose numbers must not become free. To be called once for each number.
 ///
 /// # Errors
 /// No such descriptor.
@@ -24,7 +27,38 @@ pub fn take(raw: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: raw is not negative (checked above); the borrow ends with this call, and a number
     // behind which nothing is open makes fcntl answer EBADF.
     let borrowed = unsafe { BorrowedFd::borrow_raw(raw) };
-    Ok(rustix::io::fcntl_dupfd_cloexec(borrowed, FIRST_FD)?)
+    let copy = rustix::io::fcntl_dupfd_cloexec(borrowed, FIRST_FD)?;
+    if raw > libc::STDERR_FILENO {
+        // SAFETY: raw is open (it was copied above) and was left to this process by its parent, so
+        // nothing here owns it; it is closed once, now.
+        drop(unsafe { OwnedFd::from_raw_fd(raw) });
+    }
+    Ok(copy)
+}
+
+/// A file that grows beyond the limit (`ulimit -f`) is an error, which has words, not a signal,
+/// which has none. Children inherit it.
+pub fn outlive_file_limit() {
+    ignore(libc::SIGXFSZ);
+}
+
+/// Only the parent says when this process ends: a service manager signals all processes at once,
+/// and what is in flight is to be drained first.
+pub fn leave_signals_to_parent() {
+    ignore(libc::SIGINT);
+    ignore(libc::SIGTERM);
+}
+
+fn ignore(signal: libc::c_int) {
+    // SAFETY: SIG_IGN is no function of ours, and all callers name signals that may be ignored.
+    unsafe { libc::signal(signal, libc::SIG_IGN) };
+}
+
+/// As many descriptors as the hard limit allows: each clone has files of its own. Where that is
+/// refused, the limit stays, and who needs more says so.
+pub fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let _stays = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// Standard input becomes empty, and what is printed to standard output goes to standard error.
@@ -76,13 +110,17 @@ pub fn exit_now(status: i32) -> ! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::fd::AsRawFd;
+    use std::io::Write;
+    use std::os::fd::{AsRawFd, IntoRawFd};
 
     #[test]
     fn takes_what_is_open_and_refuses_the_rest() {
-        let file = File::open("/dev/null").unwrap();
-        let copy = take(file.as_raw_fd()).unwrap();
+        let (pipe, mut other_end) = std::io::pipe().unwrap();
+        let copy = take(pipe.into_raw_fd()).unwrap();
         assert!(copy.as_raw_fd() >= FIRST_FD);
+        drop(copy);
+        // The original is closed as well: nobody is left to read.
+        assert_eq!(other_end.write(b"x").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
         assert!(take(-1).is_err());
         assert!(take(1_000_000).is_err());
     }

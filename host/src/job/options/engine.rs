@@ -45,8 +45,9 @@ pub(super) const OPTIONS: &[JobOption] = &[
         unset: "no limit: a callback that takes 30 s is only noted",
         help: "A callback of the engine that takes longer is a fault",
         doc: "Also a fault: requests are in flight and the engine hands none of them back for so \
-              long. A slow device is no fault by itself, an fsync may take minutes, so there is no \
-              limit by default; 0 is no limit either. A bare number is seconds.",
+              long; or the plugin cannot be loaded and set up within that time. A slow device is \
+              no fault by itself, an fsync may take minutes, so there is no limit by default; 0 is \
+              no limit either. A bare number is seconds.",
         good: &["30", "500ms"],
         bad: &["", "-1", "soon"],
         apply: |draft, value| {

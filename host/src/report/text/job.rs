@@ -181,7 +181,7 @@ fn footer(out: &mut String, entry: &Entry<'_>) {
 }
 
 fn shares(names: &[&str; 7], counts: &[u64; 7]) -> String {
-    let percents = entry::percents(counts, counts.iter().sum());
+    let percents = entry::percents(counts, entry::total(counts));
     let all: Vec<String> = names
         .iter()
         .zip(percents)
