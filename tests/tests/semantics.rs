@@ -249,6 +249,21 @@ fn groups_begin_at_a_stonewall() {
 }
 
 #[test]
+fn a_job_may_use_what_an_earlier_stage_makes() {
+    let job = "[global]\nioengine=psync\nfilename=made\nbs=4k\n\
+               [maker]\nrw=write\nsize=64k\n\
+               [whole]\nstonewall\nrw=randread\n\
+               [half]\nstonewall\nrw=randread\nsize=50%\noffset=50%\n";
+    let document = Scene::new().run_json(job).clean();
+    let reads = |name: &str| document.ios(document.job(name), "read");
+    assert_eq!((reads("whole"), reads("half")), (16, 8));
+    // In one stage nobody may rely on it.
+    let job = "[global]\nioengine=psync\nfilename=made\nbs=4k\n\
+               [maker]\nrw=write\nsize=64k\n[whole]\nrw=randread\n";
+    Scene::new().run_json(job).expect(2).says(&["made", "does not exist"]);
+}
+
+#[test]
 fn options_are_reported_as_typed() {
     let document = null("size=1m\nrw=randread\ntime_based=0\nthread");
     let options = document.at("/jobs/0/job options").as_object().expect("an object");

@@ -81,8 +81,8 @@ fn a_killed_cell_also_tells_in_the_normal_report() {
 }
 
 #[test]
-fn sigint_and_sigterm_drain_and_report() {
-    for signal in [Signal::INT, Signal::TERM] {
+fn sigint_sigterm_and_sighup_drain_and_report() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let scene = Scene::new();
         let (run, cell) = started(&scene);
         let control = run.pid();

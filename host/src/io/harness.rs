@@ -20,6 +20,9 @@ const PAUSE: u32 = 1023 * BATCH;
 /// Requests or rounds before the first sample: slow jobs are to have one, too.
 const WARM_UP: u32 = 256;
 
+/// Looks at the clock whose cost is taken for that of one.
+const CALIBRATION: u64 = 64;
+
 /// Sampling of the tester's own time.
 #[derive(Debug)]
 pub(super) struct Harness {
@@ -30,6 +33,8 @@ pub(super) struct Harness {
     /// Callbacks are timed now.
     pub(super) times_callbacks: bool,
     callbacks_ns: u64,
+    /// What one look at the clock costs: a timed callback adds one to what the tester takes.
+    clock_ns: u64,
 }
 
 /// How things stood when a sample began.
@@ -41,8 +46,16 @@ struct Sample {
 }
 
 impl Harness {
-    pub(super) fn new() -> Self {
-        Harness { countdown: WARM_UP, sample: None, times_callbacks: false, callbacks_ns: 0 }
+    pub(super) fn new(clock: &impl Clock) -> Self {
+        let start = clock.ticks();
+        let end = (0..CALIBRATION).fold(start, |_, _| clock.ticks());
+        Harness {
+            countdown: WARM_UP,
+            sample: None,
+            times_callbacks: false,
+            callbacks_ns: 0,
+            clock_ns: clock.ns_between(start, end) / CALIBRATION,
+        }
     }
 
     /// The worker waited, or a phase began: what was begun is no sample of anything.
@@ -84,7 +97,8 @@ impl<C: Clock> Worker<'_, C> {
         }
         let start = self.clock.ticks();
         let answer = call(self);
-        self.harness.callbacks_ns += self.clock.ns_between(start, self.clock.ticks());
+        let took_ns = self.clock.ns_between(start, self.clock.ticks());
+        self.harness.callbacks_ns += took_ns + self.harness.clock_ns;
         answer
     }
 
@@ -97,7 +111,7 @@ impl<C: Clock> Worker<'_, C> {
             Some(sample) => {
                 self.harness.countdown = PAUSE;
                 let all_ns = self.clock.ns_between(sample.from, now);
-                let own_ns = all_ns.saturating_sub(engine_ns - sample.engine_ns);
+                let own_ns = all_ns.saturating_sub(engine_ns.saturating_sub(sample.engine_ns));
                 if self.phase == Signal::MEASURE && ios > sample.ios {
                     self.page.measure.harness_ns.add(own_ns);
                     self.page.measure.harness_ios.add(ios - sample.ios);

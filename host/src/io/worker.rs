@@ -104,7 +104,6 @@ impl<'a, C: Clock> Worker<'a, C> {
             pacer: parts.pacer,
             page: parts.page,
             signal: parts.signal,
-            clock: parts.clock,
             phase: Signal::RAMP,
             usage_at_begin: Usage::default(),
             in_flight: 0,
@@ -116,8 +115,9 @@ impl<'a, C: Clock> Worker<'a, C> {
             last_written: None,
             stamp: None,
             short_waits: 0,
-            harness: Harness::new(),
+            harness: Harness::new(&parts.clock),
             failed: None,
+            clock: parts.clock,
         }
     }
 

@@ -33,6 +33,10 @@ pub(crate) fn of_other_engine(
     if catalogue.known_names().any(|name| name == prefix) {
         return None;
     }
+    if options::find(prefix).is_some() {
+        let message = format!("`{prefix}` is an option, and no option takes a table");
+        return Some(Diagnostic::error(message).at(place));
+    }
     let message = format!("no engine `{prefix}` is known here: `{prefix}.{key}` has no effect");
     let guess = did_you_mean(prefix, catalogue.known_names());
     Some(Diagnostic::warning(message).at(place).maybe_help(guess))

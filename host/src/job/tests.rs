@@ -264,6 +264,7 @@ fn what_contradicts_itself_is_told() {
         ),
         ("psync.latency=1", "error: engine psync has no option `latency`"),
         ("nul.latency=1", "warning: no engine `nul` is known here: `nul.latency` has no effect"),
+        ("size.a=1", "error: `size` is an option, and no option takes a table"),
         ("ioengine=needy", "error: engine needy needs option `host`, which job a does not give"),
         ("ioengine=vast\nentries=100", "error: entries: `100` is not a power of two"),
         ("ioengine=vast\nentries=8192", "error: entries: `8192` is out of range (1 to 4096)"),

@@ -53,8 +53,8 @@ impl Instance<'_> {
     /// Gives it back.
     pub fn iomem_free(&mut self, base: NonNull<u8>, len: usize) {
         if let Some(free) = self.iomem().and_then(|table| table.free) {
-            // SAFETY: `base` and `len` are those of `iomem_alloc`; `Slots::free` comes here once, and
-            // only with nothing in flight.
+            // SAFETY: `base` and `len` are those of `iomem_alloc`; `Slots::free` comes here
+            // once, and only with nothing in flight.
             self.call(Callback::Extension, |inst| unsafe { free(inst, base.as_ptr().cast(), len) });
         }
     }

@@ -125,8 +125,9 @@ impl<'page> Instance<'page> {
         if let Some(init) = ops.init {
             let job = instance.job.as_ptr();
             let mut inst = std::ptr::null_mut();
-            // SAFETY: `init` comes from a checked table; `host` is 'static; the job table stays where
-            // it is until `cleanup` below disposes of it, or for ever; `inst` is a local out pointer.
+            // SAFETY: `init` comes from a checked table; `host` is 'static; the job table stays
+            // where it is until `cleanup` below disposes of it, or for ever; `inst` is a local
+            // out pointer.
             let status = instance.call(Callback::Init, |_| unsafe { init(host, job, &mut inst) });
             instance.check(Callback::Init, status)?;
             instance.inst = inst;

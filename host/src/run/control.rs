@@ -16,6 +16,7 @@ use crate::job::spec::{Isolation, JobSpec, RunSpec};
 use crate::run::watch::STUCK_NOTE;
 use crate::sys::clock::mono_ns;
 use crate::sys::diskstats::DiskWatch;
+use crate::sys::inherit;
 use crate::units::Nanos;
 use crossbeam::channel::{self, Receiver};
 use std::path::PathBuf;
@@ -394,13 +395,14 @@ impl<'a> Control<'a> {
     }
 }
 
-/// SIGINT and SIGTERM as messages.
+/// SIGINT, SIGTERM and SIGHUP (the terminal is gone) as messages.
 fn watch_signals() -> std::io::Result<Receiver<i32>> {
     let (sender, receiver) = channel::unbounded();
-    let mut signals = signal_hook::iterator::Signals::new([
-        signal_hook::consts::SIGINT,
-        signal_hook::consts::SIGTERM,
-    ])?;
+    let mut wanted = vec![signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM];
+    if !inherit::is_ignored(signal_hook::consts::SIGHUP) {
+        wanted.push(signal_hook::consts::SIGHUP);
+    }
+    let mut signals = signal_hook::iterator::Signals::new(wanted)?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
             if sender.send(signal).is_err() {

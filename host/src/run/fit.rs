@@ -1,5 +1,5 @@
-//! A job as its engine and its loop need it: facts for the instance, what the instance can and cannot
-//! do, settings of the loop, limits, the recipe of the load.
+//! A job as its engine and its loop need it: facts for the instance, what the instance can and
+//! cannot do, settings of the loop, limits, the recipe of the load.
 //!
 //! Called by [`super::worker`] while a worker is set up. Pure but for the seed of a job that wants
 //! another sequence each time; opens nothing and calls no engine.

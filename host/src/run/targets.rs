@@ -5,7 +5,7 @@
 //! engine says IOE_F_DISKLESS the target is no path: nothing is looked at, laid out or opened
 //! here.
 
-use super::plan::Plan;
+use super::plan::{Plan, PlannedWorker};
 use super::protocol::ToControl;
 use super::result::{ErrorKind, RunError};
 use super::words::{self, io_error, place, refused};
@@ -20,9 +20,9 @@ use crate::target::{
 use crate::workload::{mix_seed, Region, Rng};
 use iodyno_engine_api::abi::*;
 use rustix::fd::{AsRawFd, OwnedFd};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
 /// Between two words about a layout: not more often than anybody can look.
@@ -75,11 +75,11 @@ fn names(job: &JobSpec, clone: u32) -> Result<Vec<PathBuf>, TargetError> {
 pub fn check(spec: &RunSpec) -> Vec<RunError> {
     let plan = Plan::new(spec);
     let mut errors: Vec<RunError> = Vec::new();
-    let mut guarded = BTreeSet::new();
+    let mut known = Known::default();
     for worker in &plan.workers {
         let job = &spec.jobs[worker.job as usize];
-        if let Err(error) = check_worker(job, worker.clone, &mut guarded) {
-            if !errors.iter().any(|known| known.message == error.message) {
+        if let Err(error) = check_worker(job, worker, &mut known) {
+            if !errors.iter().any(|told| told.message == error.message) {
                 errors.push(error);
             }
         }
@@ -87,18 +87,51 @@ pub fn check(spec: &RunSpec) -> Vec<RunError> {
     errors
 }
 
-fn check_worker(
-    job: &JobSpec,
-    clone: u32,
-    guarded: &mut BTreeSet<PathBuf>,
-) -> Result<(), RunError> {
+/// What is known of paths while the workers are checked, one after the other.
+#[derive(Default)]
+struct Known {
+    /// Looked at for other users.
+    guarded: BTreeSet<PathBuf>,
+    /// Files that a worker will have laid out: its stage, and their length.
+    laid_out: BTreeMap<PathBuf, (u32, u64)>,
+}
+
+impl Known {
+    /// The targets as they will be when a stage begins: earlier stages may have made them.
+    fn foresee(&self, targets: &mut [Target], stage: u32) {
+        for target in targets {
+            let Some(&(made, len)) = self.laid_out.get(&target.path) else { continue };
+            if made < stage && matches!(target.kind, Kind::Missing | Kind::Regular) {
+                target.kind = Kind::Regular;
+                target.size = target.size.max(len);
+            }
+        }
+    }
+
+    fn will_be(&mut self, path: &Path, stage: u32, len: u64) {
+        let (made, known) = self.laid_out.entry(path.to_path_buf()).or_insert((stage, 0));
+        *made = stage.min(*made);
+        *known = len.max(*known);
+    }
+}
+
+fn check_worker(job: &JobSpec, worker: &PlannedWorker, known: &mut Known) -> Result<(), RunError> {
     if job.engine.flags & IOE_F_DISKLESS != 0 {
         return Ok(());
     }
     let told = |error: TargetError| told(job, &error);
-    let targets = discover(job, clone).map_err(told)?;
-    guard(job, &targets, guarded).map_err(told)?;
-    sized(job, clone, &targets).map(drop).map_err(told)
+    let mut targets = discover(job, worker.clone).map_err(told)?;
+    guard(job, &targets, &mut known.guarded).map_err(told)?;
+    known.foresee(&mut targets, worker.stage);
+    let plan = sized(job, worker.clone, &targets).map_err(told)?;
+    if !job.target.unlink {
+        for (target, file) in targets.iter().zip(&plan.files) {
+            if let Some(len) = file.file_len {
+                known.will_be(&target.path, worker.stage, len);
+            }
+        }
+    }
+    Ok(())
 }
 
 fn discover(job: &JobSpec, clone: u32) -> Result<Vec<Target>, TargetError> {

@@ -47,6 +47,19 @@ pub fn outlive_file_limit() {
 pub fn leave_signals_to_parent() {
     ignore(libc::SIGINT);
     ignore(libc::SIGTERM);
+    ignore(libc::SIGHUP);
+}
+
+/// Whether whoever started this process had it ignore a signal, as `nohup` does.
+pub fn is_ignored(signal: i32) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: asks only (no new action), and the out pointer is to a whole struct, of which zeroes
+    // are a value where the call fails.
+    let action = unsafe {
+        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
+        action.assume_init()
+    };
+    action.sa_sigaction == libc::SIG_IGN
 }
 
 fn ignore(signal: libc::c_int) {
@@ -112,6 +125,13 @@ mod tests {
     use super::*;
     use std::io::Write;
     use std::os::fd::{AsRawFd, IntoRawFd};
+
+    #[test]
+    fn an_ignored_signal_is_known_as_such() {
+        assert!(!is_ignored(libc::SIGWINCH));
+        ignore(libc::SIGWINCH);
+        assert!(is_ignored(libc::SIGWINCH));
+    }
 
     #[test]
     fn takes_what_is_open_and_refuses_the_rest() {
