@@ -139,3 +139,13 @@ fn a_closed_pipe_is_no_panic() {
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!words.contains("panicked"), "{words}");
 }
+
+#[test]
+fn an_engine_that_is_not_there_is_told_of_once() {
+    let scene = Scene::new();
+    let job = scene.file("job.fio", "[a]\nsize=1m\n");
+    let misspelt = scene.iodyno(["lint", &job, "--engine", "psnc"]).run().expect(2);
+    assert_eq!(misspelt.stderr.matches("did you mean `psync`").count(), 1, "{misspelt}");
+    let of_fio = scene.iodyno(["lint", &job, "--engine", "libaio"]).run().expect(2);
+    of_fio.says(&["libaio", "fio has an engine of that name"]);
+}

@@ -18,6 +18,8 @@ pub(super) fn main(args: &CellArgs) -> anyhow::Result<u8> {
     inherit::live_and_die_with_parent(&socket)?;
     inherit::detach_stdio()?;
     inherit::let_crashes_kill();
+    // Started through /proc/self/exe: without a name of its own, ps would call it `exe`.
+    rustix::thread::set_name(c"iodyno-cell")?;
     inherit::raise_descriptor_limit();
     let status = match cell::serve(UnixStream::from(socket), SharedMemory::from_fd(page)) {
         Ok(()) => 0,

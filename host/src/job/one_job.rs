@@ -11,6 +11,7 @@ use super::engine_options;
 use super::engines::{Catalogue, FoundEngine};
 use super::entries::{self, Entry, Speaker};
 use super::expand::Environment;
+use super::options::known::FIO_ENGINES;
 use super::options::{self, JobOption, Scope};
 use super::overrides::SetOption;
 use super::raw::RawRun;
@@ -101,7 +102,7 @@ impl<'a> Job<'a> {
             }
             Some(Err(failure)) => {
                 let guess = (failure.status != STATUS_BAD_ENGINE)
-                    .then(|| did_you_mean(&wish.asked, self.catalogue.known_names()))
+                    .then(|| self.instead_of(&wish.asked, &failure.message))
                     .flatten();
                 let error = Diagnostic::error(&failure.message).status(failure.status).at(place);
                 push_once(out, error.maybe_help(guess).maybe_help(failure.help.clone()));
@@ -111,6 +112,17 @@ impl<'a> Job<'a> {
                 push_once(out, Diagnostic::error(message).at(place));
             }
         }
+    }
+
+    /// What to say of an engine that is not there, beyond what the message says.
+    fn instead_of(&self, asked: &str, message: &str) -> Option<String> {
+        if FIO_ENGINES.contains(&asked) {
+            let here = "fio has an engine of that name, which is not there yet in this version of \
+                        iodyno (`iodyno engines` lists what is)";
+            return Some(here.to_owned());
+        }
+        let told = message.contains("did you mean");
+        (!told).then(|| did_you_mean(asked, self.catalogue.known_names())).flatten()
     }
 
     pub(crate) fn apply(&mut self, entry: &Entry<'a>, out: &mut Vec<Diagnostic>) {

@@ -89,3 +89,13 @@ const ENGINES: &str = "
     libblkio_pre_connect_props libblkio_num_entries libblkio_queue_size libblkio_pre_start_props
     libblkio_vectored libblkio_write_zeroes_on_trim libblkio_wait_mode
     libblkio_force_enable_completion_eventfd volume brick cont object_class";
+
+/// fio's engines that this version does not have.
+#[rustfmt::skip]
+pub(crate) const FIO_ENGINES: &[&str] = &[
+    "cpuio", "dev-dax", "dircreate", "dirdelete", "dirstat", "e4defrag", "exec", "falloc",
+    "filecreate", "filedelete", "filestat", "ftruncate", "gfapi", "gfapi_async", "http", "io_uring",
+    "io_uring_cmd", "libaio", "libblkio", "libcufile", "libhdfs", "libiscsi", "libnbd", "libpmem",
+    "libzbc", "mmap", "mtd", "nbd", "net", "netsplice", "nfs", "pmemblk", "posixaio", "pvsync",
+    "pvsync2", "rados", "rbd", "rdma", "sg", "splice", "sync", "vsync", "xnvme",
+];

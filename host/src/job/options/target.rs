@@ -107,8 +107,9 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::Bool,
         default: "1",
         help: "Drop the target's cached pages before the start",
-        doc: "So that a buffered read begins at the device and not in memory. Later reads of the \
-              same run may still be served by the cache: use `direct=1` against that.",
+        doc: "So that a buffered read begins at the device and not in memory. Done once, before \
+              the start: later passes of `loops` and `time_based` may be served by the cache, \
+              where fio drops it at each pass (use `direct=1` against that).",
         good: &["1", "0"],
         bad: &["2", "yes", ""],
         apply: |draft, value| draft.target.invalidate = value.bool(),
