@@ -43,53 +43,37 @@ pub enum Callback {
     Terminate,
 }
 
+/// Each callback at its number, with its name in the ops table.
+const TABLE: [(Callback, &str); 17] = [
+    (Callback::None, "(host)"),
+    (Callback::Init, "init"),
+    (Callback::Cleanup, "cleanup"),
+    (Callback::GetCaps, "get_caps"),
+    (Callback::OpenFile, "open_file"),
+    (Callback::CloseFile, "close_file"),
+    (Callback::GetFileSize, "get_file_size"),
+    (Callback::IoInit, "io_init"),
+    (Callback::IoFree, "io_free"),
+    (Callback::Start, "start"),
+    (Callback::Prep, "prep"),
+    (Callback::Queue, "queue"),
+    (Callback::Commit, "commit"),
+    (Callback::GetEvents, "getevents"),
+    (Callback::ErrDetails, "errdetails"),
+    (Callback::Extension, "get_extension"),
+    (Callback::Terminate, "terminate"),
+];
+
 impl Callback {
     /// From the low byte of a breadcrumb; none while the host itself runs.
     pub fn from_crumb(crumb: u64) -> Option<Callback> {
-        use Callback::*;
-        const ALL: [Callback; 16] = [
-            Init,
-            Cleanup,
-            GetCaps,
-            OpenFile,
-            CloseFile,
-            GetFileSize,
-            IoInit,
-            IoFree,
-            Start,
-            Prep,
-            Queue,
-            Commit,
-            GetEvents,
-            ErrDetails,
-            Extension,
-            Terminate,
-        ];
-        ALL.get((crumb as u8 as usize).wrapping_sub(1)).copied()
+        let (callback, _) = TABLE.get(usize::from(crumb as u8))?;
+        (*callback != Callback::None).then_some(*callback)
     }
 
     /// Its name in the ops table.
     pub fn name(self) -> &'static str {
-        use Callback::*;
-        match self {
-            None => "(host)",
-            Init => "init",
-            Cleanup => "cleanup",
-            GetCaps => "get_caps",
-            OpenFile => "open_file",
-            CloseFile => "close_file",
-            GetFileSize => "get_file_size",
-            IoInit => "io_init",
-            IoFree => "io_free",
-            Start => "start",
-            Prep => "prep",
-            Queue => "queue",
-            Commit => "commit",
-            GetEvents => "getevents",
-            ErrDetails => "errdetails",
-            Extension => "get_extension",
-            Terminate => "terminate",
-        }
+        TABLE[self as usize].1
     }
 }
 
@@ -115,3 +99,18 @@ impl std::fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_callback_stands_at_its_number() {
+        for (number, (callback, name)) in TABLE.into_iter().enumerate() {
+            assert_eq!((callback as usize, callback.name()), (number, name));
+            let crumb = 0x1234_5600 | number as u64;
+            assert_eq!(Callback::from_crumb(crumb), (number > 0).then_some(callback));
+        }
+        assert_eq!(Callback::from_crumb(0xff), None);
+    }
+}
