@@ -26,8 +26,16 @@ fn first_bytes(device: &str) -> Vec<u8> {
     bytes
 }
 
-fn mkfs(device: &str) -> Result<(), String> {
-    device::run("mkfs.ext4", &["-q", "-F", device]).map(drop)
+/// A loop device with a file system on it.
+fn formatted() -> Option<LoopDevice> {
+    let disk = LoopDevice::new(SIZE);
+    match device::run("mkfs.ext4", &["-q", "-F", disk.name()]) {
+        Ok(_) => Some(disk),
+        Err(why) => {
+            iodyno_tests::needs::skip(&format!("needs mkfs.ext4: {why}"));
+            None
+        }
+    }
 }
 
 #[test]
@@ -35,10 +43,7 @@ fn a_mounted_device_is_refused_even_from_another_namespace() {
     require!(loop_device);
     require!(private_mounts);
     let scene = Scene::new();
-    let disk = LoopDevice::new(SIZE);
-    if let Err(why) = mkfs(disk.name()) {
-        return iodyno_tests::needs::skip(&format!("needs mkfs.ext4: {why}"));
-    }
+    let Some(disk) = formatted() else { return };
     let before = first_bytes(disk.name());
     // Read-only: a mount that may write changes the superblock itself.
     let mount = format!("mkdir -p mnt && mount -o ro '{}' mnt", disk.name());
@@ -71,10 +76,7 @@ fn allow_mounted_write_lifts_the_guard() {
     require!(loop_device);
     require!(private_mounts);
     let scene = Scene::new();
-    let disk = LoopDevice::new(SIZE);
-    if let Err(why) = mkfs(disk.name()) {
-        return iodyno_tests::needs::skip(&format!("needs mkfs.ext4: {why}"));
-    }
+    let Some(disk) = formatted() else { return };
     let mount = format!("mkdir -p mnt && mount '{}' mnt", disk.name());
     let job = write_job(disk.name(), "offset=8m\nallow_mounted_write=1");
     let job = scene.file("job.fio", job);
@@ -88,10 +90,7 @@ fn a_mounted_device_may_be_read() {
     require!(loop_device);
     require!(private_mounts);
     let scene = Scene::new();
-    let disk = LoopDevice::new(SIZE);
-    if let Err(why) = mkfs(disk.name()) {
-        return iodyno_tests::needs::skip(&format!("needs mkfs.ext4: {why}"));
-    }
+    let Some(disk) = formatted() else { return };
     let mount = format!("mkdir -p mnt && mount '{}' mnt", disk.name());
     let job = write_job(disk.name(), "").replace("rw=write", "rw=read");
     let job = scene.file("job.fio", job);

@@ -17,6 +17,7 @@ use crate::run::watch::STUCK_NOTE;
 use crate::sys::clock::mono_ns;
 use crate::sys::diskstats::DiskWatch;
 use crate::sys::inherit;
+use crate::sys::spawn::signal_name;
 use crate::units::Nanos;
 use crossbeam::channel::{self, Receiver};
 use std::path::PathBuf;
@@ -198,7 +199,6 @@ impl<'a> Control<'a> {
         };
         handle.send(&ToCell::Plan(Box::new(CellPlan {
             jobs: self.request.spec.jobs.clone(),
-            plugins: self.request.plugins.clone(),
             workers: self.plan.cell(cell).copied().collect(),
         })));
         self.cells[cell as usize] = Some(handle);
@@ -300,7 +300,7 @@ impl<'a> Control<'a> {
 
     /// SIGINT or SIGTERM: drain. The second one: now.
     fn interrupt(&mut self, signal: i32, state: &StageState) {
-        let name = super::process::signal_name(signal);
+        let name = signal_name(signal);
         if self.interrupted.is_some() {
             self.note(format!("{name} again: what is in flight is given up"));
             self.given_up = true;

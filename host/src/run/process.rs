@@ -6,6 +6,7 @@
 use super::cell;
 use super::protocol::{Heard, Receiver, Sender, ToCell, ToControl};
 use crate::sys::shm::SharedMemory;
+use crate::sys::spawn::signal_name;
 use crossbeam::channel;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fd::OwnedFd;
@@ -311,14 +312,6 @@ fn describe(status: std::process::ExitStatus) -> Death {
     }
 }
 
-/// "SIGSEGV" for 11.
-pub(super) fn signal_name(number: i32) -> String {
-    match signal_hook::low_level::signal_name(number) {
-        Some(name) => name.to_owned(),
-        None => format!("signal {number}"),
-    }
-}
-
 /// Collects what the cell prints, bounded in lines and bytes; reads on so that it never blocks.
 /// The answer is disconnected at the end.
 fn watch_printing(
@@ -379,11 +372,5 @@ mod tests {
         read_bounded(&mut reader, &mut line).unwrap();
         assert_eq!(line, b"next\n");
         assert_eq!(read_bounded(&mut reader, &mut line).unwrap(), 0);
-    }
-
-    #[test]
-    fn signals_have_names() {
-        assert_eq!(signal_name(11), "SIGSEGV");
-        assert_eq!(signal_name(9), "SIGKILL");
     }
 }

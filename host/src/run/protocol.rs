@@ -4,7 +4,6 @@
 
 use super::plan::PlannedWorker;
 use super::result::RunError;
-use crate::catalogue::PluginInfo;
 use crate::job::spec::JobSpec;
 use rustix::net::{recv, RecvFlags};
 use serde::de::DeserializeOwned;
@@ -41,8 +40,6 @@ pub enum ToCell {
 pub struct CellPlan {
     /// All jobs of the run.
     pub jobs: Vec<JobSpec>,
-    /// The plugins of the run, as probed.
-    pub plugins: Vec<PluginInfo>,
     /// The workers of this cell.
     pub workers: Vec<PlannedWorker>,
 }
