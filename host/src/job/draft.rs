@@ -6,8 +6,8 @@
 use super::options;
 use super::raw::{RawItem, RawValue};
 use super::spec::{
-    Amount, BlockRange, DepthSpec, Isolation, LoadSpec, PaceSpec, ProcessSpec, ReportSpec, Rw,
-    TargetSpec, TimeSpec,
+    Amount, ContentSpec, DepthSpec, ErrorsSpec, Isolation, LoadSpec, PaceSpec, ProcessSpec,
+    ReportSpec, TargetSpec, TimeSpec,
 };
 use super::value::Reading;
 use super::{diagnostic::Place, number::Dialect};
@@ -25,6 +25,7 @@ pub(crate) struct Draft {
     pub(crate) load: LoadSpec,
     /// `rwmixread` and `rwmixwrite` as given; `load` has what the later one says.
     pub(crate) mix_percent: (u8, u8),
+    pub(crate) content: ContentSpec,
     pub(crate) target: TargetSpec,
     pub(crate) iodepth: u32,
     /// 0 = `iodepth`.
@@ -34,9 +35,11 @@ pub(crate) struct Draft {
     pub(crate) batch_complete_max: Option<u32>,
     /// 0 = `iodepth`.
     pub(crate) low: u32,
+    pub(crate) offload: bool,
     pub(crate) time: TimeSpec,
     pub(crate) pace: PaceSpec,
     pub(crate) process: ProcessSpec,
+    pub(crate) errors: ErrorsSpec,
     pub(crate) report: ReportSpec,
 }
 
@@ -69,46 +72,30 @@ impl Draft {
             engine_pin: None,
             engine_timeout: None,
             isolation: Isolation::Run,
-            load: LoadSpec {
-                rw: Rw::Read,
-                bs: PerDir::all(BlockRange { min: Bytes(0), max: Bytes(0) }),
-                size: None,
-                io_size: None,
-                offset: None,
-                rwmixread: 0,
-                norandommap: false,
-                randrepeat: false,
-                randseed: 0,
-                fsync: 0,
-                end_fsync: false,
-                number_ios: None,
-            },
+            load: LoadSpec { percentage_random: PerDir::all(100), ..LoadSpec::default() },
             mix_percent: (0, 0),
+            content: ContentSpec { scramble_buffers: true, ..ContentSpec::default() },
             target: TargetSpec {
-                filename: Vec::new(),
-                directory: Vec::new(),
-                nrfiles: 0,
-                filesize: None,
-                direct: false,
-                unlink: false,
-                invalidate: false,
-                allow_mounted_write: false,
+                create_serialize: true,
+                create_fsync: true,
+                allow_file_create: true,
+                ..TargetSpec::default()
             },
             iodepth: 0,
             batch_submit: 0,
             batch_complete_min: 0,
             batch_complete_max: None,
             low: 0,
-            time: TimeSpec { runtime: None, time_based: false, ramp_time: Nanos(0), loops: 0 },
-            pace: PaceSpec { rate: PerDir::all(None), rate_iops: PerDir::all(None) },
-            process: ProcessSpec {
-                numjobs: 0,
-                group_reporting: false,
-                stonewall: false,
-                thread: false,
-                cpus_allowed: None,
+            offload: false,
+            time: TimeSpec::default(),
+            pace: PaceSpec::default(),
+            process: ProcessSpec::default(),
+            errors: ErrorsSpec::default(),
+            report: ReportSpec {
+                clat_percentiles: true,
+                significant_figures: 4,
+                ..ReportSpec::default()
             },
-            report: ReportSpec { gtod_reduce: false, percentile_list: Vec::new() },
         }
     }
 
@@ -126,6 +113,7 @@ impl Draft {
             batch_complete_min,
             batch_complete_max,
             low: or_depth(self.low),
+            offload: self.offload,
         }
     }
 

@@ -291,11 +291,13 @@ impl<'a> Job<'a> {
                 timeout: draft.engine_timeout,
             },
             load,
+            content: draft.content.clone(),
             target: draft.target.clone(),
             depth: draft.depth(),
             time: draft.time,
             pace: draft.pace,
             process: draft.process.clone(),
+            errors: draft.errors.clone(),
             report: draft.report.clone(),
         })
     }

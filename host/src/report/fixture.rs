@@ -8,7 +8,7 @@ use crate::job::spec::*;
 use crate::run::result::*;
 use crate::stats::snapshot::{DirSnapshot, HistogramSnapshot, PhaseSnapshot};
 use crate::stats::window::DirWindows;
-use crate::units::{Bytes, Nanos};
+use crate::units::Bytes;
 
 /// A job of that name, engine and mode; 4 KiB blocks, depth 1.
 pub(super) fn job(name: &str, engine: &str, rw: Rw) -> JobSpec {
@@ -34,48 +34,34 @@ pub(super) fn job(name: &str, engine: &str, rw: Rw) -> JobSpec {
             rw,
             bs: PerDir::all(block),
             size: Some(Amount::Bytes(Bytes(16 << 20))),
-            io_size: None,
-            offset: None,
             rwmixread: 50,
-            norandommap: false,
+            percentage_random: PerDir::all(100),
             randrepeat: true,
             randseed: 0x89,
-            fsync: 0,
-            end_fsync: false,
-            number_ios: None,
+            ..LoadSpec::default()
         },
-        target: TargetSpec {
-            filename: Vec::new(),
-            directory: Vec::new(),
-            nrfiles: 1,
-            filesize: None,
-            direct: false,
-            unlink: false,
-            invalidate: true,
-            allow_mounted_write: false,
-        },
+        content: ContentSpec::default(),
+        target: TargetSpec { nrfiles: 1, invalidate: true, ..TargetSpec::default() },
         depth: DepthSpec {
             iodepth: 1,
             batch_submit: 1,
             batch_complete_min: 1,
             batch_complete_max: 1,
             low: 1,
+            offload: false,
         },
-        time: TimeSpec { runtime: None, time_based: false, ramp_time: Nanos(0), loops: 1 },
-        pace: PaceSpec { rate: PerDir::all(None), rate_iops: PerDir::all(None) },
-        process: ProcessSpec {
-            numjobs: 1,
-            group_reporting: false,
-            stonewall: false,
-            thread: true,
-            cpus_allowed: None,
-        },
+        time: TimeSpec { loops: 1, ..TimeSpec::default() },
+        pace: PaceSpec::default(),
+        process: ProcessSpec { numjobs: 1, thread: true, ..ProcessSpec::default() },
+        errors: ErrorsSpec::default(),
         report: ReportSpec {
-            gtod_reduce: false,
+            clat_percentiles: true,
+            significant_figures: 4,
             percentile_list: vec![
                 1.0, 5.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 95.0, 99.0, 99.5,
                 99.9, 99.95, 99.99,
             ],
+            ..ReportSpec::default()
         },
     }
 }
@@ -103,6 +89,7 @@ pub(super) fn worker(job: JobSpec, clone: u32, group: u32) -> WorkerResult {
             ..PhaseSnapshot::default()
         },
         windows: Default::default(),
+        steady: None,
         identity: Vec::new(),
     }
 }

@@ -34,9 +34,12 @@ mod tests {
             short_ios: ALL,
             cut_ios: ALL,
             failed_ios: ALL,
+            ignored_ios: ALL,
             slat_ns: latencies.clone(),
             clat_ns: latencies.clone(),
-            lat_ns: latencies,
+            lat_ns: latencies.clone(),
+            qlat_ns: latencies.clone(),
+            rlat_ns: latencies,
         };
         let mut result = fixture::groups();
         for worker in &mut result.workers {
@@ -54,6 +57,11 @@ mod tests {
                 minor_faults: ALL,
                 harness_ns: ALL,
                 harness_ios: ALL,
+                backlog_sum: ALL,
+                backlog_looks: ALL,
+                backlog_max: ALL,
+                latency_depth: ALL,
+                latency_met: ALL,
             };
         }
         for grouped in [false, true] {

@@ -83,6 +83,7 @@ fn worker_result(control: &mut Control<'_>, worker: &PlannedWorker, now_ns: u64)
         error: track.error,
         measure,
         windows: track.windows(),
+        steady: None,
         identity: track.identity.clone(),
         job,
     };

@@ -80,6 +80,8 @@ impl Pages {
             dir.slat_ns = self.histogram(row(0))?;
             dir.clat_ns = self.histogram(row(1))?;
             dir.lat_ns = self.histogram(row(2))?;
+            dir.qlat_ns = self.histogram(row(3))?;
+            dir.rlat_ns = self.histogram(row(4))?;
             if dir.lat_ns.count == 0 {
                 dir.lat_ns = dir.clat_ns.clone();
             }
@@ -170,6 +172,7 @@ fn live_from_words(words: &[u64]) -> LiveSnapshot {
             short_ios: dir(dirs, i, offset_of!(DirCounters, short_ios)),
             cut_ios: dir(dirs, i, offset_of!(DirCounters, cut_ios)),
             failed_ios: dir(dirs, i, offset_of!(DirCounters, failed_ios)),
+            ignored_ios: dir(dirs, i, offset_of!(DirCounters, ignored_ios)),
             ..DirSnapshot::default()
         }),
         depth_levels: levels(offset_of!(MeasureCounters, depth_levels)),
@@ -182,6 +185,11 @@ fn live_from_words(words: &[u64]) -> LiveSnapshot {
         minor_faults: field(offset_of!(MeasureCounters, minor_faults)),
         harness_ns: field(offset_of!(MeasureCounters, harness_ns)),
         harness_ios: field(offset_of!(MeasureCounters, harness_ios)),
+        backlog_sum: field(offset_of!(MeasureCounters, backlog_sum)),
+        backlog_looks: field(offset_of!(MeasureCounters, backlog_looks)),
+        backlog_max: field(offset_of!(MeasureCounters, backlog_max)),
+        latency_depth: field(offset_of!(MeasureCounters, latency_depth)),
+        latency_met: field(offset_of!(MeasureCounters, latency_met)),
     };
     LiveSnapshot {
         state: at(offset_of!(WorkerPage, state)),

@@ -58,8 +58,30 @@ pub struct WorkerResult {
     pub measure: PhaseSnapshot,
     /// Windows by direction, in the order of [`crate::ddir::Ddir::ALL`].
     pub windows: [DirWindows; 4],
+    /// How `steadystate` went, where the job asks for it.
+    pub steady: Option<SteadyOutcome>,
     /// What its target is, through `iodyno.identify/1` (model, serial, firmware ...).
     pub identity: Vec<(String, String)>,
+}
+
+/// How a job with `steadystate` went. Jobs with `group_reporting` are judged together; each of
+/// their workers then has the same.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SteadyOutcome {
+    /// It was steady for as long as asked for.
+    pub attained: bool,
+    /// What the criterion came to at the last look, in its unit or in percent.
+    pub criterion: f64,
+    /// Largest deviation from the mean among the last looks, in the metric's unit.
+    pub max_deviation: f64,
+    /// Slope of the line through the last looks, in the metric's unit a look.
+    pub slope: f64,
+    /// Bandwidth at each of the last looks, bytes a second.
+    pub bw: Vec<f64>,
+    /// Requests a second at each of the last looks.
+    pub iops: Vec<f64>,
+    /// Mean total latency at each of the last looks, nanoseconds.
+    pub lat_ns: Vec<f64>,
 }
 
 /// One thing that went wrong.

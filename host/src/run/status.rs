@@ -70,7 +70,7 @@ fn letter(track: &Track, rw: Rw) -> char {
             Rw::Rw => 'M',
             Rw::RandRw => 'm',
             Rw::Trim | Rw::TrimWrite => 'D',
-            Rw::RandTrim => 'd',
+            Rw::RandTrim | Rw::RandTrimWrite => 'd',
         },
     }
 }

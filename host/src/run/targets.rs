@@ -166,6 +166,7 @@ fn sized(job: &JobSpec, clone: u32, targets: &[Target]) -> Result<target::Plan, 
         amount.map(|amount| match amount {
             Amount::Bytes(bytes) => target::Amount::Bytes(bytes.0),
             Amount::Percent(percent) => target::Amount::Percent(percent),
+            Amount::Zones(zones) => target::Amount::Zones(zones),
         })
     };
     let used = [

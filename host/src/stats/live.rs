@@ -89,6 +89,8 @@ pub struct DirCounters {
     pub cut_ios: Counter,
     /// Requests that failed.
     pub failed_ios: Counter,
+    /// Requests whose failure `ignore_error` says to be none.
+    pub ignored_ios: Counter,
 }
 
 /// What is counted during `ramp_time`: enough to see that it runs; no latencies, for nobody is to
@@ -134,6 +136,17 @@ pub struct MeasureCounters {
     pub harness_ns: Counter,
     /// Requests during which it was sampled.
     pub harness_ios: Counter,
+    /// With a rate: requests that were due and not yet begun, summed over all looks; a look is
+    /// taken when a request begins.
+    pub backlog_sum: Counter,
+    /// Looks at the backlog.
+    pub backlog_looks: Counter,
+    /// The longest backlog.
+    pub backlog_max: Counter,
+    /// With `latency_target`: the depth that was tried last or found; 0 = none.
+    pub latency_depth: Counter,
+    /// With `latency_target`: 1 where the latency was met at that depth.
+    pub latency_met: Counter,
 }
 
 /// Latencies by direction, in the order of [`crate::ddir::Ddir::ALL`]. By far the largest part of a
@@ -148,6 +161,10 @@ pub struct Latencies {
     pub clat_ns: [Histogram; 4],
     /// From the start to the completion; stays empty where no request was queued (then it is clat).
     pub lat_ns: [Histogram; 4],
+    /// With a rate: from the intended start to the start.
+    pub qlat_ns: [Histogram; 4],
+    /// With a rate: from the intended start to the completion, the response time.
+    pub rlat_ns: [Histogram; 4],
 }
 
 /// What a worker is at.
@@ -202,6 +219,8 @@ pub struct WorkerPage {
     pub first_error: Counter,
     /// What this worker is to transfer, bytes; 0 = bounded by time alone.
     pub goal_bytes: Counter,
+    /// With `flow`: requests issued, seen by the partners of the flow.
+    pub flow_issued: Counter,
     /// `ramp_time`.
     pub ramp: RampCounters,
     /// What is reported.

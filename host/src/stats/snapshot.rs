@@ -138,12 +138,18 @@ pub struct DirSnapshot {
     pub cut_ios: u64,
     /// Requests that failed.
     pub failed_ios: u64,
+    /// Requests whose failure was to be ignored.
+    pub ignored_ios: u64,
     /// Submission latency.
     pub slat_ns: HistogramSnapshot,
     /// Completion latency.
     pub clat_ns: HistogramSnapshot,
     /// Total latency.
     pub lat_ns: HistogramSnapshot,
+    /// Wait from the intended start to the start; empty without a rate.
+    pub qlat_ns: HistogramSnapshot,
+    /// Response time, from the intended start; empty without a rate.
+    pub rlat_ns: HistogramSnapshot,
 }
 
 impl DirSnapshot {
@@ -153,9 +159,12 @@ impl DirSnapshot {
         self.short_ios = self.short_ios.saturating_add(other.short_ios);
         self.cut_ios = self.cut_ios.saturating_add(other.cut_ios);
         self.failed_ios = self.failed_ios.saturating_add(other.failed_ios);
+        self.ignored_ios = self.ignored_ios.saturating_add(other.ignored_ios);
         self.slat_ns.merge(&other.slat_ns);
         self.clat_ns.merge(&other.clat_ns);
         self.lat_ns.merge(&other.lat_ns);
+        self.qlat_ns.merge(&other.qlat_ns);
+        self.rlat_ns.merge(&other.rlat_ns);
     }
 }
 
@@ -188,6 +197,16 @@ pub struct PhaseSnapshot {
     pub harness_ns: u64,
     /// Requests during which it was sampled.
     pub harness_ios: u64,
+    /// Due and not yet begun, summed over all looks.
+    pub backlog_sum: u64,
+    /// Looks at the backlog.
+    pub backlog_looks: u64,
+    /// The longest backlog.
+    pub backlog_max: u64,
+    /// `latency_target`: the depth that was tried last or found; 0 = none.
+    pub latency_depth: u64,
+    /// `latency_target`: 1 where the latency was met at that depth; of several workers, by all.
+    pub latency_met: u64,
 }
 
 impl PhaseSnapshot {
@@ -221,6 +240,15 @@ impl PhaseSnapshot {
         self.minor_faults = self.minor_faults.saturating_add(other.minor_faults);
         self.harness_ns = self.harness_ns.saturating_add(other.harness_ns);
         self.harness_ios = self.harness_ios.saturating_add(other.harness_ios);
+        self.backlog_sum = self.backlog_sum.saturating_add(other.backlog_sum);
+        self.backlog_looks = self.backlog_looks.saturating_add(other.backlog_looks);
+        self.backlog_max = self.backlog_max.max(other.backlog_max);
+        if other.latency_depth > 0 {
+            let first = self.latency_depth == 0;
+            self.latency_met =
+                if first { other.latency_met } else { self.latency_met.min(other.latency_met) };
+            self.latency_depth = self.latency_depth.max(other.latency_depth);
+        }
     }
 }
 

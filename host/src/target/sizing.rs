@@ -13,6 +13,8 @@ pub enum Amount {
     Bytes(u64),
     /// 1 to 100 percent.
     Percent(u8),
+    /// That many zones of a zoned block device.
+    Zones(u64),
 }
 
 /// What a job wants of its targets.
@@ -80,6 +82,7 @@ pub fn plan(
     let amount = match (wishes.io_size, wishes.size) {
         (Some(Amount::Bytes(bytes)), _) => bytes,
         (Some(Amount::Percent(percent)), _) => part(total, percent),
+        (Some(Amount::Zones(zones)), _) => return Err(not_zoned(&targets[0], zones)),
         (None, Some(Amount::Bytes(size))) if wishes.filesize.is_some() => {
             if size > total {
                 notes.push(format!(
@@ -133,6 +136,7 @@ fn plan_file(
             }
             bytes.min(there.saturating_sub(offset))
         }
+        (_, Some(Amount::Zones(zones))) => return Err(not_zoned(target, zones)),
         (None, Some(Amount::Bytes(_))) => share.unwrap_or(0),
         (Some(_), _) | (None, None) => {
             let base = needed_base(target, there)?;
@@ -181,6 +185,7 @@ fn resolve_offset(target: &Target, wishes: &Wishes, there: u64) -> Result<u64, T
     match wishes.offset {
         None => Ok(0),
         Some(Amount::Bytes(bytes)) => Ok(bytes),
+        Some(Amount::Zones(zones)) => Err(not_zoned(target, zones)),
         Some(Amount::Percent(percent)) if there == 0 => Err(TargetError::BadPercent {
             path: target.path.clone(),
             what: format!("offset={percent}%"),
@@ -190,6 +195,14 @@ fn resolve_offset(target: &Target, wishes: &Wishes, there: u64) -> Result<u64, T
             let bytes = part(there, percent);
             Ok(bytes - bytes % wishes.unit.max(1))
         }
+    }
+}
+
+fn not_zoned(target: &Target, zones: u64) -> TargetError {
+    TargetError::BadPercent {
+        path: target.path.clone(),
+        what: format!("{zones}z"),
+        why: "zones are counted on zoned block devices only (give bytes)",
     }
 }
 

@@ -101,7 +101,7 @@ impl Generator {
             .enumerate()
             .map(|(index, region)| FileState::new(index, region, way, unit, &blocks))
             .collect::<Result<Vec<_>, _>>()?;
-        let directions = if recipe.order == Order::TrimWrite { 2 } else { 1 };
+        let directions = if matches!(recipe.order, Order::TrimWrite { .. }) { 2 } else { 1 };
         let mut generator = Generator {
             way,
             order: recipe.order,
@@ -161,7 +161,7 @@ impl Generator {
                 self.turn = 0;
             }
             let request = Request { ddir, file, offset, len };
-            if self.order == Order::TrimWrite {
+            if matches!(self.order, Order::TrimWrite { .. }) {
                 self.pending = Some(Request { ddir: Ddir::Write, ..request });
             }
             return Some(self.account(request));
@@ -209,7 +209,7 @@ impl Generator {
     }
 
     fn block_size_max(&self) -> u64 {
-        self.block_max / if self.order == Order::TrimWrite { 2 } else { 1 }
+        self.block_max / if matches!(self.order, Order::TrimWrite { .. }) { 2 } else { 1 }
     }
 
     #[inline]
@@ -239,7 +239,7 @@ impl Generator {
                     Ddir::Write
                 }
             }
-            Order::TrimWrite => Ddir::Trim,
+            Order::TrimWrite { .. } => Ddir::Trim,
         }
     }
 
@@ -418,7 +418,7 @@ fn check(recipe: &Recipe) -> Result<(), WorkloadError> {
         return Err(WorkloadError::NoFiles);
     }
     let (write, trim) = (recipe.bs.write, recipe.bs.trim);
-    if recipe.order == Order::TrimWrite && write != trim {
+    if matches!(recipe.order, Order::TrimWrite { .. }) && write != trim {
         return Err(WorkloadError::TrimWriteSizes { write, trim });
     }
     if recipe.rwmixread > 100 {

@@ -22,9 +22,12 @@ pub enum Order {
         /// Offsets are drawn at random.
         random: bool,
     },
-    /// Each block is trimmed, then written: `trimwrite`. The write must not be issued before its
+    /// Each block is trimmed, then written: `trimwrite`, `randtrimwrite`. The write must not be issued before its
     /// trim has ended.
-    TrimWrite,
+    TrimWrite {
+        /// Offsets are drawn at random.
+        random: bool,
+    },
 }
 
 impl Order {
@@ -33,15 +36,16 @@ impl Order {
         match self {
             Order::Single { ddir: only, .. } => ddir == only,
             Order::Mixed { .. } => matches!(ddir, Ddir::Read | Ddir::Write),
-            Order::TrimWrite => matches!(ddir, Ddir::Trim | Ddir::Write),
+            Order::TrimWrite { .. } => matches!(ddir, Ddir::Trim | Ddir::Write),
         }
     }
 
     /// Whether offsets are drawn at random.
     pub fn is_random(self) -> bool {
         match self {
-            Order::Single { random, .. } | Order::Mixed { random } => random,
-            Order::TrimWrite => false,
+            Order::Single { random, .. }
+            | Order::Mixed { random }
+            | Order::TrimWrite { random } => random,
         }
     }
 }

@@ -94,12 +94,12 @@ fn sequences_are_those_of_fio() {
         ),
         (
             "trim, then write the same",
-            Recipe { amount: 8 * K, ..recipe(Order::TrimWrite, 16 * K) },
+            Recipe { amount: 8 * K, ..recipe(Order::TrimWrite { random: false }, 16 * K) },
             "t0/4 w0/4 t4/4 w4/4",
         ),
         (
             "a trimmed block is written even at the amount's end",
-            Recipe { amount: 6 * K, ..recipe(Order::TrimWrite, 16 * K) },
+            Recipe { amount: 6 * K, ..recipe(Order::TrimWrite { random: false }, 16 * K) },
             "t0/4 w0/4 t4/4 w4/4",
         ),
     ];
@@ -308,7 +308,7 @@ fn totals_are_known_unless_endless() {
         (Recipe { max_ios: Some(2), ..base.clone() }, Some(8 * K)),
         (Recipe { max_ios: Some(2), bs: PerDir::all((K, 8 * K)), ..base.clone() }, None),
         (Recipe { repeat: Repeat::Endless, ..base }, None),
-        (recipe(Order::TrimWrite, 16 * K), Some(32 * K)),
+        (recipe(Order::TrimWrite { random: false }, 16 * K), Some(32 * K)),
     ];
     for (recipe, expected) in cases {
         let total = Generator::new(&recipe).expect("the recipe is good").total_bytes();
@@ -346,7 +346,7 @@ fn recipes_without_load_are_refused_in_words() {
         (Recipe { bs: PerDir::all((0, 0)), ..base.clone() }, "is no range of sizes"),
         (
             Recipe {
-                order: Order::TrimWrite,
+                order: Order::TrimWrite { random: false },
                 bs: PerDir { read: (1, 1), write: (K, K), trim: (2 * K, 2 * K) },
                 ..base.clone()
             },
@@ -385,7 +385,7 @@ fn orders() -> impl Strategy<Value = Order> {
     prop_oneof![
         (directions, any::<bool>()).prop_map(|(ddir, random)| Order::Single { ddir, random }),
         any::<bool>().prop_map(|random| Order::Mixed { random }),
-        Just(Order::TrimWrite),
+        Just(Order::TrimWrite { random: false }),
     ]
 }
 
@@ -434,7 +434,7 @@ proptest! {
             prop_assert!(r.len >= min || recipe.order.is_random() && recipe.random_map);
         }
         let Repeat::Loops(loops) = recipe.repeat else { unreachable!("made above") };
-        let twice = if recipe.order == Order::TrimWrite { 2 } else { 1 };
+        let twice = if recipe.order == (Order::TrimWrite { random: false }) { 2 } else { 1 };
         let total: u64 = requests.iter().map(|r| r.len).sum();
         prop_assert!(total < loops * twice * (recipe.amount + largest));
         prop_assert!(total + loops * twice * largest > loops * twice * recipe.amount);

@@ -283,5 +283,6 @@ fn amount(amount: Amount) -> String {
     match amount {
         Amount::Bytes(size) => bytes(size),
         Amount::Percent(percent) => format!("\"{percent}%\""),
+        Amount::Zones(zones) => format!("\"{zones}z\""),
     }
 }

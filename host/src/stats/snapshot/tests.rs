@@ -127,6 +127,11 @@ fn phases_merge_to_the_span_of_both_and_the_sum_of_all() {
         minor_faults: n,
         harness_ns: n,
         harness_ios: n,
+        backlog_sum: n,
+        backlog_looks: n,
+        backlog_max: n,
+        latency_depth: n,
+        latency_met: n % 2,
     };
     let mut all = PhaseSnapshot::default();
     all.merge(&phase(100, 200, 1));
@@ -142,4 +147,6 @@ fn phases_merge_to_the_span_of_both_and_the_sum_of_all() {
     assert_eq!((all.user_us, all.system_us, all.switches), (3, 3, 3));
     assert_eq!((all.major_faults, all.minor_faults), (3, 3));
     assert_eq!((all.harness_ns, all.harness_ios), (3, 3));
+    assert_eq!((all.backlog_sum, all.backlog_looks, all.backlog_max), (3, 3, 2));
+    assert_eq!((all.latency_depth, all.latency_met), (2, 0));
 }
