@@ -22,6 +22,9 @@ use super::suggest::did_you_mean;
 use super::value::Reading;
 use crate::catalogue::{EngineInfo, EngineOption, EngineValue};
 
+/// `rwmixwrite` and `buffered` are the other sides of what is shown.
+const OTHER_SIDES: [&str; 2] = ["rwmixwrite", "buffered"];
+
 /// See the module.
 pub(crate) struct Job<'a> {
     raw: &'a RawRun,
@@ -266,7 +269,7 @@ impl<'a> Job<'a> {
         let found = self.found?;
         let engine = found.info()?;
         let draft = &self.draft;
-        let mut load = draft.load.clone();
+        let mut load = draft.load();
         load.randrepeat |= self.said("randseed").is_some();
         let values = engine.options.iter().zip(&self.engine_values);
         let options = values.map(|(option, value)| match value {
@@ -292,7 +295,7 @@ impl<'a> Job<'a> {
             },
             load,
             content: draft.content.clone(),
-            target: draft.target.clone(),
+            target: draft.target(),
             depth: draft.depth(),
             time: draft.time,
             pace: draft.pace,
@@ -331,9 +334,9 @@ impl<'a> Job<'a> {
 
     pub(crate) fn effective(&self, spec: &JobSpec) -> EffectiveJob {
         let mut lines = Vec::new();
-        // `rwmixwrite` is the other side of `rwmixread`, which is shown.
         let of_job = options::all().filter(|option| {
-            matches!(option.scope, Scope::Job | Scope::Name) && option.name != "rwmixwrite"
+            let shown = !OTHER_SIDES.contains(&option.name);
+            matches!(option.scope, Scope::Job | Scope::Name) && shown
         });
         for option in of_job {
             let from = match option.name {
@@ -371,13 +374,13 @@ impl<'a> Job<'a> {
 
     /// Who set an option, or the one that it shares its value with.
     fn from(&self, name: &str) -> Provenance {
-        let twin = match name {
-            "bs" => "bsrange",
-            "bsrange" => "bs",
-            "rwmixread" => "rwmixwrite",
-            other => other,
+        let twins: &[&str] = match name {
+            "bs" | "bsrange" => &["bs", "bsrange", "bssplit"],
+            "rwmixread" => &["rwmixread", "rwmixwrite"],
+            "direct" => &["direct", "buffered"],
+            other => &[other],
         };
-        let said = self.said.iter().rev().find(|said| said.name == name || said.name == twin);
+        let said = self.said.iter().rev().find(|said| twins.contains(&said.name));
         said.map_or(Provenance::Default, |said| said.from.clone())
     }
 }

@@ -4,14 +4,20 @@
 //! An option is added by writing its definition into the file of its category; the engines' own
 //! options come from the catalogue and are not here.
 
+mod content;
 mod depth;
 mod description;
 mod engine;
+mod files;
 pub(crate) mod known;
 mod load;
+mod memory;
+mod order;
 mod pace;
 mod process;
+mod region;
 mod report;
+mod sync;
 mod target;
 mod time;
 
@@ -31,8 +37,20 @@ pub enum Category {
     Engine,
     /// Where it goes.
     Target,
+    /// How files come to be and are opened.
+    Files,
     /// What is asked for.
     Load,
+    /// Where in the target, and how much.
+    Region,
+    /// Which request comes next.
+    Order,
+    /// When it has to be on the medium.
+    Sync,
+    /// What is written.
+    Content,
+    /// Where the buffers lie.
+    Memory,
     /// How many requests at once.
     Depth,
     /// How long.
@@ -52,7 +70,13 @@ impl Category {
             Category::Description => "Name and description",
             Category::Engine => "Engine",
             Category::Target => "Target: where the I/O goes",
-            Category::Load => "Load: what is asked for",
+            Category::Files => "Files: how they are made and opened",
+            Category::Load => "Load: directions and block sizes",
+            Category::Region => "Region: where, and how much",
+            Category::Order => "Order: which request comes next",
+            Category::Sync => "Syncs: when it has to be on the medium",
+            Category::Content => "Content: what is written",
+            Category::Memory => "Memory: where the buffers lie",
             Category::Depth => "Depth: how many requests at once",
             Category::Time => "Time: how long",
             Category::Pace => "Pace: how fast",
@@ -95,6 +119,8 @@ pub struct JobOption {
     pub help: &'static str,
     /// A paragraph: units, pitfalls.
     pub doc: &'static str,
+    /// Where it differs from fio's option of that name, a fragment; empty = nowhere.
+    pub fio: &'static str,
     /// A value as in fio's format.
     pub good: &'static [&'static str],
     /// Values that are refused.
@@ -118,6 +144,7 @@ const OPTION: JobOption = JobOption {
     unset: "",
     help: "",
     doc: "",
+    fio: "",
     good: &[],
     bad: &[],
     later: |_| false,
@@ -131,7 +158,13 @@ pub fn all() -> impl Iterator<Item = &'static JobOption> {
         description::OPTIONS,
         engine::OPTIONS,
         target::OPTIONS,
+        files::OPTIONS,
         load::OPTIONS,
+        region::OPTIONS,
+        order::OPTIONS,
+        sync::OPTIONS,
+        content::OPTIONS,
+        memory::OPTIONS,
         depth::OPTIONS,
         time::OPTIONS,
         pace::OPTIONS,
@@ -198,6 +231,24 @@ pub(crate) fn per_dir<T: Copy + PartialEq>(
     } else {
         format!("[{}, {}, {}]", show(read), show(write), show(trim))
     }
+}
+
+/// As [`per_dir`], where a direction may have nothing to show: none where none has.
+pub(crate) fn some_dirs<T: PartialEq>(
+    values: &PerDir<T>,
+    show: impl Fn(&T) -> Option<String>,
+) -> Option<String> {
+    let PerDir { read, write, trim } = values;
+    let all = [show(read), show(write), show(trim)];
+    if all.iter().all(Option::is_none) {
+        return None;
+    }
+    let [first, ..] = &all;
+    if read == write && write == trim {
+        return first.clone();
+    }
+    let shown = all.map(|value| value.unwrap_or_else(|| "\"\"".to_owned()));
+    Some(format!("[{}]", shown.join(", ")))
 }
 
 pub(crate) fn list(elements: &[String]) -> Option<String> {
