@@ -7,18 +7,22 @@
 mod depth;
 mod description;
 mod engine;
+mod errors;
 pub(crate) mod known;
+mod latency;
 mod load;
+mod order;
 mod pace;
 mod process;
 mod report;
+mod steady;
 mod target;
 mod time;
 
 use super::draft::Draft;
 use super::spec::JobSpec;
-pub use super::value::Kind;
 use super::value::Value;
+pub use super::value::{Kind, TimeUnit};
 use crate::ddir::PerDir;
 use crate::units::{Bytes, Nanos};
 
@@ -39,8 +43,14 @@ pub enum Category {
     Time,
     /// How fast.
     Pace,
-    /// Clones, groups, CPUs.
+    /// What latency.
+    Latency,
+    /// Who begins when, who ends whom, who shares with whom.
+    Order,
+    /// Clones, CPUs, priorities.
     Process,
+    /// What happens when a request fails.
+    Errors,
     /// What is measured and shown.
     Report,
 }
@@ -56,7 +66,10 @@ impl Category {
             Category::Depth => "Depth: how many requests at once",
             Category::Time => "Time: how long",
             Category::Pace => "Pace: how fast",
-            Category::Process => "Clones, groups, CPUs",
+            Category::Latency => "Latency: what a job has to keep to",
+            Category::Order => "Order: when jobs begin, whom they end, how they share",
+            Category::Process => "Clones, CPUs, priorities",
+            Category::Errors => "Errors: what happens when a request fails",
             Category::Report => "Measurement and report",
         }
     }
@@ -95,6 +108,8 @@ pub struct JobOption {
     pub help: &'static str,
     /// A paragraph: units, pitfalls.
     pub doc: &'static str,
+    /// Where it differs from fio's option of that name; empty = nowhere.
+    pub fio: &'static str,
     /// A value as in fio's format.
     pub good: &'static [&'static str],
     /// Values that are refused.
@@ -118,6 +133,7 @@ const OPTION: JobOption = JobOption {
     unset: "",
     help: "",
     doc: "",
+    fio: "",
     good: &[],
     bad: &[],
     later: |_| false,
@@ -134,8 +150,12 @@ pub fn all() -> impl Iterator<Item = &'static JobOption> {
         load::OPTIONS,
         depth::OPTIONS,
         time::OPTIONS,
+        steady::OPTIONS,
         pace::OPTIONS,
+        latency::OPTIONS,
+        order::OPTIONS,
         process::OPTIONS,
+        errors::OPTIONS,
         report::OPTIONS,
     ]
     .into_iter()
