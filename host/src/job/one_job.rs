@@ -22,8 +22,8 @@ use super::suggest::did_you_mean;
 use super::value::Reading;
 use crate::catalogue::{EngineInfo, EngineOption, EngineValue};
 
-/// `rwmixwrite` and `buffered` are the other sides of what is shown.
-const OTHER_SIDES: [&str; 2] = ["rwmixwrite", "buffered"];
+/// Options that are the other side of one that is shown.
+const TWINS: [&str; 3] = ["rwmixwrite", "buffered", "cpumask"];
 
 /// See the module.
 pub(crate) struct Job<'a> {
@@ -265,7 +265,7 @@ impl<'a> Job<'a> {
     }
 
     /// None where the engine is missing: an error was told.
-    pub(crate) fn spec(&self, sets: &[SetOption]) -> Option<JobSpec> {
+    pub(crate) fn spec(&self, sets: &[SetOption], env: &Environment) -> Option<JobSpec> {
         let found = self.found?;
         let engine = found.info()?;
         let draft = &self.draft;
@@ -276,6 +276,7 @@ impl<'a> Job<'a> {
             Some((value, _)) => value.clone(),
             None => engine_options::default(option).unwrap_or(EngineValue::Unset),
         });
+        let nodes: Vec<u32> = env.nodes.iter().map(|(node, _)| *node).collect();
         Some(JobSpec {
             name: self.name.to_owned(),
             description: draft.description.clone(),
@@ -297,9 +298,9 @@ impl<'a> Job<'a> {
             content: draft.content.clone(),
             target: draft.target(),
             depth: draft.depth(),
-            time: draft.time,
-            pace: draft.pace,
-            process: draft.process.clone(),
+            time: draft.time(),
+            pace: draft.pace(),
+            process: draft.process(&nodes),
             errors: draft.errors.clone(),
             report: draft.report.clone(),
         })
@@ -335,8 +336,7 @@ impl<'a> Job<'a> {
     pub(crate) fn effective(&self, spec: &JobSpec) -> EffectiveJob {
         let mut lines = Vec::new();
         let of_job = options::all().filter(|option| {
-            let shown = !OTHER_SIDES.contains(&option.name);
-            matches!(option.scope, Scope::Job | Scope::Name) && shown
+            matches!(option.scope, Scope::Job | Scope::Name) && !TWINS.contains(&option.name)
         });
         for option in of_job {
             let from = match option.name {
@@ -378,6 +378,7 @@ impl<'a> Job<'a> {
             "bs" | "bsrange" => &["bs", "bsrange", "bssplit"],
             "rwmixread" => &["rwmixread", "rwmixwrite"],
             "direct" => &["direct", "buffered"],
+            "cpus_allowed" => &["cpus_allowed", "cpumask"],
             other => &[other],
         };
         let said = self.said.iter().rev().find(|said| twins.contains(&said.name));

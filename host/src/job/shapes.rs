@@ -303,8 +303,7 @@ pub(crate) fn file_choice(text: &str, reading: &mut Reading<'_>) -> Result<Value
         None => (text, None),
     };
     let kept = |choice: FileChoice, reading: &mut Reading<'_>| {
-        let every =
-            number.map(|number| bounded(number, Measure::Count, 1, NUMBER_MAX, reading));
+        let every = number.map(|number| bounded(number, Measure::Count, 1, NUMBER_MAX, reading));
         let every = u32::try_from(every.transpose()?.unwrap_or(0)).unwrap_or(u32::MAX);
         Ok(Value::FileChoice(choice, every))
     };
@@ -350,8 +349,7 @@ pub(crate) fn sync_file_range(text: &str, reading: &mut Reading<'_>) -> Result<V
         let message = format!("`{}` lacks its number of writes", text.trim());
         return Err(Fault::new(message).help("`write:32`: after every 32 writes"));
     };
-    let mut found =
-        SyncFileRange { wait_before: false, write: false, wait_after: false, every: 0 };
+    let mut found = SyncFileRange { wait_before: false, write: false, wait_after: false, every: 0 };
     for flag in flags.split(',').map(str::trim) {
         match flag {
             "wait_before" => found.wait_before = true,

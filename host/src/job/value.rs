@@ -2,15 +2,19 @@
 //!
 //! Called by `resolve` with the kind that the option table states. Knows no option by name.
 
+use super::criterion::{self, Criterion};
 use super::diagnostic::Place;
-use super::lists::{cpus, list, percentiles, PERCENTILES_MAX};
+use super::lists::{list, numbers, percentiles, PERCENTILES_MAX};
 use super::number::{self, Dialect, Measure};
 use super::pattern;
 use super::raw::{RawItem, RawValue};
 use super::shapes;
 use super::spec::{
-    Amount, BlockShare, Distribution, FileChoice, MemoryKind, PatternPart, Rw, SyncFileRange,
+    Amount, BlockShare, Distribution, FileChoice, IgnoreError, MemoryKind, NumaPolicy, PatternPart,
+    Rw, SyncFileRange,
 };
+pub use super::times::TimeUnit;
+use super::{errnos, machine, times};
 use crate::ddir::PerDir;
 use crate::units::{Bytes, Nanos};
 
@@ -62,6 +66,21 @@ pub enum Kind {
     Amount,
     /// A time; a bare number is seconds.
     Time,
+    /// A time; a bare number is so many of this.
+    TimeIn(TimeUnit),
+    /// Times for reads, writes, trims; a bare number is so many of this.
+    TimePerDir(TimeUnit),
+    /// A time or a range of times; a bare number is seconds.
+    TimeRange,
+    /// A number that may be negative.
+    Signed {
+        /// Smallest.
+        min: i32,
+        /// Largest.
+        max: i32,
+    },
+    /// A number above 0, at most 100.
+    Percent,
     /// One of these words, each with its help.
     Choice(&'static [(&'static str, &'static str)]),
     /// Any text.
@@ -91,6 +110,16 @@ pub enum Kind {
     Percentiles,
     /// CPU numbers: `0-3,5`, or `all`.
     Cpus,
+    /// The CPUs whose bits are set.
+    CpuMask,
+    /// Numbers of memory nodes: `0-1,3`, or `all`.
+    Nodes,
+    /// `MODE[:NODES]`.
+    MemPolicy,
+    /// Lists of errors for reads, writes and verification.
+    Errors,
+    /// `METRIC[_slope]:LIMIT[%]`.
+    Criterion,
     /// 64 hex digits.
     Sha256,
 }
@@ -109,8 +138,6 @@ pub(crate) enum Value {
     Text(String),
     List(Vec<String>),
     Percentiles(Vec<f64>),
-    /// None: all.
-    Cpus(Option<Vec<u32>>),
     /// The number behind it; none where there is none.
     Rw(Rw, Option<i64>),
     Split(PerDir<Option<Vec<BlockShare>>>),
@@ -121,6 +148,14 @@ pub(crate) enum Value {
     SyncFileRange(Option<SyncFileRange>),
     Memory(MemoryKind),
     Pattern(Vec<PatternPart>),
+    TimeRange(Nanos, Nanos),
+    Signed(i32),
+    Percent(f64),
+    /// CPUs or memory nodes; none: all.
+    Numbers(Option<Vec<u32>>),
+    MemPolicy(NumaPolicy),
+    Errors(IgnoreError),
+    Criterion(Criterion),
 }
 
 /// Why a value is none.
@@ -168,6 +203,13 @@ impl Kind {
             Kind::Range => "bytes, or a range of bytes".to_owned(),
             Kind::Amount => "bytes, percent of the target (1% to 100%), or zones (`4z`)".to_owned(),
             Kind::Time => "time; a bare number is seconds".to_owned(),
+            Kind::TimeIn(bare) => format!("time; a bare number is {}", bare.name()),
+            Kind::TimePerDir(bare) => {
+                format!("time, per direction; a bare number is {}", bare.name())
+            }
+            Kind::TimeRange => "time, or a range of times; a bare number is seconds".to_owned(),
+            Kind::Signed { min, max } => format!("whole number, {min} to {max}"),
+            Kind::Percent => "number, above 0, at most 100".to_owned(),
             Kind::Choice(words) => {
                 let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
                 format!("one of {}", words.join(", "))
@@ -183,16 +225,16 @@ impl Kind {
                  zoned:PERCENT/PERCENT:... or zoned_abs:PERCENT/SIZE:..., per direction"
                     .to_owned()
             }
-            Kind::FileChoice => "roundrobin[:N], random[:N], sequential[:N], zipf:THETA, pareto:H, \
+            Kind::FileChoice => {
+                "roundrobin[:N], random[:N], sequential[:N], zipf:THETA, pareto:H, \
                                  normal:DEVIATION or gauss:DEVIATION"
-                .to_owned(),
+                    .to_owned()
+            }
             Kind::SyncFileRange => {
                 "one or several of wait_before, write, wait_after, joined by `,`, then `:N`"
                     .to_owned()
             }
-            Kind::Memory => {
-                "one of malloc, mmap[:FILE], shm, mmaphuge[:FILE], shmhuge".to_owned()
-            }
+            Kind::Memory => "one of malloc, mmap[:FILE], shm, mmaphuge[:FILE], shmhuge".to_owned(),
             Kind::Pattern => {
                 "numbers (decimal, 0x...), \"strings\" and 'files', one after another".to_owned()
             }
@@ -201,6 +243,11 @@ impl Kind {
                 format!("up to {PERCENTILES_MAX} numbers, above 0, at most 100")
             }
             Kind::Cpus => "CPU numbers and ranges, or `all`".to_owned(),
+            Kind::CpuMask => "bits of up to 64 CPUs, decimal or hex".to_owned(),
+            Kind::Nodes => "numbers and ranges of memory nodes, or `all`".to_owned(),
+            Kind::MemPolicy => "memory policy, with its nodes".to_owned(),
+            Kind::Errors => "lists of error names or numbers, for each kind of request".to_owned(),
+            Kind::Criterion => "figure and limit".to_owned(),
             Kind::Sha256 => "64 hex digits".to_owned(),
         }
     }
@@ -256,13 +303,16 @@ impl Kind {
                 }
             }
             Kind::Amount => amount(number_text(item)?, reading).map(Value::Amount),
-            Kind::Time => time(number_text(item)?, reading).map(Value::Time),
+            Kind::Time => {
+                times::time(number_text(item)?, TimeUnit::Seconds, reading).map(Value::Time)
+            }
             Kind::Choice(words) => choice(scalar_text(item)?, words).map(Value::Text),
             Kind::Text => scalar_text(item).map(|text| Value::Text(text.to_owned())),
             Kind::Name => name(item).map(Value::Text),
             Kind::Rw => shapes::rw(number_text(item)?, reading),
-            Kind::Split { max } => per_dir(item, |text| shapes::split_of_blocks(text, max, reading))
-                .map(Value::Split),
+            Kind::Split { max } => {
+                per_dir(item, |text| shapes::split_of_blocks(text, max, reading)).map(Value::Split)
+            }
             Kind::Distribution => {
                 per_dir(item, |text| shapes::distribution(text, reading)).map(Value::Distribution)
             }
@@ -272,8 +322,35 @@ impl Kind {
             Kind::Pattern => pattern::parse(scalar_text(item)?).map(Value::Pattern),
             Kind::List => list(item).map(Value::List),
             Kind::Percentiles => percentiles(item).map(Value::Percentiles),
-            Kind::Cpus => cpus(item).map(Value::Cpus),
             Kind::Sha256 => sha256(scalar_text(item)?).map(Value::Text),
+            _ => self.parse_special(item, reading),
+        }
+    }
+
+    /// Times with units of their own, parts of the machine, errors.
+    fn parse_special(&self, item: &RawItem, reading: &mut Reading<'_>) -> Result<Value, Fault> {
+        if let Kind::TimePerDir(bare) = *self {
+            let one = |text: &str| times::time(text, bare, reading).map(|time| time.0);
+            return per_dir(item, one).map(Value::PerDir);
+        }
+        match *self {
+            Kind::Cpus => return numbers(item, "CPU").map(Value::Numbers),
+            Kind::Nodes => return numbers(item, "node").map(Value::Numbers),
+            Kind::Errors => return errnos::lists(item).map(Value::Errors),
+            _ => {}
+        }
+        let text = number_text(item)?;
+        match *self {
+            Kind::TimeIn(bare) => times::time(text, bare, reading).map(Value::Time),
+            Kind::TimeRange => {
+                times::range(text, reading).map(|(low, high)| Value::TimeRange(low, high))
+            }
+            Kind::Signed { min, max } => signed(text, min, max, reading).map(Value::Signed),
+            Kind::Percent => criterion::percent(text).map(Value::Percent),
+            Kind::CpuMask => machine::mask(text, reading).map(|cpus| Value::Numbers(Some(cpus))),
+            Kind::MemPolicy => machine::policy(text).map(Value::MemPolicy),
+            Kind::Criterion => criterion::criterion(text, reading).map(Value::Criterion),
+            other => unreachable!("{other:?} is read by `parse`"),
         }
     }
 }
@@ -389,9 +466,7 @@ fn per_dir<T: Clone>(
     match &values[..] {
         [] | [None] => Err(Fault::new("has an empty value")),
         [all] => Ok(PerDir::all(all.clone())),
-        [read, rest] => {
-            Ok(PerDir { read: read.clone(), write: rest.clone(), trim: rest.clone() })
-        }
+        [read, rest] => Ok(PerDir { read: read.clone(), write: rest.clone(), trim: rest.clone() }),
         [read, write, trim] => {
             Ok(PerDir { read: read.clone(), write: write.clone(), trim: trim.clone() })
         }
@@ -436,13 +511,10 @@ fn amount(text: &str, reading: &mut Reading<'_>) -> Result<Amount, Fault> {
         .ok_or_else(|| Fault::new(format!("`{text}` is not a whole percentage from 1% to 100%")))
 }
 
-fn time(text: &str, reading: &mut Reading<'_>) -> Result<Nanos, Fault> {
-    let ns = quantity(text, Measure::Time, reading)?;
-    match u64::try_from(ns) {
-        Ok(ns) if ns <= SIZE_MAX => Ok(Nanos(ns)),
-        _ if ns < 0 => Err(Fault::new(format!("`{text}` is negative"))),
-        _ => Err(Fault::new(format!("`{text}` is longer than 292 years"))),
-    }
+fn signed(text: &str, min: i32, max: i32, reading: &mut Reading<'_>) -> Result<i32, Fault> {
+    let value = quantity(text, Measure::Count, reading)?;
+    let found = i32::try_from(value).ok().filter(|value| (min..=max).contains(value));
+    found.ok_or_else(|| Fault::new(format!("`{text}` is out of range ({min} to {max})")))
 }
 
 pub(crate) fn choice(text: &str, words: &[(&str, &str)]) -> Result<String, Fault> {
@@ -496,6 +568,12 @@ impl Value {
     pub(crate) fn time(&self) -> Nanos {
         let Value::Time(time) = self else { unreachable!("the option is a time") };
         *time
+    }
+
+    /// CPUs or nodes; none = all.
+    pub(crate) fn numbers(&self) -> Option<Vec<u32>> {
+        let Value::Numbers(numbers) = self else { unreachable!("the option is a list of numbers") };
+        numbers.clone()
     }
 
     pub(crate) fn list(&self) -> &[String] {

@@ -51,7 +51,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::Bool,
         default: "0",
         help: "Make files when they are opened, not before the start",
-        doc: "Files then begin empty, and the time that it takes to make them is part of the job's.",
+        doc:
+            "Files then begin empty, and the time that it takes to make them is part of the job's.",
         good: &["1", "0"],
         bad: BAD_BOOL,
         apply: |draft, value| draft.target.create_on_open = value.bool(),

@@ -38,32 +38,23 @@ pub(crate) fn instead(name: &str) -> Option<&'static str> {
 }
 
 const CORE: &str = "
-    wait_for lockfile ignore_error serialize_overlap io_submit_mode file_append use_os_rand
-    fadvise_hint atomic startdelay verify_only clocksource verify do_verify verifysort
-    verifysort_nr verify_interval verify_offset verify_pattern verify_pattern_interval verify_fatal
-    verify_dump verify_async verify_async_cpus verify_backlog verify_backlog_batch
-    experimental_verify verify_state_load verify_state_save verify_write_sequence
-    verify_header_seed trim_percentage trim_verify_zero trim_backlog trim_backlog_batch write_iolog
-    read_iolog read_iolog_chunked replay_no_stall replay_redirect replay_scale replay_align
-    replay_time_scale replay_skip merge_blktrace_file merge_blktrace_scalars merge_blktrace_iters
-    exec_prerun exec_postrun ioscheduler zonecapacity read_beyond_wp max_open_zones
-    job_max_open_zones ignore_zone_limits zone_reset_threshold zone_reset_frequency
-    recover_zbd_write_error nice prio prioclass prio_hint thinktime thinktime_spin thinkcycles
-    thinktime_blocks thinktime_blocks_type thinktime_iotime rate_min ratemin rate_process
-    rate_cycle ratecycle rate_ignore_thinktime rate_iops_min max_latency latency_target
-    latency_window latency_percentile latency_run write_hint cpumask cpus_allowed_policy
-    numa_cpu_nodes numa_mem_policy exitall exit_what exitall_on_error new_group per_job_logs
-    write_bw_log bwavgtime write_lat_log write_iops_log iopsavgtime log_entries log_avg_msec
-    log_hist_msec log_hist_coarseness write_hist_log log_max_value log_window_value log_offset
-    log_prio log_issue_time log_compression log_compression_cpus log_store_compressed
-    log_unix_epoch log_alternate_epoch log_alternate_epoch_clock_id job_start_clock_id
-    block_error_percentiles stats dedupe_global clat_percentiles lat_percentiles slat_percentiles
-    significant_figures disk_util disable_lat disable_clat disable_slat disable_bw
-    disable_bw_measurement gtod_cpu unified_rw_reporting continue_on_error error_dump profile
-    cgroup cgroup_nodelete cgroup_weight uid gid unit_base flow_id flow flow_watermark flow_sleep
-    steadystate ss steadystate_duration ss_dur steadystate_ramp_time ss_ramp
-    steadystate_check_interval ss_interval sprandom num_range fdp fdp_pli fdp_pli_select
-    dataplacement plids plid_select dp_scheme";
+    lockfile serialize_overlap file_append use_os_rand fadvise_hint atomic verify_only clocksource
+    verify do_verify verifysort verifysort_nr verify_interval verify_offset verify_pattern
+    verify_pattern_interval verify_fatal verify_dump verify_async verify_async_cpus verify_backlog
+    verify_backlog_batch experimental_verify verify_state_load verify_state_save
+    verify_write_sequence verify_header_seed trim_percentage trim_verify_zero trim_backlog
+    trim_backlog_batch write_iolog read_iolog read_iolog_chunked replay_no_stall replay_redirect
+    replay_scale replay_align replay_time_scale replay_skip merge_blktrace_file
+    merge_blktrace_scalars merge_blktrace_iters exec_prerun exec_postrun ioscheduler zonecapacity
+    read_beyond_wp max_open_zones job_max_open_zones ignore_zone_limits zone_reset_threshold
+    zone_reset_frequency recover_zbd_write_error prio_hint thinkcycles rate_ignore_thinktime
+    write_hint per_job_logs write_bw_log bwavgtime write_lat_log write_iops_log iopsavgtime
+    log_entries log_avg_msec log_hist_msec log_hist_coarseness write_hist_log log_max_value
+    log_window_value log_offset log_prio log_issue_time log_compression log_compression_cpus
+    log_store_compressed log_unix_epoch log_alternate_epoch log_alternate_epoch_clock_id
+    job_start_clock_id block_error_percentiles stats dedupe_global disk_util gtod_cpu profile
+    cgroup cgroup_nodelete cgroup_weight uid gid unit_base flow_watermark sprandom num_range fdp
+    fdp_pli fdp_pli_select dataplacement plids plid_select dp_scheme";
 
 const ENGINES: &str = "
     userspace_reap cmdprio_percentage cmdprio_class cmdprio cmdprio_bssplit cmdprio_hint nowait

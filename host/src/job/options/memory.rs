@@ -15,7 +15,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::Memory,
         default: "malloc",
         help: "Where the buffers of the requests come from",
-        doc: "malloc: anonymous memory; mmap: a mapping, of a file with `mmap:FILE`; shm: System V \
+        doc:
+            "malloc: anonymous memory; mmap: a mapping, of a file with `mmap:FILE`; shm: System V \
               shared memory; mmaphuge and shmhuge: the same in huge pages, which have to be set \
               aside (/proc/sys/vm/nr_hugepages). `mmaphuge:FILE` lies on a hugetlbfs.",
         good: &["mmap", "malloc", "shm", "shmhuge", "mmaphuge", "mmap:/dev/shm/x"],

@@ -4,12 +4,15 @@
 //! An option is added by writing its definition into the file of its category; the engines' own
 //! options come from the catalogue and are not here.
 
+mod chance;
 mod content;
 mod depth;
 mod description;
 mod engine;
+mod errors;
 mod files;
 pub(crate) mod known;
+mod latency;
 mod load;
 mod memory;
 mod order;
@@ -17,14 +20,15 @@ mod pace;
 mod process;
 mod region;
 mod report;
+mod steady;
 mod sync;
 mod target;
 mod time;
 
 use super::draft::Draft;
 use super::spec::JobSpec;
-pub use super::value::Kind;
 use super::value::Value;
+pub use super::value::{Kind, TimeUnit};
 use crate::ddir::PerDir;
 use crate::units::{Bytes, Nanos};
 
@@ -44,7 +48,7 @@ pub enum Category {
     /// Where in the target, and how much.
     Region,
     /// Which request comes next.
-    Order,
+    Chance,
     /// When it has to be on the medium.
     Sync,
     /// What is written.
@@ -57,8 +61,14 @@ pub enum Category {
     Time,
     /// How fast.
     Pace,
-    /// Clones, groups, CPUs.
+    /// What latency.
+    Latency,
+    /// Who begins when, who ends whom, who shares with whom.
+    Order,
+    /// Clones, CPUs, priorities.
     Process,
+    /// What happens when a request fails.
+    Errors,
     /// What is measured and shown.
     Report,
 }
@@ -73,14 +83,17 @@ impl Category {
             Category::Files => "Files: how they are made and opened",
             Category::Load => "Load: directions and block sizes",
             Category::Region => "Region: where, and how much",
-            Category::Order => "Order: which request comes next",
+            Category::Chance => "Chance: which request comes next",
             Category::Sync => "Syncs: when it has to be on the medium",
             Category::Content => "Content: what is written",
             Category::Memory => "Memory: where the buffers lie",
             Category::Depth => "Depth: how many requests at once",
             Category::Time => "Time: how long",
             Category::Pace => "Pace: how fast",
-            Category::Process => "Clones, groups, CPUs",
+            Category::Latency => "Latency: what a job has to keep to",
+            Category::Order => "Order: when jobs begin, whom they end, how they share",
+            Category::Process => "Clones, CPUs, priorities",
+            Category::Errors => "Errors: what happens when a request fails",
             Category::Report => "Measurement and report",
         }
     }
@@ -119,7 +132,7 @@ pub struct JobOption {
     pub help: &'static str,
     /// A paragraph: units, pitfalls.
     pub doc: &'static str,
-    /// Where it differs from fio's option of that name, a fragment; empty = nowhere.
+    /// Where it differs from fio's option of that name; empty = nowhere.
     pub fio: &'static str,
     /// A value as in fio's format.
     pub good: &'static [&'static str],
@@ -161,14 +174,18 @@ pub fn all() -> impl Iterator<Item = &'static JobOption> {
         files::OPTIONS,
         load::OPTIONS,
         region::OPTIONS,
-        order::OPTIONS,
+        chance::OPTIONS,
         sync::OPTIONS,
         content::OPTIONS,
         memory::OPTIONS,
         depth::OPTIONS,
         time::OPTIONS,
+        steady::OPTIONS,
         pace::OPTIONS,
+        latency::OPTIONS,
+        order::OPTIONS,
         process::OPTIONS,
+        errors::OPTIONS,
         report::OPTIONS,
     ]
     .into_iter()

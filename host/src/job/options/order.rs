@@ -1,223 +1,177 @@
-//! Options that say which request comes next: mix, chance, files in turn.
+//! Options that say when a job begins, whom it ends, and how it shares with others.
 //!
-//! Part of the option table. Laws and their parameters are judged when they are read; what they are
-//! worth for the load at hand is told by `checks`.
+//! Part of the option table. That the jobs which are named here are there is for the checks of the
+//! whole run to say. `Draft::pace` puts `flow` and its kin together.
 
-use super::super::shapes;
-use super::super::spec::RandomGenerator;
+use super::super::spec::ExitWhat;
 use super::super::value::Value;
-use super::{per_dir, quoted, some_dirs, Category, JobOption, Kind, OPTION};
-use crate::ddir::Ddir;
+use super::{nanos, quoted, Category, JobOption, Kind, TimeUnit, OPTION};
+
+/// Largest weight, as in fio.
+const WEIGHT_MAX: u64 = 1000;
 
 pub(super) const OPTIONS: &[JobOption] = &[
     JobOption {
-        name: "rwmixread",
+        name: "startdelay",
         category: Category::Order,
-        kind: Kind::Count { min: 0, max: 100 },
-        default: "50",
-        help: "Percent of a mixed load's requests that read",
-        doc: "Only for rw and randrw. Of `rwmixread` and `rwmixwrite` the later one wins; in one \
-              section they have to add up to 100.",
-        good: &["70", "0", "100"],
-        bad: &["", "130", "-1", "50%", "0.5"],
+        kind: Kind::TimeRange,
+        default: "0",
+        help: "Wait so long before the job begins",
+        doc: "A bare number is seconds. Of a range `5-10` each clone draws its own delay by the \
+              job's seed.",
+        good: &["5", "5-10", "500ms-2s"],
+        bad: &["", "-1", "10-5", "1-2-3", "soon"],
         apply: |draft, value| {
-            draft.mix_percent.0 = percent(value);
-            draft.load.rwmixread = percent(value);
-        },
-        show: |job| job.load.rw.is_mixed().then(|| job.load.rwmixread.to_string()),
-        ..OPTION
-    },
-    JobOption {
-        name: "rwmixwrite",
-        category: Category::Order,
-        kind: Kind::Count { min: 0, max: 100 },
-        unset: "100 - `rwmixread`",
-        help: "Percent of a mixed load's requests that write",
-        doc: "See `rwmixread`.",
-        good: &["30"],
-        bad: &["", "101", "-1"],
-        apply: |draft, value| {
-            draft.mix_percent.1 = percent(value);
-            draft.load.rwmixread = 100 - percent(value);
-        },
-        ..OPTION
-    },
-    JobOption {
-        name: "percentage_random",
-        category: Category::Order,
-        kind: Kind::CountPerDir { min: 0, max: 100 },
-        default: "100",
-        help: "Percent of a random load's requests whose offset is random",
-        doc: "Per direction, as `bs`. The other requests follow the one before; 0 is a sequential \
-              load. No effect where `rw` is sequential, and a warning says so.",
-        good: &["70", "0", "100,50"],
-        bad: &["", "101", "-1", "50%"],
-        apply: |draft, value| {
-            let given = value.per_dir();
-            for ddir in Ddir::DATA {
-                if let Some(percent) = given[ddir].and_then(|percent| u8::try_from(percent).ok()) {
-                    draft.load.percentage_random[ddir] = percent;
-                }
-            }
-        },
-        show: |job| Some(per_dir(job.load.percentage_random, |percent| percent.to_string())),
-        ..OPTION
-    },
-    JobOption {
-        name: "random_distribution",
-        category: Category::Order,
-        kind: Kind::Distribution,
-        default: "random",
-        help: "Law by which random offsets fall",
-        doc: "random: everywhere alike. `zipf:THETA`, THETA above 0 and not 1; `pareto:H`, H \
-              between 0 and 1; `normal:DEVIATION`, in percent of the region, above 0 and at most \
-              100. A second number, 0 to 1, is where in the region the law has its middle \
-              (`zipf:1.2:0.25`); without it zipf and pareto spread their frequent blocks over the \
-              region, and normal has its middle at 0.5. `zoned:60/10:40/90`: 60 percent of the \
-              accesses to the first 10 percent of the region, 40 to the next 90; both sides add up \
-              to 100. `zoned_abs:60/20g:40/100g`: the same with sizes in bytes; what is behind the \
-              last zone is never touched. All but random let blocks repeat. Per direction as `bs`; \
-              up to 256 zones.",
-        fio: "zipf, pareto and normal need their number; a deviation of 0 is an error",
-        good: &["zipf:1.2", "random", "pareto:0.9", "normal:10:0.25", "zoned:60/10:40/90"],
-        bad: &[
-            "",
-            "zipf",
-            "zipf:0",
-            "zipf:1",
-            "zipf:-1",
-            "zipf:nan",
-            "zipf:1.2:2",
-            "pareto:1",
-            "pareto:0",
-            "normal:0",
-            "normal:101",
-            "normal:5:-0.1",
-            "zoned:60/10:30/90",
-            "zoned:60/10:40/80",
-            "zoned:60/0:40/100",
-            "zoned_abs:100/0",
-            "zoned",
-            "uniform",
-            "random:1",
-        ],
-        apply: |draft, value| {
-            let Value::Distribution(given) = value else { unreachable!("a distribution") };
-            for ddir in Ddir::DATA {
-                if let Some(distribution) = &given[ddir] {
-                    draft.load.random_distribution[ddir].clone_from(distribution);
-                }
-            }
+            let Value::TimeRange(low, high) = *value else { unreachable!("a range of times") };
+            draft.time.startdelay = (low, high);
         },
         show: |job| {
-            some_dirs(&job.load.random_distribution, |law| {
-                Some(quoted(&shapes::show_distribution(law, super::bytes)))
-            })
+            let (low, high) = job.time.startdelay;
+            let shown = nanos(low);
+            if low == high {
+                return Some(shown);
+            }
+            Some(format!("\"{}-{}\"", shown.trim_matches('"'), nanos(high).trim_matches('"')))
         },
         ..OPTION
     },
     JobOption {
-        name: "random_generator",
+        name: "stonewall",
+        aliases: &["wait_for_previous"],
+        category: Category::Order,
+        kind: Kind::Flag,
+        default: "0",
+        help: "Wait until all jobs before this one have ended",
+        doc: "Begins a new group of the report. The first job of a second job file has it, as in \
+              fio.",
+        good: &["1", "0"],
+        bad: &["yes", "2"],
+        apply: |draft, value| draft.process.stonewall = value.bool(),
+        show: |job| Some(job.process.stonewall.to_string()),
+        ..OPTION
+    },
+    JobOption {
+        name: "wait_for",
+        category: Category::Order,
+        kind: Kind::Text,
+        unset: "with the others of its stage",
+        help: "Begin when all clones of this job have ended",
+        doc: "The job has to stand before this one. An empty text lifts what `[global]` says.",
+        good: &["prepare"],
+        apply: |draft, value| {
+            let name = value.text();
+            draft.process.wait_for = (!name.is_empty()).then(|| name.to_owned());
+        },
+        show: |job| job.process.wait_for.as_deref().map(quoted),
+        ..OPTION
+    },
+    JobOption {
+        name: "new_group",
+        category: Category::Order,
+        kind: Kind::Flag,
+        default: "0",
+        help: "Begin a new group of the report with this job",
+        doc: "As `stonewall` does, without waiting. See `group_reporting`.",
+        good: &["1", "0"],
+        bad: &["yes", "2"],
+        apply: |draft, value| draft.process.new_group = value.bool(),
+        show: |job| Some(job.process.new_group.to_string()),
+        ..OPTION
+    },
+    JobOption {
+        name: "exitall",
+        category: Category::Order,
+        kind: Kind::Flag,
+        default: "0",
+        help: "End other jobs as soon as this one has ended",
+        doc: "Which others is for `exit_what` to say. They end in order, and their figures count.",
+        good: &["1", "0"],
+        bad: &["yes", "2"],
+        apply: |draft, value| draft.process.exitall = value.bool(),
+        show: |job| Some(job.process.exitall.to_string()),
+        ..OPTION
+    },
+    JobOption {
+        name: "exitall_on_error",
+        category: Category::Order,
+        kind: Kind::Flag,
+        default: "0",
+        help: "End other jobs as soon as this one has failed",
+        doc: "Which others is for `exit_what` to say.",
+        good: &["1", "0"],
+        bad: &["yes", "2"],
+        apply: |draft, value| draft.process.exitall_on_error = value.bool(),
+        show: |job| Some(job.process.exitall_on_error.to_string()),
+        ..OPTION
+    },
+    JobOption {
+        name: "exit_what",
         category: Category::Order,
         kind: Kind::Choice(&[
-            ("tausworthe", "fio's default"),
-            ("lfsr", "each block once, also with `norandommap`"),
-            ("tausworthe64", "the same as tausworthe here"),
+            ("group", "jobs of the same group of the report"),
+            ("stonewall", "all jobs that run; those behind the next stonewall follow"),
+            ("all", "all jobs, also those that have not begun"),
         ]),
-        default: "tausworthe",
-        help: "Whether random blocks may repeat, in fio's words",
-        doc: "Names of fio's generators. What they decide here is only whether each block comes \
-              once before any comes again: with lfsr it does in any case, with the others unless \
-              `norandommap` is set.",
-        fio: "the sequences are not fio's, whatever the generator",
-        good: &["lfsr", "tausworthe", "tausworthe64"],
-        bad: &["", "mt19937"],
+        default: "group",
+        help: "Whom `exitall` and `exitall_on_error` end",
+        doc: "Without one of these it has no effect, and a warning says so.",
+        good: &["all", "stonewall", "group"],
+        bad: &["", "none"],
         apply: |draft, value| {
-            draft.load.random_generator = match value.text() {
-                "lfsr" => RandomGenerator::Lfsr,
-                "tausworthe64" => RandomGenerator::Tausworthe64,
-                _ => RandomGenerator::Tausworthe,
+            draft.process.exit_what = match value.text() {
+                "all" => ExitWhat::All,
+                "stonewall" => ExitWhat::Stonewall,
+                _ => ExitWhat::Group,
             };
         },
         show: |job| {
-            Some(quoted(match job.load.random_generator {
-                RandomGenerator::Tausworthe => "tausworthe",
-                RandomGenerator::Lfsr => "lfsr",
-                RandomGenerator::Tausworthe64 => "tausworthe64",
+            Some(quoted(match job.process.exit_what {
+                ExitWhat::Group => "group",
+                ExitWhat::Stonewall => "stonewall",
+                ExitWhat::All => "all",
             }))
         },
         ..OPTION
     },
     JobOption {
-        name: "norandommap",
+        name: "flow",
         category: Category::Order,
-        kind: Kind::Flag,
+        kind: Kind::Count { min: 0, max: WEIGHT_MAX },
+        unset: "at its own pace",
+        help: "Weight of this job among those of its `flow_id`",
+        doc: "Jobs with weights 3 and 1 do three requests to one. Each clone counts as a job of \
+              its own. 0 is no flow. A job without a partner in its stage is an error.",
+        good: &["3", "0"],
+        bad: &["", "-1", "1001", "all"],
+        fio: "fio takes a flow without a partner and does nothing about it.",
+        apply: |draft, value| draft.flow.weight = value.count_u32(),
+        show: |job| job.pace.flow.map(|flow| flow.weight.to_string()),
+        ..OPTION
+    },
+    JobOption {
+        name: "flow_id",
+        category: Category::Order,
+        kind: Kind::Count { min: 0, max: u32::MAX as u64 },
         default: "0",
-        help: "Random blocks may repeat before all were touched",
-        doc: "By default a random load touches each block once before it starts over, which costs \
-              a bit of memory for each block.",
-        good: &["1", "0"],
-        bad: &["yes", "2"],
-        apply: |draft, value| draft.load.norandommap = value.bool(),
-        show: |job| Some(job.load.norandommap.to_string()),
+        help: "Jobs with the same number share by their `flow`",
+        doc: "Any number.",
+        good: &["7"],
+        bad: &["", "-1", "a"],
+        apply: |draft, value| draft.flow.id = value.count_u32(),
+        show: |job| job.pace.flow.map(|flow| flow.id.to_string()),
         ..OPTION
     },
     JobOption {
-        name: "randrepeat",
-        aliases: &["allrandrepeat"],
+        name: "flow_sleep",
         category: Category::Order,
-        kind: Kind::Bool,
-        default: "1",
-        help: "Draw the same random sequence in each run",
-        doc: "With 0 each run draws its own; the report then holds the seed. A `randseed` that is \
-              given is used in any case.",
-        good: &["1", "0"],
-        bad: &["yes", "2", ""],
-        apply: |draft, value| draft.load.randrepeat = value.bool(),
-        show: |job| Some(job.load.randrepeat.to_string()),
-        ..OPTION
-    },
-    JobOption {
-        name: "randseed",
-        category: Category::Order,
-        kind: Kind::Count { min: 0, max: u64::MAX },
-        default: "0x89",
-        help: "Seed of everything that is drawn at random",
-        doc: "Clones derive their own seeds from it. Equal seeds and equal options give equal \
-              sequences of requests.",
-        fio: "the sequences are not fio's",
-        good: &["42", "0x89"],
-        bad: &["", "-1", "seed"],
-        apply: |draft, value| draft.load.randseed = value.count(),
-        show: |job| job.load.randrepeat.then(|| job.load.randseed.to_string()),
-        ..OPTION
-    },
-    JobOption {
-        name: "file_service_type",
-        category: Category::Order,
-        kind: Kind::FileChoice,
-        default: "roundrobin",
-        help: "Which file of the job comes next",
-        doc: "roundrobin: in turn; random: any; sequential: one to its end, then the next. A number \
-              behind it is how many requests go to a file before the next is chosen \
-              (`random:8`). `zipf:THETA`, `pareto:H` and `normal:DEVIATION` (or gauss) draw the \
-              file by that law, see `random_distribution`.",
-        fio: "zipf, pareto and normal need their number",
-        good: &["roundrobin", "random:8", "sequential", "zipf:1.2", "pareto:0.9", "gauss:10"],
-        bad: &["", "zipf", "zipf:1", "pareto:1.5", "normal:0", "random:0", "random:x", "lifo"],
-        apply: |draft, value| {
-            let Value::FileChoice(choice, every) = *value else { unreachable!("a choice") };
-            draft.load.file_service = choice;
-            draft.load.file_service_every = every;
-        },
-        show: |job| {
-            let load = &job.load;
-            Some(quoted(&shapes::show_file_choice(load.file_service, load.file_service_every)))
-        },
+        kind: Kind::TimeIn(TimeUnit::Micros),
+        default: "0",
+        help: "Wait so long where `flow` holds the job back",
+        doc: "A bare number is microseconds. 0 looks again at once, which keeps a core busy.",
+        good: &["100", "1ms"],
+        bad: &["", "-1", "long"],
+        apply: |draft, value| draft.flow.sleep = value.time(),
+        show: |job| job.pace.flow.map(|flow| nanos(flow.sleep)),
         ..OPTION
     },
 ];
-
-fn percent(value: &Value) -> u8 {
-    u8::try_from(value.count()).unwrap_or_else(|_| unreachable!("at most 100"))
-}

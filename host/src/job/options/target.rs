@@ -59,7 +59,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::Bool,
         default: "1",
         help: "Names differ from client to client of a distributed run",
-        doc: "Taken as in fio, where it changes the names of networked clients alone: a run on one \
+        doc:
+            "Taken as in fio, where it changes the names of networked clients alone: a run on one \
               machine has none.",
         good: &["1", "0"],
         bad: &["2", "yes", ""],
@@ -73,7 +74,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::List,
         unset: "`filename`, or names made from the job's name",
         help: "Work on all files below these directories",
-        doc: "Found before the start, in the order of their names. Joined by `:` as `filename`, in \
+        doc:
+            "Found before the start, in the order of their names. Joined by `:` as `filename`, in \
               TOML an array. Not together with `filename`.",
         good: &["/mnt/data", "/mnt/a:/mnt/b"],
         bad: &["", ":"],

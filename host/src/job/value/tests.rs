@@ -74,7 +74,9 @@ fn amounts_times_booleans() {
         ("0%", None),
         ("101%", None),
         ("1.5%", None),
-        ("4z", None),
+        ("4z", Some(Amount::Zones(4))),
+        ("0z", Some(Amount::Bytes(Bytes(0)))),
+        ("z", None),
         ("-1", None),
     ] {
         assert_eq!(fio(Kind::Amount, text).ok(), expected.map(Value::Amount), "{text}");
@@ -82,8 +84,7 @@ fn amounts_times_booleans() {
     assert_eq!(fio(Kind::Time, "5m"), Ok(Value::Time(Nanos(300_000_000_000))));
     assert!(fio(Kind::Time, "-1").is_err());
     assert!(fio(Kind::Time, "999999999999d").is_err());
-    for (text, expected) in [("0", Some(false)), ("1", Some(true)), ("2", None), ("yes", None)]
-    {
+    for (text, expected) in [("0", Some(false)), ("1", Some(true)), ("2", None), ("yes", None)] {
         assert_eq!(fio(Kind::Bool, text).ok(), expected.map(Value::Bool), "{text}");
     }
     let stated = |value| parse(Kind::Bool, value, Dialect::Stated);
@@ -97,9 +98,8 @@ fn amounts_times_booleans() {
 
 #[test]
 fn lists() {
-    let texts = |words: &[&str]| {
-        Ok(Value::List(words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>()))
-    };
+    let texts =
+        |words: &[&str]| Ok(Value::List(words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>()));
     assert_eq!(fio(Kind::List, "a:b c:/d"), texts(&["a", "b c", "/d"]));
     assert_eq!(fio(Kind::List, "a\\:b:c"), texts(&["a:b", "c"]));
     assert_eq!(fio(Kind::List, "a\\b"), texts(&["a\\b"]));
@@ -130,6 +130,6 @@ fn cpu_lists() {
         ("0-99999999", None),
         ("", None),
     ] {
-        assert_eq!(fio(Kind::Cpus, text).ok(), expected.map(Value::Cpus), "{text}");
+        assert_eq!(fio(Kind::Cpus, text).ok(), expected.map(Value::Numbers), "{text}");
     }
 }
