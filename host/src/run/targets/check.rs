@@ -5,7 +5,7 @@
 
 use super::super::plan::{Plan, PlannedWorker};
 use super::super::result::RunError;
-use super::{discover, diskless, rules, sized, told};
+use super::{discover, diskless, names, rules, sized, told};
 use crate::job::spec::{JobSpec, RunSpec};
 use crate::target::{self, Direct, Kind, Probe, Target, TargetError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,10 +90,10 @@ impl Known {
 }
 
 fn check_worker(job: &JobSpec, worker: &PlannedWorker, known: &mut Known) -> Result<(), RunError> {
-    if diskless(job) {
-        return Ok(());
-    }
     let told = |error: TargetError| told(job, &error);
+    if diskless(job) {
+        return names(job, worker.clone).map(drop).map_err(told);
+    }
     let mut targets = discover(job, worker.clone).map_err(told)?;
     guard(job, &targets, &mut known.guarded).map_err(told)?;
     let directs = known.directs(job, &targets, Probe::Unnamed);

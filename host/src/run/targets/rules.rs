@@ -146,7 +146,7 @@ fn misaligned(job: &JobSpec, file: &FilePlan, align: u64) -> Option<String> {
 
 fn misaligned_memory(job: &JobSpec, align: u64) -> Option<String> {
     let wanted = job.content.mem_align.0;
-    (wanted % align != 0).then(|| {
+    (!wanted.is_multiple_of(align)).then(|| {
         format!("mem_align={wanted}: direct=1 wants buffers at multiples of {align} bytes here")
     })
 }

@@ -189,8 +189,9 @@ fn what_cannot_be_is_refused_in_words() {
 #[test]
 fn offsets_in_percent_are_rounded_up_and_move_with_each_clone() {
     let file = target(Kind::Regular, 1024 * K);
-    let at =
-        |wishes: Wishes| plan(&[file.clone()], &wishes, |_| 0).expect("a plan").files[0].offset;
+    let at = |wishes: Wishes| {
+        plan(std::slice::from_ref(&file), &wishes, |_| 0).expect("a plan").files[0].offset
+    };
     let w = wishes;
     // As fio 3.33 places them.
     assert_eq!(at(Wishes { offset: percent(33), ..w() }), 0x55000);
@@ -205,7 +206,7 @@ fn offsets_in_percent_are_rounded_up_and_move_with_each_clone() {
     assert_eq!(step(bytes(4), Some(Amount::Bytes(100_000)), 2), 0x31d40);
     assert_eq!(step(percent(10), Some(Amount::Bytes(100_000)), 1), 0x33000);
     let case = Wishes { offset: percent(33), size: percent(67), ..w() };
-    assert_plan("both in percent", &[file.clone()], case, (&[(340, 684, 1024)], 684));
+    assert_plan("both in percent", std::slice::from_ref(&file), case, (&[(340, 684, 1024)], 684));
 }
 
 #[test]
