@@ -1,6 +1,6 @@
 //! From job files on the command line to resolved jobs: what `run` and `lint` have in common. The
 //! one place where a job meets the world: files, environment and installed engines are read here
-//! and handed to `job`, which is pure. Must not look at a target or start a cell.
+//! and handed to `job`, which is pure. Must not start a cell.
 
 use super::args::{EngineSearch, JobSource, LintArgs};
 use super::lint;
@@ -9,6 +9,7 @@ use crate::job::{
     Resolved, Source,
 };
 use crate::plugin::Search;
+use crate::run::targets::{self, WorkerOutlook};
 use crate::sys::facts;
 use anyhow::Context;
 use std::io::{ErrorKind, IsTerminal, Read, Write};
@@ -144,12 +145,29 @@ pub(super) fn print_diagnostics(diagnostics: &[Diagnostic], sources: &[Source]) 
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
+/// What may surprise when these jobs run, and what would stand in their way as things are now: a
+/// warning each, since the machine that lints need not be the one that runs.
+fn print_traps(outlook: &[WorkerOutlook]) {
+    let mut told: Vec<&String> = Vec::new();
+    for worker in outlook {
+        for words in worker.problem.iter().chain(&worker.traps) {
+            if !told.contains(&words) {
+                told.push(words);
+                // Where standard error is gone there is nobody to tell.
+                let _ = writeln!(std::io::stderr(), "warning: {words}");
+            }
+        }
+    }
+}
+
 /// `iodyno lint`: prints the effective job, runs nothing.
 pub(super) fn lint(args: &LintArgs) -> anyhow::Result<u8> {
     match resolve(&args.source, &args.search, false) {
         Ok(jobs) => {
             print_diagnostics(&jobs.resolved.warnings, &jobs.sources);
-            super::print(&lint::lint(&jobs.resolved))
+            let outlook = targets::explain(&jobs.resolved.spec);
+            print_traps(&outlook);
+            super::print(&lint::lint(&jobs.resolved, &outlook))
         }
         Err(unfit) => {
             print_diagnostics(&unfit.diagnostics, &unfit.sources);

@@ -1,23 +1,32 @@
-//! `iodyno lint`: what would this job do? Parses, resolves, prints the effective job, runs
-//! nothing.
+//! `iodyno lint`: what would this job do? Prints what will run, in sentences, and the effective
+//! job; runs nothing.
 //!
-//! Opens no target and knows nothing of plugins; the text that it makes is a TOML job file that
-//! means the same.
+//! Called by `jobs`, which has looked at the targets. The text is a TOML job file that means the
+//! same: the sentences are comments.
 
+use super::explain;
 use crate::job::effective::{EffectiveJob, EffectiveOption, Provenance};
 use crate::job::spec::{Isolation, Origin, RunSpec};
 use crate::job::{fingerprint, Resolved};
+use crate::run::targets::WorkerOutlook;
 use std::fmt::Write;
 
 /// Column that the comments begin at, where the line leaves room.
 const COMMENT_COLUMN: usize = 40;
 
-/// The effective jobs as TOML, each line with its origin.
-pub fn lint(resolved: &Resolved) -> String {
+/// The effective jobs as TOML, each line with its origin; before each, what it will do.
+pub fn lint(resolved: &Resolved, outlook: &[WorkerOutlook]) -> String {
     let mut text = head(&resolved.spec);
-    for (job, spec) in resolved.effective.iter().zip(&resolved.spec.jobs) {
+    let jobs = resolved.effective.iter().zip(&resolved.spec.jobs);
+    for (index, (job, spec)) in jobs.enumerate() {
         let engine = &spec.engine;
-        text.push_str("\n[[job]]\n");
+        let workers: Vec<&WorkerOutlook> = outlook.iter().filter(|it| it.job == index).collect();
+        text.push('\n');
+        push(&mut text, format_args!("# {}:", spec.name));
+        for line in explain::lines(spec, &workers) {
+            push(&mut text, format_args!("#   {line}"));
+        }
+        text.push_str("[[job]]\n");
         push(&mut text, format_args!("# engine {} of {}", engine.name, engine.plugin_id));
         push(&mut text, format_args!("# from {}", engine.plugin.display()));
         push_job(&mut text, job);
@@ -95,113 +104,9 @@ mod tests {
     #[test]
     fn each_value_has_its_origin() {
         let overrides = Overrides { sets: vec!["iodepth=16".to_owned()], ..Overrides::default() };
-        let text = lint(&load_text("job.fio", JOB, &overrides));
+        let text = lint(&load_text("job.fio", JOB, &overrides), &[]);
         assert!(!text.contains("hunter2"));
-        assert_snapshot!(text, @r#"
-    # 1 job, fingerprint 8020029ab02ef72e646a84cc950fe3d5
-
-    [global]
-    isolation = "run"
-
-    [[job]]
-    # engine vast of org.iodyno.vast
-    # from /usr/lib/iodyno/engines/vast
-    name = "writer"                          # job.fio:5
-    ioengine = "vast"                        # [global] job.fio:2
-    filename = ["/dev/x", "/dev/a b"]        # job.fio:9
-    nrfiles = 1                              # default
-    direct = false                           # default
-    unlink = false                           # default
-    invalidate = true                        # default
-    allow_mounted_write = false              # default
-    rw = "randrw"                            # job.fio:6
-    bsrange = "1KiB-4KiB"                    # job.fio:15
-    size = "1GiB"                            # [global] job.fio:4
-    rwmixread = 70                           # job.fio:7
-    norandommap = false                      # default
-    randrepeat = true                        # default
-    randseed = 137                           # default
-    fsync = 0                                # default
-    end_fsync = false                        # default
-    iodepth = 16                             # --set iodepth=16
-    iodepth_batch_submit = 1                 # default
-    iodepth_batch_complete_min = 1           # default
-    iodepth_batch_complete_max = 1           # default
-    iodepth_low = 16                         # default
-    io_submit_mode = "inline"                # default
-    runtime = "60s"                          # job.fio:10
-    time_based = true                        # job.fio:11
-    ramp_time = "0s"                         # default
-    loops = 1                                # default
-    rate = ["1MiB", 0, 0]                    # job.fio:12
-    ratecycle = "1s"                         # default
-    rate_process = "linear"                  # default
-    thinktime = "0s"                         # default
-    thinktime_spin = "0s"                    # default
-    thinktime_blocks = 1                     # default
-    thinktime_blocks_type = "complete"       # default
-    thinktime_iotime = "0s"                  # default
-    startdelay = "0s"                        # default
-    stonewall = false                        # default
-    new_group = false                        # default
-    exitall = false                          # default
-    exitall_on_error = false                 # default
-    exit_what = "group"                      # default
-    numjobs = 1                              # default
-    group_reporting = false                  # default
-    thread = false                           # default
-    cpus_allowed_policy = "shared"           # default
-    nice = 0                                 # default
-    continue_on_error = "none"               # default
-    error_dump = false                       # default
-    gtod_reduce = false                      # default
-    percentile_list = [50, 99]               # job.fio:16
-    disable_lat = false                      # default
-    disable_clat = false                     # default
-    disable_slat = false                     # default
-    disable_bw = false                       # default
-    clat_percentiles = true                  # default
-    lat_percentiles = false                  # default
-    slat_percentiles = false                 # default
-    unified_rw_reporting = "none"            # default
-    significant_figures = 4                  # default
-    vast.polls = false                       # default
-    vast.entries = 64                        # default
-    vast.chunk = "64KiB"                     # default
-    vast.wait = "1ms"                        # default
-    vast.mode = "plain"                      # default
-    vast.marks = "a,c"                       # job.fio:14
-    # description is not set: no description
-    # engine_sha256 is not set: any content is loaded that passes the trust rules
-    # engine_timeout is not set: no limit: a callback that takes 30 s is only noted
-    # directory is not set: the current directory
-    # filesize is not set: `size` split over the files
-    # io_size is not set: `size`
-    # offset is not set: the target's beginning
-    # number_ios is not set: no limit
-    # steadystate is not set: steady or not, the job goes on
-    # steadystate_duration is not set: `steadystate` needs it
-    # rate_iops is not set: as fast as it goes
-    # rate_min is not set: as slow as it goes
-    # rate_iops_min is not set: as slow as it goes
-    # latency_target is not set: the depth is `iodepth`
-    # latency_window is not set: `latency_target` needs it
-    # max_latency is not set: however long it takes
-    # wait_for is not set: with the others of its stage
-    # flow is not set: at its own pace
-    # cpus_allowed is not set: all CPUs
-    # numa_cpu_nodes is not set: all nodes
-    # numa_mem_policy is not set: that of the process
-    # prio is not set: that of the process
-    # prioclass is not set: that of the process
-    # ignore_error is not set: every failure counts
-    # vast.shift is not set: the engine decides
-    # vast.share is not set: the engine decides
-    # vast.label is not set: the engine decides
-    # vast.socket is not set: the engine decides
-    # vast.password is not set: given, but secret
-    # vast.old is not set: the engine decides
-    "#);
+        assert_snapshot!(text);
     }
 
     /// Whoever changes an option sees at once whether the examples still mean something.
@@ -232,7 +137,7 @@ mod tests {
             // A secret is never printed, so it is left out here.
             let text = text.replace("password=hunter2\n", "");
             let first = load_text("job.fio", &text, &Overrides::default());
-            let printed = lint(&first);
+            let printed = lint(&first, &[]);
             let second = load_text("job.toml", &printed, &Overrides::default());
             assert_eq!(fingerprint(&first.spec), fingerprint(&second.spec), "{printed}");
             let loads = |r: &Resolved| {

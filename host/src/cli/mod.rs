@@ -5,6 +5,7 @@
 pub mod args;
 mod cell;
 pub mod engines;
+mod explain;
 pub mod generated;
 mod jobs;
 pub mod lint;

@@ -161,7 +161,7 @@ fn rates(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
 fn depths(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     let draft = job.draft;
     let synchronous = job.engine.filter(|engine| engine.synchronous);
-    if let Some(engine) = synchronous.filter(|_| draft.iodepth > 1) {
+    if let Some(engine) = synchronous.filter(|_| draft.iodepth > 1 && !draft.offload) {
         let message =
             format!("`iodepth` has no effect: engine {} does one request at a time", engine.name);
         let help = "more at once: `numjobs`, or an asynchronous engine";

@@ -1,141 +1,75 @@
 //! From a job's words about its targets to open files: names, sizes, safety, layout, opening.
 //!
 //! [`check`] looks at everything that can be seen without an engine, in the control process,
-//! before a cell is started; [`open`] and [`Files::close`] run on the worker's thread. Where an
-//! engine says IOE_F_DISKLESS the target is no path: nothing is looked at, laid out or opened
-//! here.
+//! before a cell is started; [`explain`] says the same for `iodyno lint`; [`open`] and
+//! [`Files::close`] run on the worker's thread. Where an engine says IOE_F_DISKLESS the target is
+//! no path: nothing is looked at, laid out or opened here.
 
-use super::plan::{Plan, PlannedWorker};
-use super::protocol::ToControl;
+mod check;
+mod explain;
+mod layout;
+mod open;
+mod rules;
+
+#[cfg(test)]
+mod tests;
+
+pub use check::check;
+pub use explain::{explain, FileOutlook, SpaceOutlook, WorkerOutlook};
+pub(super) use layout::LayoutDesk;
+pub(super) use open::{open, Files};
+
 use super::result::{ErrorKind, RunError};
-use super::words::{self, io_error, place, refused};
-use super::worker::Context;
-use crate::job::spec::{Amount, JobSpec, RunSpec};
-use crate::plugin::handle::{Callback, Instance};
-use crate::plugin::lent::{FileFacts, FileTable};
-use crate::target::{
-    self, ErrorClass, Invalidated, Kind, LayoutOptions, Naming, OpenWish, Purpose, Target,
-    TargetError, Wishes,
-};
-use crate::workload::{mix_seed, Region, Rng};
+use super::words::place;
+use crate::job::spec::{Amount, JobSpec};
+use crate::target::{self, ErrorClass, Naming, Target, TargetError, Wishes};
+use crate::workload::{mix_seed, Rng};
 use iodyno_engine_api::abi::*;
-use rustix::fd::{AsRawFd, OwnedFd};
-use std::collections::{BTreeMap, BTreeSet};
-use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
-use std::sync::PoisonError;
-
-/// Between two words about a layout: not more often than anybody can look.
-const TELL_EVERY_BYTES: u64 = 64 << 20;
-
-/// A worker's files.
-pub(super) struct Files {
-    /// As the engine sees them.
-    pub table: FileTable,
-    /// Where the load of each lies.
-    pub regions: Vec<Region>,
-    /// Bytes to issue in one loop.
-    pub amount: u64,
-    opened: Opened,
-}
-
-/// What the host keeps of them while the worker has the table.
-pub(super) struct Opened {
-    /// Their names.
-    pub names: Vec<String>,
-    /// The largest logical block size among them.
-    pub block_size: u32,
-    /// To be removed at the end.
-    unlinked: Vec<PathBuf>,
-    /// Closed by [`Files::close`] alone: an engine that is left behind may still use them.
-    descriptors: ManuallyDrop<Vec<OwnedFd>>,
-    /// Files that the engine has been told of.
-    told: u32,
-}
 
 /// The paths of a clone; empty where the engine's targets are none, or the names make no sense.
 pub(super) fn paths(job: &JobSpec, clone: u32) -> Vec<PathBuf> {
-    if job.engine.flags & IOE_F_DISKLESS != 0 {
+    if diskless(job) {
         return Vec::new();
     }
     names(job, clone).unwrap_or_default()
 }
 
+/// The engine's targets are no paths.
+fn diskless(job: &JobSpec) -> bool {
+    job.engine.flags & IOE_F_DISKLESS != 0
+}
+
 fn names(job: &JobSpec, clone: u32) -> Result<Vec<PathBuf>, TargetError> {
-    target::names(&Naming {
-        prefix: &job.name,
-        clone,
-        filename: &job.target.filename,
-        directory: &job.target.directory,
-        nrfiles: job.target.nrfiles,
-    })
-}
-
-/// Everything about the targets that can be judged before a cell is started. Empty: all is well.
-pub fn check(spec: &RunSpec) -> Vec<RunError> {
-    let plan = Plan::new(spec);
-    let mut errors: Vec<RunError> = Vec::new();
-    let mut known = Known::default();
-    for worker in &plan.workers {
-        let job = &spec.jobs[worker.job as usize];
-        if let Err(error) = check_worker(job, worker, &mut known) {
-            if !errors.iter().any(|told| told.message == error.message) {
-                errors.push(error);
-            }
-        }
+    let words = &job.target;
+    if words.opendir.is_empty() {
+        return target::names(&Naming {
+            prefix: &job.name,
+            clone,
+            filename: &words.filename,
+            directory: &words.directory,
+            nrfiles: words.nrfiles,
+            format: words.filename_format.as_deref(),
+        });
     }
-    errors
-}
-
-/// What is known of paths while the workers are checked, one after the other.
-#[derive(Default)]
-struct Known {
-    /// Looked at for other users.
-    guarded: BTreeSet<PathBuf>,
-    /// Files that a worker will have laid out: its stage, and their length.
-    laid_out: BTreeMap<PathBuf, (u32, u64)>,
-}
-
-impl Known {
-    /// The targets as they will be when a stage begins: earlier stages may have made them.
-    fn foresee(&self, targets: &mut [Target], stage: u32) {
-        for target in targets {
-            let Some(&(made, len)) = self.laid_out.get(&target.path) else { continue };
-            if made < stage && matches!(target.kind, Kind::Missing | Kind::Regular) {
-                target.kind = Kind::Regular;
-                target.size = target.size.max(len);
-            }
-        }
+    if diskless(job) {
+        let why = format!("engine {} has no files that could lie there", job.engine.name);
+        return Err(TargetError::Refused { doing: "opendir".into(), why });
     }
-
-    fn will_be(&mut self, path: &Path, stage: u32, len: u64) {
-        let (made, known) = self.laid_out.entry(path.to_path_buf()).or_insert((stage, 0));
-        *made = stage.min(*made);
-        *known = len.max(*known);
+    let directory = Path::new(words.directory.first().map_or("", String::as_str));
+    let mut names: Vec<PathBuf> = words.filename.iter().map(|name| directory.join(name)).collect();
+    for below in &words.opendir {
+        names.extend(target::files_below(Path::new(below))?);
     }
-}
-
-fn check_worker(job: &JobSpec, worker: &PlannedWorker, known: &mut Known) -> Result<(), RunError> {
-    if job.engine.flags & IOE_F_DISKLESS != 0 {
-        return Ok(());
+    if words.nrfiles > 1 && words.nrfiles as usize != names.len() {
+        let why = format!("opendir finds {} files (leave nrfiles out)", names.len());
+        return Err(TargetError::Refused { doing: format!("nrfiles={}", words.nrfiles), why });
     }
-    let told = |error: TargetError| told(job, &error);
-    let mut targets = discover(job, worker.clone).map_err(told)?;
-    guard(job, &targets, &mut known.guarded).map_err(told)?;
-    known.foresee(&mut targets, worker.stage);
-    let plan = sized(job, worker.clone, &targets).map_err(told)?;
-    if !job.target.unlink {
-        for (target, file) in targets.iter().zip(&plan.files) {
-            if let Some(len) = file.file_len {
-                known.will_be(&target.path, worker.stage, len);
-            }
-        }
-    }
-    Ok(())
+    Ok(names)
 }
 
 fn discover(job: &JobSpec, clone: u32) -> Result<Vec<Target>, TargetError> {
-    let is_path = job.engine.flags & IOE_F_DISKLESS == 0;
+    let is_path = !diskless(job);
     let look = |path: &PathBuf| {
         if is_path {
             target::discover(path)
@@ -144,20 +78,6 @@ fn discover(job: &JobSpec, clone: u32) -> Result<Vec<Target>, TargetError> {
         }
     };
     names(job, clone)?.iter().map(look).collect()
-}
-
-/// Refuses to write to what somebody uses. Looks at each path once: that reads half of /proc.
-fn guard(
-    job: &JobSpec,
-    targets: &[Target],
-    guarded: &mut BTreeSet<PathBuf>,
-) -> Result<(), TargetError> {
-    let writes = job.load.rw.writes() || job.load.rw.trims();
-    if !writes || job.target.allow_mounted_write {
-        return Ok(());
-    }
-    let fresh = targets.iter().filter(|target| guarded.insert(target.path.clone()));
-    fresh.into_iter().try_for_each(target::check_write)
 }
 
 fn sized(job: &JobSpec, clone: u32, targets: &[Target]) -> Result<target::Plan, TargetError> {
@@ -182,6 +102,10 @@ fn sized(job: &JobSpec, clone: u32, targets: &[Target]) -> Result<target::Plan, 
             size: amount(load.size),
             filesize: job.target.filesize.map(|(from, to)| (from.0, to.0)),
             offset: amount(load.offset),
+            increment: amount(load.offset_increment),
+            clone,
+            offset_align: load.offset_align.0,
+            fill: load.fill_device,
             io_size: amount(load.io_size),
             unit: sizes.clone().min().unwrap_or(1),
             block: sizes.max().unwrap_or(1),
@@ -202,271 +126,5 @@ fn told(job: &JobSpec, error: &TargetError) -> RunError {
         errno: error.errno(),
         message: format!("{}: {error}", place(job)),
         engine: None,
-    }
-}
-
-/// Finds, sizes, lays out and opens a worker's files.
-pub(super) fn open(
-    context: &Context,
-    engine: &mut Instance<'_>,
-    caps: &ioe_caps,
-) -> Result<Files, RunError> {
-    let job = &context.job;
-    let clone = context.planned.clone;
-    let fail = |error: TargetError| told(job, &error);
-    let mut targets = discover(job, clone).map_err(fail)?;
-    let facts: Vec<FileFacts> = targets.iter().map(|target| file_facts(job, target)).collect();
-    let mut table = FileTable::new(&facts).ok_or_else(|| {
-        RunError::usage(&job.name, format!("{}: a file name holds a NUL byte", place(job)))
-    })?;
-    ask_sizes(context, engine, &mut table, &mut targets)?;
-    let plan = sized(job, clone, &targets).map_err(fail)?;
-    for note in &plan.notes {
-        context.outbox.send(&ToControl::Note(format!("{}: {note}", place(job))));
-    }
-    let diskless = caps.flags & IOE_F_DISKLESS != 0;
-    if !diskless {
-        lay_out(context, &targets, &plan, caps).map_err(fail)?;
-    }
-    let region = |file: &target::FilePlan| Region { offset: file.offset, len: file.len };
-    let mut files = Files {
-        table,
-        regions: plan.files.iter().map(region).collect(),
-        amount: plan.amount,
-        opened: Opened {
-            names: facts.into_iter().map(|facts| facts.name).collect(),
-            block_size: targets.iter().map(|target| target.block_size).max().unwrap_or(512),
-            unlinked: if diskless { Vec::new() } else { to_unlink(context, &targets) },
-            descriptors: ManuallyDrop::new(Vec::new()),
-            told: 0,
-        },
-    };
-    match files.open_all(context, engine, &targets, caps) {
-        Ok(()) => Ok(files),
-        Err(error) => {
-            // After a breach of its contract nothing of the engine is called any more.
-            if error.kind != ErrorKind::Engine {
-                let _worse = files.close(engine, job);
-            }
-            Err(error)
-        }
-    }
-}
-
-/// The files that `unlink=1` will remove; a device among the targets stays, which is worth a note.
-fn to_unlink(context: &Context, targets: &[Target]) -> Vec<PathBuf> {
-    if !context.job.target.unlink {
-        return Vec::new();
-    }
-    let (files, others) = files_and_others(targets);
-    for other in others {
-        let words = format!(
-            "{}: {} stays: it is no regular file, and unlink=1 removes nothing else",
-            place(&context.job),
-            other.display()
-        );
-        context.outbox.send(&ToControl::Note(words));
-    }
-    files
-}
-
-fn files_and_others(targets: &[Target]) -> (Vec<PathBuf>, Vec<PathBuf>) {
-    let is_file = |target: &&Target| matches!(target.kind, Kind::Regular | Kind::Missing);
-    let (files, others): (Vec<&Target>, Vec<&Target>) = targets.iter().partition(is_file);
-    let paths = |targets: Vec<&Target>| targets.iter().map(|target| target.path.clone()).collect();
-    (paths(files), paths(others))
-}
-
-fn file_facts(job: &JobSpec, target: &Target) -> FileFacts {
-    let rw = job.load.rw;
-    let mut open_flags = 0;
-    for (wanted, flag) in [
-        (rw.reads(), IOE_OPEN_READ),
-        (rw.writes() || rw.trims(), IOE_OPEN_WRITE),
-        (rw.writes() && target.kind == Kind::Missing, IOE_OPEN_CREATE),
-        (job.target.direct, IOE_OPEN_DIRECT),
-    ] {
-        if wanted {
-            open_flags |= flag;
-        }
-    }
-    FileFacts {
-        name: target.path.to_string_lossy().into_owned(),
-        size: target.size,
-        kind: match target.kind {
-            Kind::Regular | Kind::Missing => IOE_KIND_REGULAR,
-            Kind::Block => IOE_KIND_BLOCK,
-            Kind::Char => IOE_KIND_CHAR,
-            Kind::Pipe => IOE_KIND_PIPE,
-            Kind::Directory => IOE_KIND_DIR,
-            Kind::Opaque => IOE_KIND_NONE,
-        },
-        open_flags,
-        block_size: target.block_size,
-    }
-}
-
-/// Before layout: what the engine knows of its targets' sizes.
-fn ask_sizes(
-    context: &Context,
-    engine: &mut Instance<'_>,
-    table: &mut FileTable,
-    targets: &mut [Target],
-) -> Result<(), RunError> {
-    for (index, target) in targets.iter_mut().enumerate() {
-        let asked = engine
-            .get_file_size(table, index as u32)
-            .map_err(|refusal| refused(&context.job, &refusal))?;
-        if asked {
-            let (size, block_size) = table.size(index as u32);
-            target.size = size;
-            target.block_size = block_size.max(1);
-        }
-    }
-    Ok(())
-}
-
-/// Makes files as long as the load needs them; one worker at a time.
-fn lay_out(
-    context: &Context,
-    targets: &[Target],
-    plan: &target::Plan,
-    caps: &ioe_caps,
-) -> Result<(), TargetError> {
-    let job = &context.job;
-    let _turn = context.layout.turn.lock().unwrap_or_else(PoisonError::into_inner);
-    let fill = job.load.rw.reads() || caps.flags & IOE_F_NOEXTEND != 0;
-    let options = LayoutOptions {
-        purpose: if fill { Purpose::Fill } else { Purpose::Reserve },
-        seed: job.load.randseed,
-        fsync: true,
-        stop: &context.layout.stop,
-    };
-    for (target, file) in targets.iter().zip(&plan.files) {
-        let Some(len) = file.file_len else { continue };
-        let mut said = None;
-        let mut tell = |done_bytes: u64, total_bytes: u64| {
-            let is_news = said.is_none_or(|said| done_bytes >= said + TELL_EVERY_BYTES);
-            if is_news || done_bytes == total_bytes {
-                said = Some(done_bytes);
-                context.outbox.send(&ToControl::Layout {
-                    job: job.name.clone(),
-                    files: targets.len() as u32,
-                    total_bytes,
-                    done_bytes,
-                });
-            }
-        };
-        let done = target::lay_out(target, len, &options, &mut tell)?;
-        if let Some(why) = done.unreserved {
-            context.outbox.send(&ToControl::Note(format!("{}: {why}", place(job))));
-        }
-    }
-    Ok(())
-}
-
-impl Files {
-    fn open_all(
-        &mut self,
-        context: &Context,
-        engine: &mut Instance<'_>,
-        targets: &[Target],
-        caps: &ioe_caps,
-    ) -> Result<(), RunError> {
-        let job = &context.job;
-        for (index, found) in targets.iter().enumerate() {
-            let index = index as u32;
-            self.table.set_size(index, self.size_of(index, found), found.block_size);
-            let answer = engine
-                .open_file(&mut self.table, index)
-                .map_err(|refusal| refused(&context.job, &refusal))?;
-            if answer > IOE_OPEN_HOST as u32 {
-                let breach = format!("answered {answer}, which is neither 0 (opened) nor 1");
-                return Err(words::fault(job, Callback::OpenFile, &breach, 0));
-            }
-            if answer == IOE_OPEN_HOST as u32 && caps.flags & IOE_F_DISKLESS == 0 {
-                self.open_path(context, index, found).map_err(|error| told(job, &error))?;
-            }
-            self.opened.told = index + 1;
-            engine
-                .get_file_size(&mut self.table, index)
-                .map_err(|refusal| refused(&context.job, &refusal))?;
-        }
-        Ok(())
-    }
-
-    /// The host opens the path for the engine.
-    fn open_path(
-        &mut self,
-        context: &Context,
-        index: u32,
-        found: &Target,
-    ) -> Result<(), TargetError> {
-        let job = &context.job;
-        let descriptor = target::open(&found.path, open_wish(job))?;
-        if job.target.invalidate {
-            let Region { offset, len } = self.regions[index as usize];
-            let done = target::invalidate(&descriptor, &found.path, found.kind, offset, len)?;
-            if let Invalidated::NotAllowed(why) = done {
-                context.outbox.send(&ToControl::Note(format!("{}: {why}", place(job))));
-            }
-        }
-        target::advise(&descriptor, found.kind, job.load.rw.is_random());
-        self.table.set_fd(index, descriptor.as_raw_fd());
-        self.opened.descriptors.push(descriptor);
-        Ok(())
-    }
-
-    fn size_of(&self, index: u32, found: &Target) -> u64 {
-        let region = self.regions[index as usize];
-        found.size.max(region.offset + region.len)
-    }
-
-    /// Apart, for the time of the run.
-    pub(super) fn split(self) -> (FileTable, Opened) {
-        (self.table, self.opened)
-    }
-
-    /// Gives back what the engine was lent. To be called once it is cleaned up.
-    pub(super) fn dispose(self) {
-        self.table.dispose();
-    }
-
-    /// Together again.
-    pub(super) fn join(table: FileTable, opened: Opened) -> Files {
-        Files { table, regions: Vec::new(), amount: 0, opened }
-    }
-
-    /// Closes everything, and removes what is to be removed. The first error is told.
-    pub(super) fn close(
-        &mut self,
-        engine: &mut Instance<'_>,
-        job: &JobSpec,
-    ) -> Result<(), RunError> {
-        let mut outcome = Ok(());
-        for index in 0..self.opened.told {
-            if let Err(refusal) = engine.close_file(&mut self.table, index) {
-                let words = words::of_engine(job, &refusal.to_string());
-                outcome = outcome.and(Err(io_error(job, Some(refusal.errno), words)));
-            }
-        }
-        self.opened.descriptors.clear();
-        for left in target::remove(&self.opened.unlinked) {
-            let words = format!("{}: unlink {}: {}", place(job), left.path.display(), left.why);
-            outcome = outcome.and(Err(io_error(job, None, words)));
-        }
-        outcome
-    }
-}
-
-fn open_wish(job: &JobSpec) -> OpenWish {
-    let rw = job.load.rw;
-    let write = rw.writes() || rw.trims();
-    OpenWish {
-        read: rw.reads(),
-        write,
-        create: rw.writes(),
-        direct: job.target.direct,
-        ..OpenWish::default()
     }
 }

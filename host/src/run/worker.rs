@@ -10,7 +10,7 @@ use super::gate::Gate;
 use super::plan::PlannedWorker;
 use super::protocol::ToControl;
 use super::result::{ErrorKind, RunError};
-use super::targets::{self, Files};
+use super::targets::{self, Files, LayoutDesk};
 use super::words::{self, place};
 use crate::io::pace::Pacer;
 use crate::io::signal::Signal;
@@ -29,8 +29,7 @@ use crossbeam::channel;
 use crossbeam::utils::CachePadded;
 use iodyno_engine_api::abi::*;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// Everything that a worker is given.
 pub(super) struct Context {
@@ -48,21 +47,12 @@ pub(super) struct Context {
     pub gate: Arc<Gate>,
     /// The time.
     pub clock: SystemClock,
-    /// One layout at a time, so that files lie one behind the other.
+    /// Whose turn it is to lay files out.
     pub layout: Arc<LayoutDesk>,
     /// To the control process.
     pub outbox: Outbox,
     /// To the cell.
     pub events: channel::Sender<CellEvent>,
-}
-
-/// What the workers of a cell share while they lay files out.
-#[derive(Debug, Default)]
-pub(super) struct LayoutDesk {
-    /// Whose turn it is.
-    pub turn: Mutex<()>,
-    /// The run is to end.
-    pub stop: AtomicBool,
 }
 
 /// How a worker ended.
@@ -178,7 +168,8 @@ fn build(
     context.page.open_files.set(u64::from(files.table.len()));
     let generator = Generator::new(&fit::recipe(context, files))
         .map_err(|error| RunError::usage(&job.name, format!("{}: {error}", place(job))))?;
-    context.page.goal_bytes.set(generator.total_bytes().unwrap_or(0));
+    let goal = generator.total_bytes().filter(|_| !files.unbounded);
+    context.page.goal_bytes.set(goal.unwrap_or(0));
     let mut slots = Slots::new(fit::slab_shape(job, caps), engine).map_err(|error| {
         let told = words::of_engine(job, &error.to_string());
         match error {
@@ -226,7 +217,8 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
     });
     context.page.state.set(WorkerState::Ready as u64);
     let _alone = context.events.send(CellEvent::Ready(context.planned.id));
-    let outcome = if context.gate.wait() { worker.run() } else { Ok(()) };
+    let runs = context.gate.wait() && !job.target.create_only;
+    let outcome = if runs { worker.run() } else { Ok(()) };
     let lost = worker.in_flight();
     let (mut engine, mut slots, table) = worker.into_parts();
     let interrupted = context.signal.get() >= Signal::ABORT;

@@ -1,16 +1,24 @@
 //! What the kernel's page cache is told of a target: `invalidate=1` drops its pages, so that reads
-//! meet the device, and the order of the load says whether reading ahead makes sense.
+//! meet the device, `pre_read=1` brings them in, and the order of the load says whether reading
+//! ahead makes sense.
 //!
 //! Called by `run` on each opened target, before the workers start.
 
 use super::discover::Kind;
 use super::error::TargetError;
+use super::open::{open, OpenWish};
 use crate::sys::block;
 use rustix::fs::Advice;
 use rustix::io::Errno;
+use std::fs::File;
 use std::num::NonZeroU64;
 use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Bytes read at a time.
+const CHUNK_BYTES: usize = 1 << 20;
 
 /// What became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,12 +73,34 @@ pub fn advise<Fd: AsFd>(fd: Fd, kind: Kind, random: bool) {
     }
 }
 
+/// `pre_read`: reads `len` bytes from `offset` on once, through the page cache; less where the file
+/// ends before. Answers how much it read. Ends early once `stop` is set.
+///
+/// # Errors
+/// A file that cannot be opened or read.
+pub fn pre_read(path: &Path, offset: u64, len: u64, stop: &AtomicBool) -> Result<u64, TargetError> {
+    let file = File::from(open(path, OpenWish { read: true, ..OpenWish::default() })?);
+    let mut buffer = vec![0; CHUNK_BYTES];
+    let mut done = 0;
+    while done < len && !stop.load(Ordering::Relaxed) {
+        let chunk = &mut buffer[..(len - done).min(CHUNK_BYTES as u64) as usize];
+        match file.read_at(chunk, offset + done) {
+            Ok(0) => break,
+            Ok(bytes) => done += bytes as u64,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                let doing = format!("pre_read of {} at {}", path.display(), offset + done);
+                return Err(TargetError::io(doing, error));
+            }
+        }
+    }
+    Ok(done)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testbed::{skip, LoopDevice};
     use super::*;
-    use std::fs::File;
-    use std::os::unix::fs::FileExt;
 
     /// Bytes that this thread has had read from devices; none where the kernel does not count.
     fn fetched() -> Option<u64> {
@@ -122,5 +152,20 @@ mod tests {
         let file = File::open(&device.path).expect("a device");
         let done = invalidate(file, &device.path, Kind::Block, 0, 0).expect("flushed");
         assert_eq!(done, Invalidated::Done);
+    }
+
+    #[test]
+    fn reading_once_brings_in_the_region_and_no_more_than_there_is() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        file.as_file().set_len(3 << 20).expect("a length");
+        let read = |offset, len, stop: bool| {
+            pre_read(file.path(), offset, len, &AtomicBool::new(stop)).expect("read")
+        };
+        assert_eq!(read(0, 3 << 20, false), 3 << 20);
+        assert_eq!(read(1 << 20, 1 << 20, false), 1 << 20);
+        assert_eq!(read(2 << 20, 5 << 20, false), 1 << 20);
+        assert_eq!(read(0, 3 << 20, true), 0);
+        let error = pre_read(Path::new("/none"), 0, 1, &AtomicBool::new(false)).expect_err("none");
+        assert!(error.to_string().starts_with("open /none: it does not exist"), "{error}");
     }
 }

@@ -47,6 +47,8 @@ pub struct BlockDevice {
     pub is_partition: bool,
     /// Whether it has moving parts; none = not known.
     pub rotational: Option<bool>,
+    /// Length of a zone in bytes; none where the device has no zones.
+    pub zone_bytes: Option<u64>,
 }
 
 /// A path, and what is there.
@@ -60,6 +62,8 @@ pub struct Target {
     pub size: u64,
     /// Logical block size in bytes: what O_DIRECT has to be aligned to.
     pub block_size: u32,
+    /// It is a device, or lies on one: `block_size` is no guess.
+    pub on_device: bool,
     /// Device and inode number of what the path leads to; none where it is missing.
     pub identity: Option<(u64, u64)>,
     /// For [`Kind::Block`].
@@ -74,6 +78,7 @@ impl Target {
             kind: Kind::Opaque,
             size,
             block_size: BLOCK_BYTES_DEFAULT,
+            on_device: false,
             identity: None,
             device: None,
         }
@@ -83,9 +88,17 @@ impl Target {
 /// Looks at a path.
 ///
 /// # Errors
-/// A missing directory; a missing device (no regular file is made among the devices); a path that
+/// `-`; a missing directory; a missing device (no regular file is made among the devices); a path that
 /// may not be looked at; a device that is there by name only.
 pub fn discover(path: &Path) -> Result<Target, TargetError> {
+    if path.as_os_str() == "-" {
+        return Err(TargetError::Refused {
+            doing: "filename=-".into(),
+            why: "a run has no standard input or output to work on, as fio's has (name a file, a \
+                  device or a pipe; a file of that name is ./-)"
+                .into(),
+        });
+    }
     let stat = match rustix::fs::stat(path) {
         Ok(stat) => stat,
         Err(Errno::NOENT | Errno::NOTDIR) => return missing(path),
@@ -96,6 +109,7 @@ pub fn discover(path: &Path) -> Result<Target, TargetError> {
         kind: kind_of(FileType::from_raw_mode(stat.st_mode)),
         size: 0,
         block_size: BLOCK_BYTES_DEFAULT,
+        on_device: false,
         identity: Some((stat.st_dev, stat.st_ino)),
         device: None,
     };
@@ -103,10 +117,12 @@ pub fn discover(path: &Path) -> Result<Target, TargetError> {
         Kind::Regular => {
             target.size = u64::try_from(stat.st_size).unwrap_or(0);
             target.block_size = direct_alignment(path, stat.st_dev);
+            target.on_device = is_device(stat.st_dev);
         }
         Kind::Block => {
             let number = (major(stat.st_rdev), minor(stat.st_rdev));
             (target.size, target.block_size) = device_sizes(path, number)?;
+            target.on_device = true;
             target.device = Some(describe(Path::new("/sys"), number));
         }
         _ => {}
@@ -141,6 +157,7 @@ fn missing(path: &Path) -> Result<Target, TargetError> {
                 kind: Kind::Missing,
                 size: 0,
                 block_size: directory_alignment(stat.st_dev),
+                on_device: is_device(stat.st_dev),
                 identity: None,
                 device: None,
             });
@@ -196,7 +213,18 @@ pub(super) fn describe(sys: &Path, number: (u32, u32)) -> BlockDevice {
         rotational: disk_directory
             .and_then(|d| read_number(&d.join("queue/rotational")))
             .map(|flag| flag != 0),
+        zone_bytes: disk_directory.and_then(zone_bytes),
     }
+}
+
+/// The zones of a disk, where it has any.
+fn zone_bytes(disk: &Path) -> Option<u64> {
+    let model = fs::read_to_string(disk.join("queue/zoned")).ok()?;
+    if model.trim() == "none" {
+        return None;
+    }
+    let sectors = read_number(&disk.join("queue/chunk_sectors")).filter(|&sectors| sectors > 0)?;
+    sectors.checked_mul(SYS_SECTOR_BYTES)
 }
 
 fn sys_directory(sys: &Path, (major, minor): (u32, u32)) -> PathBuf {
@@ -227,96 +255,14 @@ fn direct_alignment(path: &Path, device: u64) -> u32 {
     told.unwrap_or_else(|| directory_alignment(device))
 }
 
+/// Whether the kernel knows a device of that number: tmpfs, overlays and networks have none.
+fn is_device(device: u64) -> bool {
+    sys_directory(Path::new("/sys"), (major(device), minor(device))).exists()
+}
+
 fn directory_alignment(device: u64) -> u32 {
     sys_block_bytes(&sys_directory(Path::new("/sys"), (major(device), minor(device))))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::testbed::LoopDevice;
-    use super::*;
-
-    fn kind(path: &str) -> Kind {
-        discover(Path::new(path)).expect("it can be looked at").kind
-    }
-
-    #[test]
-    fn kinds() {
-        assert_eq!(kind("/dev/null"), Kind::Char);
-        assert_eq!(kind("/"), Kind::Directory);
-        assert_eq!(kind("/there-is-no-such-file"), Kind::Missing);
-        assert_eq!(kind("there-is-no-such-file"), Kind::Missing);
-        let here = tempfile::tempdir().expect("a directory");
-        let fifo = here.path().join("fifo");
-        let mode = Mode::RUSR | Mode::WUSR;
-        rustix::fs::mknodat(CWD, &fifo, FileType::Fifo, mode, 0).expect("a fifo");
-        assert_eq!(discover(&fifo).expect("a fifo").kind, Kind::Pipe);
-    }
-
-    #[test]
-    fn a_regular_file_has_its_size_also_through_a_link() {
-        let here = tempfile::tempdir().expect("a directory");
-        let (file, link) = (here.path().join("file"), here.path().join("link"));
-        fs::write(&file, [0; 5000]).expect("a file");
-        std::os::unix::fs::symlink(&file, &link).expect("a link");
-        let (file, link) = (discover(&file).expect("a file"), discover(&link).expect("a link"));
-        assert_eq!((file.kind, file.size), (Kind::Regular, 5000));
-        assert_eq!((link.kind, link.size, link.identity), (Kind::Regular, 5000, file.identity));
-        assert!(file.block_size.is_power_of_two() && file.block_size <= 65_536);
-    }
-
-    #[test]
-    fn a_missing_directory_is_told() {
-        let here = tempfile::tempdir().expect("a directory");
-        fs::write(here.path().join("file"), "").expect("a file");
-        let error = |path| discover(&here.path().join(path)).expect_err(path).to_string();
-        assert!(error("none/file").contains("none does not exist (create it or set directory=)"));
-        assert!(error("file/file").contains("file is not a directory"));
-    }
-
-    #[test]
-    fn a_mistyped_device_does_not_become_a_file() {
-        let error = discover(Path::new("/dev/nvme77n7")).expect_err("no such device").to_string();
-        assert!(error.starts_with("/dev/nvme77n7: there is no such device"), "{error}");
-    }
-
-    #[test]
-    fn a_block_device_has_its_size_from_the_kernel() {
-        let Some(device) = LoopDevice::new(3 << 20) else { return };
-        let target = discover(&device.path).expect("a loop device");
-        assert_eq!((target.kind, target.size), (Kind::Block, 3 << 20));
-        assert_eq!(target.block_size, 512);
-        let place = target.device.expect("a place");
-        assert_eq!(place.name, place.disk);
-        assert!(!place.is_partition);
-        let sys = sys_directory(Path::new("/sys"), place.number);
-        assert_eq!(read_number(&sys.join("size")), Some((3 << 20) / SYS_SECTOR_BYTES));
-    }
-
-    #[test]
-    fn a_partition_knows_its_disk() {
-        let sys = tempfile::tempdir().expect("a directory");
-        let disk = sys.path().join("devices/sda");
-        fs::create_dir_all(disk.join("sda1")).expect("directories");
-        fs::create_dir_all(disk.join("queue")).expect("directories");
-        fs::create_dir_all(sys.path().join("dev/block")).expect("directories");
-        fs::write(disk.join("sda1/partition"), "1\n").expect("a file");
-        fs::write(disk.join("queue/rotational"), "1\n").expect("a file");
-        fs::write(disk.join("queue/logical_block_size"), "4096\n").expect("a file");
-        for (number, place) in [("8:0", "sda"), ("8:1", "sda/sda1")] {
-            let link = sys.path().join("dev/block").join(number);
-            std::os::unix::fs::symlink(sys.path().join("devices").join(place), link)
-                .expect("a link");
-        }
-        let partition = describe(sys.path(), (8, 1));
-        assert_eq!(partition.name.as_deref(), Some("sda1"));
-        assert_eq!(partition.disk.as_deref(), Some("sda"));
-        assert!(partition.is_partition);
-        assert_eq!(partition.rotational, Some(true));
-        assert_eq!(sys_block_bytes(&sys_directory(sys.path(), (8, 1))), 4096);
-        let whole = describe(sys.path(), (8, 0));
-        assert_eq!((whole.is_partition, whole.disk.as_deref()), (false, Some("sda")));
-        let unknown = describe(sys.path(), (9, 9));
-        assert_eq!((unknown.name, unknown.rotational), (None, None));
-    }
-}
+mod tests;

@@ -10,7 +10,7 @@ use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Bytes written at a time.
@@ -21,8 +21,23 @@ const CHUNK_BYTES: usize = 1 << 20;
 pub enum Purpose {
     /// To be read (or for an engine that cannot make a file longer): filled with data.
     Fill,
-    /// To be written: created, and room set aside where the file system can (`fallocate=native`).
-    Reserve,
+    /// To be written: created, and room set aside.
+    Reserve(Room),
+}
+
+/// `fallocate`: how room is set aside for a file that is to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// Not at all: the file is created, and empty.
+    None,
+    /// fallocate(2); a file system that cannot is left alone, as fio does.
+    Native,
+    /// As posix_fallocate(3): where the file system cannot, a byte is written into each block.
+    Posix,
+    /// fallocate(2) that keeps the file's length; a file system that cannot is left alone.
+    Keep,
+    /// ftruncate(2): a length without blocks.
+    Truncate,
 }
 
 /// How.
@@ -43,7 +58,7 @@ pub struct LayoutOptions<'a> {
 pub struct LaidOut {
     /// The file was not there before.
     pub created: bool,
-    /// Bytes that were filled or set aside.
+    /// Bytes that were filled or set aside, or by which the file became longer.
     pub added: u64,
     /// It was told to stop; the file is shorter than it should be.
     pub stopped: bool,
@@ -79,7 +94,7 @@ pub fn lay_out(
     }
     let outcome = match options.purpose {
         Purpose::Fill => fill(&file, start, len, options, progress),
-        Purpose::Reserve => reserve(&file, start, len).or_else(|failure| {
+        Purpose::Reserve(room) => reserve(&file, room, start, len).or_else(|failure| {
             done.unreserved = Some(no_room(target, len - start, failure)?);
             Ok(0)
         }),
@@ -128,16 +143,44 @@ fn fill(
     Ok(at - start)
 }
 
-/// Sets room aside; a file system that cannot is left alone, as fio does.
-fn reserve(file: &File, start: u64, len: u64) -> Result<u64, Failure> {
+/// Sets room aside; answers how much.
+fn reserve(file: &File, room: Room, start: u64, len: u64) -> Result<u64, Failure> {
+    let failed = |error: io::Error| Failure { error, written: 0 };
+    let done = match room {
+        Room::None => return Ok(0),
+        Room::Truncate => file.set_len(len).map(|()| true),
+        Room::Keep => allocate(file, FallocateFlags::KEEP_SIZE, start, len),
+        Room::Native | Room::Posix => allocate(file, FallocateFlags::empty(), start, len),
+    };
+    match done.map_err(failed)? {
+        true => Ok(len - start),
+        false if room == Room::Posix => touch_blocks(file, start, len).map_err(failed),
+        false => Ok(0),
+    }
+}
+
+/// False: the file system cannot.
+fn allocate(file: &File, flags: FallocateFlags, start: u64, len: u64) -> io::Result<bool> {
     loop {
-        match rustix::fs::fallocate(file, FallocateFlags::empty(), start, len - start) {
-            Ok(()) => return Ok(len - start),
+        match rustix::fs::fallocate(file, flags, start, len - start) {
+            Ok(()) => return Ok(true),
             Err(Errno::INTR) => {}
-            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => return Ok(0),
-            Err(errno) => return Err(Failure { error: errno.into(), written: 0 }),
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => return Ok(false),
+            Err(errno) => return Err(errno.into()),
         }
     }
+}
+
+/// What the C library does for posix_fallocate where the system call is missing.
+fn touch_blocks(file: &File, start: u64, len: u64) -> io::Result<u64> {
+    let block = file.metadata()?.blksize().max(512);
+    let mut at = start;
+    while at < len {
+        file.write_all_at(&[0], at)?;
+        at = (at / block + 1) * block;
+    }
+    file.set_len(len)?;
+    Ok(len - start)
 }
 
 /// Words for a reservation that the file system has no room for; other failures stay failures.
@@ -192,141 +235,4 @@ fn randomize(chunk: &mut [u8], seed: u64) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::discover::discover;
-    use super::super::error::ErrorClass;
-    use super::super::testbed::{skip, LoopDevice};
-    use super::*;
-    use std::fs;
-    use std::os::unix::fs::MetadataExt;
-    use std::path::Path;
-
-    static GO: AtomicBool = AtomicBool::new(false);
-
-    fn options(purpose: Purpose) -> LayoutOptions<'static> {
-        LayoutOptions { purpose, seed: 1, fsync: true, stop: &GO }
-    }
-
-    fn lay(path: &Path, len: u64, purpose: Purpose) -> Result<LaidOut, TargetError> {
-        let target = discover(path).expect("it can be looked at");
-        lay_out(&target, len, &options(purpose), &mut |_, _| {})
-    }
-
-    #[test]
-    fn a_missing_file_gets_real_blocks() {
-        let here = tempfile::tempdir().expect("a directory");
-        let path = here.path().join("file");
-        let len = 2 * CHUNK_BYTES as u64 + 100;
-        let done = lay(&path, len, Purpose::Fill).expect("a layout");
-        assert_eq!(done, LaidOut { created: true, added: len, ..LaidOut::default() });
-        let data = fs::read(&path).expect("a file");
-        assert_eq!(data.len() as u64, len);
-        assert!(fs::metadata(&path).expect("a file").blocks() * 512 >= len);
-        let mut seen = [0u32; 256];
-        data.iter().for_each(|&byte| seen[usize::from(byte)] += 1);
-        let mean = len as u32 / 256;
-        assert!(seen.iter().all(|n| n.abs_diff(mean) < mean / 10), "bytes are not random");
-        assert_ne!(data[..CHUNK_BYTES], data[CHUNK_BYTES..2 * CHUNK_BYTES]);
-    }
-
-    #[test]
-    fn what_is_there_stays_and_is_continued() {
-        let here = tempfile::tempdir().expect("a directory");
-        for purpose in [Purpose::Fill, Purpose::Reserve] {
-            let path = here.path().join(format!("{purpose:?}"));
-            fs::write(&path, b"precious").expect("a file");
-            let done = lay(&path, 5000, purpose).expect("a layout");
-            assert!(!done.created);
-            assert_eq!(&fs::read(&path).expect("a file")[..8], b"precious");
-            assert_eq!(lay(&path, 3, purpose).expect("a layout"), LaidOut::default());
-            assert!(fs::metadata(&path).expect("a file").len() >= done.added);
-        }
-        assert_eq!(fs::metadata(here.path().join("Fill")).expect("a file").len(), 5000);
-    }
-
-    #[test]
-    fn a_writer_gets_a_file_with_room_where_the_file_system_can() {
-        let here = tempfile::tempdir().expect("a directory");
-        let path = here.path().join("file");
-        let done = lay(&path, 100_000, Purpose::Reserve).expect("a layout");
-        assert!(done.created && !done.stopped);
-        let file = fs::metadata(&path).expect("a file");
-        assert_eq!(file.len(), done.added);
-        assert!(done.added == 0 || file.blocks() * 512 >= 100_000);
-    }
-
-    #[test]
-    fn only_files_are_laid_out() {
-        assert_eq!(
-            lay(Path::new("/dev/null"), 4096, Purpose::Fill).expect("fine"),
-            LaidOut::default()
-        );
-        let Some(device) = LoopDevice::new(1 << 20) else { return };
-        assert_eq!(lay(&device.path, 4 << 20, Purpose::Fill).expect("fine"), LaidOut::default());
-        assert_eq!(discover(&device.path).expect("a device").size, 1 << 20);
-    }
-
-    #[test]
-    fn it_stops_when_told_and_goes_on_the_next_time() {
-        let here = tempfile::tempdir().expect("a directory");
-        let path = here.path().join("file");
-        let stop = AtomicBool::new(false);
-        let len = 3 * CHUNK_BYTES as u64;
-        let target = discover(&path).expect("it can be looked at");
-        let stopping = LayoutOptions { stop: &stop, ..options(Purpose::Fill) };
-        let mut heard = Vec::new();
-        let done = lay_out(&target, len, &stopping, &mut |bytes, total| {
-            heard.push((bytes, total));
-            stop.store(bytes > 0, Ordering::Relaxed);
-        });
-        let one = CHUNK_BYTES as u64;
-        assert_eq!(
-            done.expect("stopped"),
-            LaidOut { created: true, added: one, stopped: true, unreserved: None }
-        );
-        assert_eq!(heard, [(0, len), (one, len)]);
-        let again = lay(&path, len, Purpose::Fill).expect("a layout");
-        assert_eq!(again, LaidOut { added: 2 * one, ..LaidOut::default() });
-        let whole = here.path().join("whole");
-        lay(&whole, len, Purpose::Fill).expect("a layout");
-        assert!(fs::read(path).expect("a file") == fs::read(whole).expect("a file"));
-    }
-
-    #[test]
-    fn a_full_file_system_is_told_and_left_as_it_was() {
-        let Some(small) = SmallTmpfs::new() else { return };
-        let (old, new) = (small.0.path().join("old"), small.0.path().join("new"));
-        fs::write(&old, b"precious").expect("a file");
-        for path in [&old, &new] {
-            let error = lay(path, 64 << 20, Purpose::Fill).expect_err("it is full");
-            assert_eq!(error.class(), ErrorClass::Io);
-            assert!(error.to_string().contains("no space left after"), "{error}");
-        }
-        assert_eq!(fs::read(&old).expect("a file"), b"precious");
-        assert!(!new.exists());
-        let done = lay(&new, 64 << 20, Purpose::Reserve).expect("the run may go on");
-        assert_eq!((done.created, done.added), (true, 0));
-        assert!(done.unreserved.expect("words").contains("no room for 67108864 bytes"));
-    }
-
-    /// A tmpfs of 4 MiB.
-    struct SmallTmpfs(tempfile::TempDir);
-
-    impl SmallTmpfs {
-        fn new() -> Option<SmallTmpfs> {
-            if !rustix::process::geteuid().is_root() {
-                return skip("needs root to mount a tmpfs");
-            }
-            let point = tempfile::tempdir().expect("a directory");
-            let path = point.path().display().to_string();
-            let args = ["-t", "tmpfs", "-o", "size=4m", "none", &path];
-            super::super::testbed::run("mount", &args).map(|()| SmallTmpfs(point))
-        }
-    }
-
-    impl Drop for SmallTmpfs {
-        fn drop(&mut self) {
-            let _ = std::process::Command::new("umount").arg(self.0.path()).status();
-        }
-    }
-}
+mod tests;

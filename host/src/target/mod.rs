@@ -5,24 +5,30 @@
 //! and no workload: callers say in plain values what they want.
 
 mod cache;
+mod direct;
 mod discover;
 mod error;
 mod guard;
 mod layout;
 mod names;
 mod open;
+mod opendir;
 mod remove;
 mod sizing;
+mod space;
 
 #[cfg(test)]
 mod testbed;
 
-pub use cache::{advise, invalidate, Invalidated};
+pub use cache::{advise, invalidate, pre_read, Invalidated};
+pub use direct::{direct, Direct, Probe};
 pub use discover::{discover, BlockDevice, Kind, Target};
 pub use error::{ErrorClass, TargetError};
 pub use guard::{check_write, check_write_in, Roots};
-pub use layout::{lay_out, LaidOut, LayoutOptions, Purpose};
+pub use layout::{lay_out, LaidOut, LayoutOptions, Purpose, Room};
 pub use names::{names, Naming};
 pub use open::{open, OpenWish};
+pub use opendir::files_below;
 pub use remove::{remove, Left};
 pub use sizing::{plan, Amount, FilePlan, Plan, Wishes};
+pub use space::{allocated, space_at, Space};

@@ -6,6 +6,10 @@
 use super::discover::{Kind, Target};
 use super::error::TargetError;
 
+/// Where the region of a file ends that is written until there is no space left: farther than any
+/// file system reaches, and near enough to be counted in 64 bits for many files.
+const UNBOUNDED_END: u64 = 1 << 56;
+
 /// A number of bytes, or a part of what is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Amount {
@@ -26,8 +30,16 @@ pub struct Wishes {
     pub filesize: Option<(u64, u64)>,
     /// `offset`: where the region of each file begins; percent of the file.
     pub offset: Option<Amount>,
+    /// `offset_increment`: so much further on for each clone; percent of the file.
+    pub increment: Option<Amount>,
+    /// Which clone, from 0.
+    pub clone: u32,
+    /// `offset_align`: an offset that is given in percent is rounded up to it; 0 = the unit.
+    pub offset_align: u64,
     /// `io_size`: how much to issue; percent of the regions.
     pub io_size: Option<Amount>,
+    /// `fill_device`: files without a size are written until there is no space left.
+    pub fill: bool,
     /// Regions are multiples of it: the smallest block of all directions in use.
     pub unit: u64,
     /// Each region holds at least so much: the largest of the directions' smallest blocks.
@@ -52,6 +64,8 @@ pub struct Plan {
     pub files: Vec<FilePlan>,
     /// How much to issue in one loop.
     pub amount: u64,
+    /// Nobody knows how much it will be: `fill_device` without a size.
+    pub unbounded: bool,
     /// What the user should know.
     pub notes: Vec<String>,
 }
@@ -66,6 +80,9 @@ pub fn plan(
     wishes: &Wishes,
     mut draw: impl FnMut(u64) -> u64,
 ) -> Result<Plan, TargetError> {
+    let zoned = |amount| zones_as_bytes(targets, amount);
+    let (size, io_size) = (zoned(wishes.size)?, zoned(wishes.io_size)?);
+    let wishes = &Wishes { size, io_size, ..*wishes };
     let share = match wishes.size {
         Some(Amount::Bytes(bytes)) => Some(bytes / (targets.len() as u64).max(1)),
         _ => None,
@@ -78,11 +95,11 @@ pub fn plan(
         })
         .collect::<Result<Vec<_>, _>>()?;
     let total: u64 = files.iter().map(|file| file.len).fold(0, u64::saturating_add);
+    let unbounded = wishes.io_size.is_none() && targets.iter().any(|t| is_unbounded(t, wishes));
     let mut notes = Vec::new();
     let amount = match (wishes.io_size, wishes.size) {
         (Some(Amount::Bytes(bytes)), _) => bytes,
         (Some(Amount::Percent(percent)), _) => part(total, percent),
-        (Some(Amount::Zones(zones)), _) => return Err(not_zoned(&targets[0], zones)),
         (None, Some(Amount::Bytes(size))) if wishes.filesize.is_some() => {
             if size > total {
                 notes.push(format!(
@@ -93,7 +110,38 @@ pub fn plan(
         }
         _ => total,
     };
-    Ok(Plan { files, amount, notes })
+    Ok(Plan { files, amount, unbounded, notes })
+}
+
+/// A number of zones as bytes, by the first target's zones.
+fn zones_as_bytes(
+    targets: &[Target],
+    amount: Option<Amount>,
+) -> Result<Option<Amount>, TargetError> {
+    match (amount, targets.first()) {
+        (Some(Amount::Zones(zones)), Some(target)) => {
+            zone_bytes(target, zones).map(|bytes| Some(Amount::Bytes(bytes)))
+        }
+        _ => Ok(amount),
+    }
+}
+
+/// The length of so many zones.
+fn zone_bytes(target: &Target, zones: u64) -> Result<u64, TargetError> {
+    let zone = target.device.as_ref().and_then(|device| device.zone_bytes);
+    let zone = zone.ok_or_else(|| TargetError::BadPercent {
+        path: target.path.clone(),
+        what: format!("{zones}z"),
+        why: "zones are counted on zoned block devices only (give bytes)",
+    })?;
+    let overflow = || TargetError::Overflow { path: target.path.clone(), what: "so many zones" };
+    zones.checked_mul(zone).ok_or_else(overflow)
+}
+
+/// A file that is written until there is no space left.
+fn is_unbounded(target: &Target, wishes: &Wishes) -> bool {
+    let is_file = matches!(target.kind, Kind::Regular | Kind::Missing);
+    wishes.fill && is_file && wishes.size.is_none() && wishes.filesize.is_none()
 }
 
 /// One size of a range, a multiple of the unit where the range has one.
@@ -124,10 +172,19 @@ fn plan_file(
     }
     let there = filesize.unwrap_or(target.size);
     let offset = resolve_offset(target, wishes, there)?;
+    if is_unbounded(target, wishes) {
+        if offset >= UNBOUNDED_END {
+            return Err(TargetError::Overflow { path: target.path.clone(), what: "its offset" });
+        }
+        let len = UNBOUNDED_END - offset;
+        return Ok(FilePlan { offset, len: len - len % wishes.unit.max(1), file_len: None });
+    }
     let wanted = match (filesize, wishes.size) {
         (_, Some(Amount::Percent(percent))) => {
             let bytes = part(needed_base(target, there)?, percent);
-            if filesize.is_none() && offset.saturating_add(bytes) > there {
+            // Rounding the offset up may have taken a little of it away.
+            let most = there.saturating_add(round_of(wishes) - 1);
+            if filesize.is_none() && offset.saturating_add(bytes) > most {
                 return Err(TargetError::BadPercent {
                     path: target.path.clone(),
                     what: format!("size={percent}%"),
@@ -136,8 +193,7 @@ fn plan_file(
             }
             bytes.min(there.saturating_sub(offset))
         }
-        (_, Some(Amount::Zones(zones))) => return Err(not_zoned(target, zones)),
-        (None, Some(Amount::Bytes(_))) => share.unwrap_or(0),
+        (None, Some(Amount::Bytes(_) | Amount::Zones(_))) => share.unwrap_or(0),
         (Some(_), _) | (None, None) => {
             let base = needed_base(target, there)?;
             if offset >= base {
@@ -181,28 +237,39 @@ fn fit(
     Ok(FilePlan { offset, len, file_len })
 }
 
+/// `offset` and the clone's increments; rounded up, as fio does, where one of them is in percent.
 fn resolve_offset(target: &Target, wishes: &Wishes, there: u64) -> Result<u64, TargetError> {
-    match wishes.offset {
-        None => Ok(0),
-        Some(Amount::Bytes(bytes)) => Ok(bytes),
-        Some(Amount::Zones(zones)) => Err(not_zoned(target, zones)),
+    let amount = |name: &str, amount| match amount {
+        None => Ok((0, false)),
+        Some(Amount::Bytes(bytes)) => Ok((bytes, false)),
+        Some(Amount::Zones(zones)) => Ok((zone_bytes(target, zones)?, false)),
         Some(Amount::Percent(percent)) if there == 0 => Err(TargetError::BadPercent {
             path: target.path.clone(),
-            what: format!("offset={percent}%"),
+            what: format!("{name}={percent}%"),
             why: "a part of nothing: no length is there (give it in bytes, or set filesize=)",
         }),
-        Some(Amount::Percent(percent)) => {
-            let bytes = part(there, percent);
-            Ok(bytes - bytes % wishes.unit.max(1))
-        }
+        Some(Amount::Percent(percent)) => Ok((part(there, percent), true)),
+    };
+    let (first, is_part) = amount("offset", wishes.offset)?;
+    let (step, is_step_part) = amount("offset_increment", wishes.increment)?;
+    let overflow = || TargetError::Overflow {
+        path: target.path.clone(),
+        what: "offset plus offset_increment of the last clones",
+    };
+    let steps = step.checked_mul(u64::from(wishes.clone)).ok_or_else(overflow)?;
+    let offset = first.checked_add(steps).ok_or_else(overflow)?;
+    if !is_part && !is_step_part {
+        return Ok(offset);
     }
+    offset.checked_next_multiple_of(round_of(wishes)).ok_or_else(overflow)
 }
 
-fn not_zoned(target: &Target, zones: u64) -> TargetError {
-    TargetError::BadPercent {
-        path: target.path.clone(),
-        what: format!("{zones}z"),
-        why: "zones are counted on zoned block devices only (give bytes)",
+/// What offsets in percent are rounded up to.
+fn round_of(wishes: &Wishes) -> u64 {
+    if wishes.offset_align > 0 {
+        wishes.offset_align
+    } else {
+        wishes.unit.max(1)
     }
 }
 
@@ -225,191 +292,4 @@ fn part(whole: u64, percent: u8) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::path::Path;
-
-    const K: u64 = 1024;
-
-    fn target(kind: Kind, size: u64) -> Target {
-        Target { kind, ..Target::opaque(Path::new("x"), size) }
-    }
-
-    fn wishes() -> Wishes {
-        Wishes {
-            size: None,
-            filesize: None,
-            offset: None,
-            io_size: None,
-            unit: 4 * K,
-            block: 4 * K,
-        }
-    }
-
-    fn bytes(k: u64) -> Option<Amount> {
-        Some(Amount::Bytes(k * K))
-    }
-
-    fn percent(percent: u8) -> Option<Amount> {
-        Some(Amount::Percent(percent))
-    }
-
-    /// (offset, len, file_len) of each file, and the amount; all in KiB, 0 = no file_len.
-    type Expected<'a> = (&'a [(u64, u64, u64)], u64);
-
-    fn assert_plan(what: &str, targets: &[Target], wishes: Wishes, expected: Expected<'_>) {
-        let plan = plan(targets, &wishes, |bound| bound - 1).expect(what);
-        let files: Vec<_> = plan
-            .files
-            .iter()
-            .map(|f| (f.offset / K, f.len / K, f.file_len.unwrap_or(0) / K))
-            .collect();
-        assert_eq!((&files[..], plan.amount / K), expected, "{what}");
-    }
-
-    #[test]
-    fn regions_of_files_to_be_made_follow_fio() {
-        let none = target(Kind::Missing, 0);
-        let three = [none.clone(), none.clone(), none.clone()];
-        let one = std::slice::from_ref(&none);
-        let w = wishes;
-        let size = |k| Wishes { size: bytes(k), ..w() };
-        assert_plan("one file", one, size(50), (&[(0, 48, 48)], 48));
-        assert_plan("split", &three, size(50), (&[(0, 16, 16); 3], 48));
-        let case = Wishes { offset: bytes(8), ..size(16) };
-        assert_plan("offset", one, case, (&[(8, 16, 24)], 16));
-        let filesize = Some((16 * K, 16 * K));
-        let of = |size| Wishes { filesize, size, ..w() };
-        assert_plan("filesize alone", &three[1..], of(None), (&[(0, 16, 16); 2], 32));
-        assert_plan("less than filesize", &three, of(bytes(32)), (&[(0, 16, 16); 3], 32));
-        assert_plan("more than filesize", one, of(bytes(64)), (&[(0, 16, 16)], 16));
-        assert_plan("percent of filesize", one, of(percent(50)), (&[(0, 8, 16)], 8));
-        let case = Wishes { offset: bytes(8), ..of(bytes(16)) };
-        assert_plan("filesize and offset", one, case, (&[(8, 8, 16)], 8));
-        let case = Wishes { offset: percent(50), ..of(None) };
-        assert_plan("filesize and offset in percent", one, case, (&[(8, 8, 16)], 8));
-        let case = Wishes { filesize: Some((6 * K, 23 * K)), ..w() };
-        assert_plan("a range of filesize", one, case, (&[(0, 20, 20)], 20));
-    }
-
-    #[test]
-    fn regions_of_files_that_are_there_follow_fio() {
-        let two = [target(Kind::Regular, 64 * K), target(Kind::Regular, 32 * K)];
-        let one = &two[..1];
-        let w = wishes;
-        assert_plan("whole", one, w(), (&[(0, 64, 64)], 64));
-        assert_plan("two", &two, w(), (&[(0, 64, 64), (0, 32, 32)], 96));
-        let size = |size| Wishes { size, ..w() };
-        assert_plan("part", one, size(percent(50)), (&[(0, 32, 32)], 32));
-        assert_plan("part of each", &two, size(percent(50)), (&[(0, 32, 32), (0, 16, 16)], 48));
-        assert_plan("grows", one, size(bytes(96)), (&[(0, 96, 96)], 96));
-        let from = |offset, size| Wishes { offset, size, ..w() };
-        assert_plan("rest", one, from(bytes(16), None), (&[(16, 48, 64)], 48));
-        let case = from(percent(25), percent(50));
-        assert_plan("offset and size in percent", one, case, (&[(16, 32, 48)], 32));
-        let case = from(bytes(80), bytes(16));
-        assert_plan("behind the end", one, case, (&[(80, 16, 96)], 16));
-        let issue = |io_size| Wishes { io_size, ..size(bytes(32)) };
-        assert_plan("io_size", one, issue(bytes(500)), (&[(0, 32, 32)], 500));
-        assert_plan("io_size in percent", one, issue(percent(50)), (&[(0, 32, 32)], 16));
-    }
-
-    #[test]
-    fn regions_of_devices() {
-        let device = target(Kind::Block, 64 * K);
-        let zero = target(Kind::Char, 0);
-        let opaque = target(Kind::Opaque, 0);
-        let w = wishes;
-        let one = std::slice::from_ref;
-        assert_plan("whole", one(&device), w(), (&[(0, 64, 0)], 64));
-        assert_plan("part", one(&device), Wishes { size: percent(25), ..w() }, (&[(0, 16, 0)], 16));
-        assert_plan(
-            "offset",
-            one(&device),
-            Wishes { offset: percent(50), ..w() },
-            (&[(32, 32, 0)], 32),
-        );
-        assert_plan(
-            "character device",
-            one(&zero),
-            Wishes { size: bytes(48), ..w() },
-            (&[(0, 48, 0)], 48),
-        );
-        assert_plan(
-            "no path",
-            one(&opaque),
-            Wishes { size: bytes(48), ..w() },
-            (&[(0, 48, 0)], 48),
-        );
-    }
-
-    #[test]
-    fn a_size_above_filesize_is_told() {
-        let wishes = Wishes { size: bytes(64), filesize: Some((16 * K, 16 * K)), ..wishes() };
-        let plan = plan(&[target(Kind::Missing, 0)], &wishes, |_| 0).expect("a plan");
-        assert_eq!(
-            plan.notes,
-            ["size=65536 is more than the files hold by filesize: 16384 bytes are used"]
-        );
-    }
-
-    #[test]
-    fn what_cannot_be_is_refused_in_words() {
-        let (none, file, device) =
-            (target(Kind::Missing, 0), target(Kind::Regular, 64 * K), target(Kind::Block, 64 * K));
-        let w = wishes;
-        let cases = [
-            (none.clone(), w(), "size is needed: x does not exist"),
-            (target(Kind::Regular, 0), w(), "size is needed: x is empty"),
-            (target(Kind::Char, 0), w(), "size is needed: x has no size of its own"),
-            (target(Kind::Opaque, 0), w(), "size is needed: x has no size of its own"),
-            (none.clone(), Wishes { size: percent(50), ..w() }, "size is needed: x does not exist"),
-            (
-                none.clone(),
-                Wishes { size: bytes(16), offset: percent(50), ..w() },
-                "x: offset=50% is a part of nothing",
-            ),
-            (target(Kind::Directory, 0), w(), "x: is a directory"),
-            (
-                device.clone(),
-                Wishes { size: bytes(128), ..w() },
-                "x: 131072 bytes from offset 0 on are asked for, but the device holds 65536 bytes",
-            ),
-            (
-                device.clone(),
-                Wishes { size: bytes(64), offset: bytes(16), ..w() },
-                "65536 bytes from offset 16384 on",
-            ),
-            (
-                device.clone(),
-                Wishes { offset: bytes(64), ..w() },
-                "x: offset 65536 is at or beyond its end (65536 bytes)",
-            ),
-            (
-                device.clone(),
-                Wishes { size: bytes(4), offset: bytes(640), ..w() },
-                "x: offset 655360 is at or beyond its end",
-            ),
-            (
-                device,
-                Wishes { size: percent(90), offset: percent(25), ..w() },
-                "x: size=90% is more than what is left of it behind the offset",
-            ),
-            (file, Wishes { offset: bytes(64), ..w() }, "x: offset 65536 is at or beyond its end"),
-            (
-                none.clone(),
-                Wishes { size: bytes(3), ..w() },
-                "x: its part of 3072 bytes is smaller than one block of 4096 bytes",
-            ),
-            (
-                none,
-                Wishes { size: Some(Amount::Bytes(1 << 63)), ..w() },
-                "x: offset plus size is beyond 2^63 bytes",
-            ),
-        ];
-        for (target, wishes, expected) in cases {
-            let error = plan(&[target], &wishes, |_| 0).expect_err(expected).to_string();
-            assert!(error.contains(expected), "{error:?} should say {expected:?}");
-        }
-    }
-}
+mod tests;

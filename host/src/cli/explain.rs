@@ -1,0 +1,259 @@
+//! What a job will do, in sentences: bytes, requests, files with their sizes, depth, direct or not,
+//! duration. Comments of the text that `iodyno lint` prints.
+//!
+//! Called by `lint` with what `run::targets::explain` saw. Pure: makes text of plain data, looks at
+//! nothing and judges nothing; what may surprise is printed by the command itself.
+
+use crate::ddir::Ddir;
+use crate::job::spec::{JobSpec, RateProcess};
+use crate::run::targets::{FileOutlook, WorkerOutlook};
+use crate::stats::figures::{kib, time};
+use crate::units::Nanos;
+use iodyno_engine_api::abi::IOE_F_SYNC;
+
+/// Files of a worker that are shown one by one.
+const FILES_SHOWN: usize = 8;
+
+/// The lines about one job; `workers` are its clones.
+pub(super) fn lines(job: &JobSpec, workers: &[&WorkerOutlook]) -> Vec<String> {
+    let mut lines = vec![who(job, workers), format!("asks for {}", load(job))];
+    lines.extend(amounts(job, workers));
+    lines.push(format!("lasts {}", duration(job)));
+    if let Some(first) = workers.first() {
+        lines.extend(files(first));
+        if workers.len() > 1 {
+            lines.push(others(first, &workers[1..]));
+        }
+    }
+    lines
+}
+
+/// "2 workers at once, depth 8 each, in stage 1".
+fn who(job: &JobSpec, workers: &[&WorkerOutlook]) -> String {
+    let clones = job.process.numjobs;
+    let s = if clones == 1 { "" } else { "s" };
+    let stage = workers.first().map_or(0, |worker| worker.stage) + 1;
+    let depth = match (job.engine.flags & IOE_F_SYNC != 0, job.depth.offload) {
+        (true, false) => "one request at a time".to_owned(),
+        (_, true) => format!("up to {} at once, each on a thread of its own", job.depth.iodepth),
+        (false, false) => format!("up to {} at once", job.depth.iodepth),
+    };
+    format!("{clones} worker{s} in stage {stage}, engine {}, {depth}", job.engine.name)
+}
+
+/// "randrw (70 % reads) of 4KiB, O_DIRECT".
+fn load(job: &JobSpec) -> String {
+    let load = &job.load;
+    let rw = load.rw;
+    let mut text = rw.name().to_owned();
+    if rw.is_mixed() {
+        text.push_str(&format!(" ({} % reads)", load.rwmixread));
+    }
+    let mut sizes: Vec<String> = Vec::new();
+    for ddir in used(job) {
+        let bs = load.bs[ddir];
+        let size = match bs.min == bs.max {
+            true => kib(bs.min.0),
+            false => format!("{} to {}", kib(bs.min.0), kib(bs.max.0)),
+        };
+        if !sizes.contains(&size) {
+            sizes.push(size);
+        }
+    }
+    text.push_str(&format!(" of {}", sizes.join(" / ")));
+    text.push_str(if job.target.direct { ", O_DIRECT" } else { ", through the page cache" });
+    text + &rate(job)
+}
+
+fn used(job: &JobSpec) -> impl Iterator<Item = Ddir> {
+    let rw = job.load.rw;
+    let all = [(rw.reads(), Ddir::Read), (rw.writes(), Ddir::Write), (rw.trims(), Ddir::Trim)];
+    all.into_iter().filter(|(used, _)| *used).map(|(_, ddir)| ddir)
+}
+
+fn rate(job: &JobSpec) -> String {
+    let pace = &job.pace;
+    let mut limits = Vec::new();
+    for ddir in used(job) {
+        let name = ddir.name();
+        limits.extend(pace.rate[ddir].map(|rate| format!("{}/s of {name}", kib(rate.0))));
+        limits.extend(pace.rate_iops[ddir].map(|rate| format!("{rate} {name} requests/s")));
+    }
+    if limits.is_empty() {
+        return String::new();
+    }
+    let process = match pace.rate_process {
+        RateProcess::Linear => "at equal distances",
+        RateProcess::Poisson => "by the law of Poisson",
+    };
+    format!(", at most {} {process}", limits.join(", "))
+}
+
+/// What each worker transfers, and all of them.
+fn amounts(job: &JobSpec, workers: &[&WorkerOutlook]) -> Option<String> {
+    let first = workers.first()?;
+    let Some(bytes) = first.bytes_per_loop else {
+        return Some("transfers until there is no more room, or as the engine says".to_owned());
+    };
+    let requests = first.requests_per_loop.map(|n| format!(" in {n} requests"));
+    let requests = requests.unwrap_or_default();
+    let mut text = format!("transfers {}{requests} by each worker", kib(bytes));
+    if job.time.time_based {
+        text.push_str(", again and again until its time is up");
+    } else if job.time.loops > 1 {
+        text.push_str(&format!(", {} times", job.time.loops));
+    }
+    let total = workers.iter().map(|worker| worker.bytes_per_loop.unwrap_or(0));
+    let total = total.fold(0, u64::saturating_add);
+    if workers.len() > 1 {
+        text.push_str(&format!(" ({} by all of them in one loop)", kib(total)));
+    }
+    Some(text)
+}
+
+/// "5s, after 1s of ramp that is not measured".
+fn duration(job: &JobSpec) -> String {
+    let spec = &job.time;
+    let show = |nanos: Nanos| {
+        let text = time(nanos.0);
+        text.replace(".00", "")
+    };
+    let mut text = match (spec.runtime, spec.time_based) {
+        (Some(runtime), true) => show(runtime),
+        (Some(runtime), false) => format!("until that is done, {} at most", show(runtime)),
+        (None, _) => "until that is done".to_owned(),
+    };
+    if spec.ramp_time.0 > 0 {
+        text.push_str(&format!(", after {} of ramp, unmeasured", show(spec.ramp_time)));
+    }
+    let (from, to) = spec.startdelay;
+    if to.0 > 0 && from == to {
+        text.push_str(&format!(", begins {} late", show(to)));
+    } else if to.0 > 0 {
+        text.push_str(&format!(", begins {} to {} late", show(from), show(to)));
+    }
+    if let Some(other) = &job.process.wait_for {
+        text.push_str(&format!(", begins when job {other} is through"));
+    }
+    if let Some(steady) = &spec.steadystate {
+        let sign = if steady.percent { "%" } else { "" };
+        let rule =
+            format!("{}:{}{sign} for {}", steady.name(), steady.limit, show(steady.duration));
+        text.push_str(&format!(", ends earlier once steady ({rule})"));
+    }
+    text
+}
+
+fn files(worker: &WorkerOutlook) -> Vec<String> {
+    let mut lines: Vec<String> = worker.files.iter().take(FILES_SHOWN).map(file).collect();
+    let more = worker.files.len().saturating_sub(FILES_SHOWN);
+    if more > 0 {
+        lines.push(format!("... and {more} files more"));
+    }
+    lines
+}
+
+/// "a.0.0: new file of 64MiB, which are written before the start".
+fn file(file: &FileOutlook) -> String {
+    let mut text = format!("{}: {} of {}", file.path.display(), file.kind, kib(file.size_laid_out));
+    if file.filled > 0 {
+        text.push_str(&format!(", {} written before the start", kib(file.filled)));
+    }
+    if file.reserved > 0 {
+        text.push_str(&format!(", {} set aside before the start", kib(file.reserved)));
+    }
+    match file.len {
+        None => text.push_str(", written until there is no space left"),
+        Some(len) if file.offset > 0 || len != file.size_laid_out => {
+            text.push_str(&format!(", used from {} for {}", kib(file.offset), kib(len)));
+        }
+        Some(_) => {}
+    }
+    match file.direct {
+        _ if file.direct_reason.is_empty() => {}
+        Some(false) => text.push_str(&format!("; O_DIRECT does not work: {}", file.direct_reason)),
+        _ => text.push_str(&format!("; O_DIRECT: {}", file.direct_reason)),
+    }
+    text
+}
+
+fn others(first: &WorkerOutlook, others: &[&WorkerOutlook]) -> String {
+    let names = |worker: &WorkerOutlook| -> Vec<std::path::PathBuf> {
+        worker.files.iter().map(|file| file.path.clone()).collect()
+    };
+    match (others.iter().all(|other| names(other) == names(first)), others.len()) {
+        (true, _) => "its clones use the same files".to_owned(),
+        (false, 1) => "the other clone has files of its own".to_owned(),
+        (false, more) => format!("the other {more} clones have files of their own"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::{engines_wanted, fixtures, parse, resolve};
+    use crate::job::{Catalogue, Overrides, Source};
+    use insta::assert_snapshot;
+
+    fn job(text: &str) -> JobSpec {
+        let sources = [Source::new("job.fio", text)];
+        let env = fixtures::test_environment();
+        let raw = parse(&sources, &env).expect("good form");
+        let overrides = Overrides::default();
+        let wishes = engines_wanted(&raw, &overrides);
+        let catalogue = Catalogue::look_up(&wishes, fixtures::known(), &fixtures::find);
+        resolve(&raw, &overrides, &catalogue, &env).expect("a good job").spec.jobs.remove(0)
+    }
+
+    fn one_file(name: &str) -> FileOutlook {
+        FileOutlook {
+            path: name.into(),
+            kind: "new file",
+            size: 0,
+            size_laid_out: 64 << 20,
+            offset: 0,
+            len: Some(64 << 20),
+            direct: None,
+            direct_reason: String::new(),
+            filled: 64 << 20,
+            reserved: 0,
+        }
+    }
+
+    #[test]
+    fn clones_of_a_timed_mix() {
+        let job = job("[a]\nioengine=vast\nrw=randrw\nrwmixread=70\nbs=4k,64k\nsize=64m\n\
+                       iodepth=8\nnumjobs=2\nruntime=5\ntime_based\nramp_time=1\ndirect=1\n\
+                       rate_iops=100\nrate_process=poisson\nstartdelay=1-2\n");
+        let worker = |clone| WorkerOutlook {
+            clone,
+            files: vec![FileOutlook {
+                direct: Some(false),
+                direct_reason: "tmpfs does not take it".to_owned(),
+                ..one_file(&format!("a.{clone}.0"))
+            }],
+            bytes_per_loop: Some(64 << 20),
+            ..WorkerOutlook::default()
+        };
+        let workers = [worker(0), worker(1)];
+        assert_snapshot!(lines(&job, &[&workers[0], &workers[1]]).join("\n"));
+    }
+
+    #[test]
+    fn many_files_and_no_end() {
+        let job = job("[a]\nrw=write\nsize=64m\nfill_device=1\nnrfiles=10\nloops=3\n\
+                       steadystate=iops_slope:0.3%\nsteadystate_duration=10\n");
+        let worker = WorkerOutlook {
+            files: (0..10).map(|file| one_file(&format!("a.0.{file}"))).collect(),
+            ..WorkerOutlook::default()
+        };
+        assert_snapshot!(lines(&job, &[&worker]).join("\n"));
+        let counted = WorkerOutlook {
+            bytes_per_loop: Some(640 << 20),
+            requests_per_loop: Some(163_840),
+            files: vec![FileOutlook { offset: 4096, len: Some(1 << 20), ..one_file("x") }],
+            ..WorkerOutlook::default()
+        };
+        assert_snapshot!(lines(&job, &[&counted]).join("\n"));
+    }
+}

@@ -1,0 +1,120 @@
+//! Everything about the targets that can be judged before a cell is started: names, sizes, safety,
+//! what the job's words about files demand, whether O_DIRECT will work.
+//!
+//! Called by `cli` in the control process. Loads no plugin and leaves nothing behind.
+
+use super::super::plan::{Plan, PlannedWorker};
+use super::super::result::RunError;
+use super::{discover, diskless, names, rules, sized, told};
+use crate::job::spec::{JobSpec, RunSpec};
+use crate::target::{self, Direct, Kind, Probe, Target, TargetError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Everything about the targets that can be judged before a cell is started. Empty: all is well.
+pub fn check(spec: &RunSpec) -> Vec<RunError> {
+    let plan = Plan::new(spec);
+    let mut errors: Vec<RunError> = Vec::new();
+    let mut known = Known::default();
+    for worker in &plan.workers {
+        let job = &spec.jobs[worker.job as usize];
+        if let Err(error) = check_worker(job, worker, &mut known) {
+            if !errors.iter().any(|told| told.message == error.message) {
+                errors.push(error);
+            }
+        }
+    }
+    errors
+}
+
+/// What is known of paths while the workers are checked, one after the other.
+#[derive(Default)]
+pub(super) struct Known {
+    /// Looked at for other users.
+    pub(super) guarded: BTreeSet<PathBuf>,
+    /// Files that a worker will have laid out: its stage, and their length.
+    laid_out: BTreeMap<PathBuf, (u32, u64)>,
+    /// Whether O_DIRECT works, by path; for files that do not exist by their directory.
+    direct: BTreeMap<PathBuf, Direct>,
+}
+
+impl Known {
+    /// The targets as they will be when a stage begins: earlier stages may have made them.
+    pub(super) fn foresee(&self, targets: &mut [Target], stage: u32) {
+        for target in targets {
+            let Some(&(made, len)) = self.laid_out.get(&target.path) else { continue };
+            if made < stage && matches!(target.kind, Kind::Missing | Kind::Regular) {
+                target.kind = Kind::Regular;
+                target.size = target.size.max(len);
+            }
+        }
+    }
+
+    /// What a worker leaves behind for later stages.
+    pub(super) fn remember(
+        &mut self,
+        job: &JobSpec,
+        stage: u32,
+        targets: &[Target],
+        plan: &target::Plan,
+    ) {
+        if job.target.unlink {
+            return;
+        }
+        for (target, file) in targets.iter().zip(&plan.files) {
+            if let Some(len) = file.file_len {
+                self.will_be(&target.path, stage, len);
+            }
+        }
+    }
+
+    fn will_be(&mut self, path: &Path, stage: u32, len: u64) {
+        let (made, known) = self.laid_out.entry(path.to_path_buf()).or_insert((stage, 0));
+        *made = stage.min(*made);
+        *known = len.max(*known);
+    }
+
+    /// For each target whether O_DIRECT works; empty where the job does not want it.
+    pub(super) fn directs(&mut self, job: &JobSpec, targets: &[Target], how: Probe) -> Vec<Direct> {
+        if !job.target.direct {
+            return Vec::new();
+        }
+        let mut one = |target: &Target| {
+            let is_there = target.kind != Kind::Missing;
+            let key = if is_there { Some(target.path.as_path()) } else { target.path.parent() };
+            let key = key.unwrap_or(Path::new("")).to_path_buf();
+            self.direct.entry(key).or_insert_with(|| target::direct(target, how)).clone()
+        };
+        targets.iter().map(&mut one).collect()
+    }
+}
+
+fn check_worker(job: &JobSpec, worker: &PlannedWorker, known: &mut Known) -> Result<(), RunError> {
+    let told = |error: TargetError| told(job, &error);
+    if diskless(job) {
+        return names(job, worker.clone).map(drop).map_err(told);
+    }
+    let mut targets = discover(job, worker.clone).map_err(told)?;
+    guard(job, &targets, &mut known.guarded).map_err(told)?;
+    let directs = known.directs(job, &targets, Probe::Unnamed);
+    known.foresee(&mut targets, worker.stage);
+    let plan = sized(job, worker.clone, &targets).map_err(told)?;
+    rules::judge(job, &targets, &plan).map_err(told)?;
+    rules::judge_direct(job, &targets, &plan, &directs).map_err(told)?;
+    known.remember(job, worker.stage, &targets, &plan);
+    Ok(())
+}
+
+/// Refuses to write to what somebody uses. Looks at each path once: that reads half of /proc.
+pub(super) fn guard(
+    job: &JobSpec,
+    targets: &[Target],
+    guarded: &mut BTreeSet<PathBuf>,
+) -> Result<(), TargetError> {
+    let writes = job.load.rw.writes() || job.load.rw.trims();
+    if !writes || job.target.allow_mounted_write {
+        return Ok(());
+    }
+    let fresh = targets.iter().filter(|target| guarded.insert(target.path.clone()));
+    fresh.into_iter().try_for_each(target::check_write)
+}

@@ -1,0 +1,295 @@
+//! A worker's files from their names to the engine's table, and back: sizes, layout, opening,
+//! closing, removing.
+//!
+//! Runs on the worker's thread, before its start and after its end. Where an engine says
+//! IOE_F_DISKLESS the target is no path: nothing is looked at, laid out or opened here.
+
+use super::super::protocol::ToControl;
+use super::super::result::{ErrorKind, RunError};
+use super::super::words::{self, io_error, place, refused};
+use super::super::worker::Context;
+use super::{discover, layout, rules, sized, told};
+use crate::job::spec::{JobSpec, SyncMode};
+use crate::plugin::handle::{Callback, Instance};
+use crate::plugin::lent::{FileFacts, FileTable};
+use crate::target::{self, Invalidated, Kind, OpenWish, Target, TargetError};
+use crate::workload::Region;
+use iodyno_engine_api::abi::*;
+use rustix::fd::{AsRawFd, OwnedFd};
+use std::mem::ManuallyDrop;
+use std::path::PathBuf;
+
+/// A worker's files.
+pub(in super::super) struct Files {
+    /// As the engine sees them.
+    pub table: FileTable,
+    /// Where the load of each lies.
+    pub regions: Vec<Region>,
+    /// Bytes to issue in one loop.
+    pub amount: u64,
+    /// Nobody knows how much it will be: until there is no space left.
+    pub unbounded: bool,
+    opened: Opened,
+}
+
+/// What the host keeps of them while the worker has the table.
+pub(in super::super) struct Opened {
+    /// Their names.
+    pub names: Vec<String>,
+    /// The largest logical block size among them.
+    pub block_size: u32,
+    /// To be removed at the end.
+    unlinked: Vec<PathBuf>,
+    /// Closed by [`Files::close`] alone: an engine that is left behind may still use them.
+    descriptors: ManuallyDrop<Vec<OwnedFd>>,
+    /// Files that the engine has been told of.
+    told: u32,
+}
+
+/// Finds, sizes, lays out and opens a worker's files.
+pub(in super::super) fn open(
+    context: &Context,
+    engine: &mut Instance<'_>,
+    caps: &ioe_caps,
+) -> Result<Files, RunError> {
+    let job = &context.job;
+    let clone = context.planned.clone;
+    let fail = |error: TargetError| told(job, &error);
+    let mut targets = discover(job, clone).map_err(fail)?;
+    let facts: Vec<FileFacts> = targets.iter().map(|target| file_facts(job, target)).collect();
+    let mut table = FileTable::new(&facts).ok_or_else(|| {
+        RunError::usage(&job.name, format!("{}: a file name holds a NUL byte", place(job)))
+    })?;
+    ask_sizes(context, engine, &mut table, &mut targets)?;
+    let plan = sized(job, clone, &targets).map_err(fail)?;
+    for note in &plan.notes {
+        context.outbox.send(&ToControl::Note(format!("{}: {note}", place(job))));
+    }
+    let diskless = caps.flags & IOE_F_DISKLESS != 0;
+    if diskless {
+        if job.target.pre_read {
+            let words =
+                format!("{}: pre_read: engine {} has no files", place(job), job.engine.name);
+            context.outbox.send(&ToControl::Note(words));
+        }
+    } else {
+        rules::judge(job, &targets, &plan).map_err(fail)?;
+        layout::lay_out(context, &targets, &plan, caps).map_err(fail)?;
+    }
+    let region = |file: &target::FilePlan| Region { offset: file.offset, len: file.len };
+    let mut files = Files {
+        table,
+        regions: plan.files.iter().map(region).collect(),
+        amount: plan.amount,
+        unbounded: plan.unbounded,
+        opened: Opened {
+            names: facts.into_iter().map(|facts| facts.name).collect(),
+            block_size: targets.iter().map(|target| target.block_size).max().unwrap_or(512),
+            unlinked: if diskless { Vec::new() } else { to_unlink(context, &targets) },
+            descriptors: ManuallyDrop::new(Vec::new()),
+            told: 0,
+        },
+    };
+    match files.open_all(context, engine, &targets, caps) {
+        Ok(()) => Ok(files),
+        Err(error) => {
+            // After a breach of its contract nothing of the engine is called any more.
+            if error.kind != ErrorKind::Engine {
+                let _worse = files.close(engine, job);
+            }
+            Err(error)
+        }
+    }
+}
+
+/// The files that `unlink=1` will remove; a device among the targets stays, which is worth a note.
+fn to_unlink(context: &Context, targets: &[Target]) -> Vec<PathBuf> {
+    if !context.job.target.unlink {
+        return Vec::new();
+    }
+    let (files, others) = files_and_others(targets);
+    for other in others {
+        let words = format!(
+            "{}: {} stays: it is no regular file, and unlink=1 removes nothing else",
+            place(&context.job),
+            other.display()
+        );
+        context.outbox.send(&ToControl::Note(words));
+    }
+    files
+}
+
+fn files_and_others(targets: &[Target]) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let is_file = |target: &&Target| matches!(target.kind, Kind::Regular | Kind::Missing);
+    let (files, others): (Vec<&Target>, Vec<&Target>) = targets.iter().partition(is_file);
+    let paths = |targets: Vec<&Target>| targets.iter().map(|target| target.path.clone()).collect();
+    (paths(files), paths(others))
+}
+
+fn file_facts(job: &JobSpec, target: &Target) -> FileFacts {
+    let rw = job.load.rw;
+    let mut open_flags = 0;
+    for (wanted, flag) in [
+        (rw.reads(), IOE_OPEN_READ),
+        (rw.writes() || rw.trims(), IOE_OPEN_WRITE),
+        (
+            rw.writes() && target.kind == Kind::Missing && job.target.allow_file_create,
+            IOE_OPEN_CREATE,
+        ),
+        (job.target.direct, IOE_OPEN_DIRECT),
+        (job.target.sync == SyncMode::Sync, IOE_OPEN_SYNC),
+        (job.target.sync == SyncMode::Dsync, IOE_OPEN_DSYNC),
+    ] {
+        if wanted {
+            open_flags |= flag;
+        }
+    }
+    FileFacts {
+        name: target.path.to_string_lossy().into_owned(),
+        size: target.size,
+        kind: match target.kind {
+            Kind::Regular | Kind::Missing => IOE_KIND_REGULAR,
+            Kind::Block => IOE_KIND_BLOCK,
+            Kind::Char => IOE_KIND_CHAR,
+            Kind::Pipe => IOE_KIND_PIPE,
+            Kind::Directory => IOE_KIND_DIR,
+            Kind::Opaque => IOE_KIND_NONE,
+        },
+        open_flags,
+        block_size: target.block_size,
+    }
+}
+
+/// Before layout: what the engine knows of its targets' sizes.
+fn ask_sizes(
+    context: &Context,
+    engine: &mut Instance<'_>,
+    table: &mut FileTable,
+    targets: &mut [Target],
+) -> Result<(), RunError> {
+    for (index, target) in targets.iter_mut().enumerate() {
+        let asked = engine
+            .get_file_size(table, index as u32)
+            .map_err(|refusal| refused(&context.job, &refusal))?;
+        if asked {
+            let (size, block_size) = table.size(index as u32);
+            target.size = size;
+            target.block_size = block_size.max(1);
+        }
+    }
+    Ok(())
+}
+
+impl Files {
+    fn open_all(
+        &mut self,
+        context: &Context,
+        engine: &mut Instance<'_>,
+        targets: &[Target],
+        caps: &ioe_caps,
+    ) -> Result<(), RunError> {
+        let job = &context.job;
+        for (index, found) in targets.iter().enumerate() {
+            let index = index as u32;
+            self.table.set_size(index, self.size_of(index, found), found.block_size);
+            let answer = engine
+                .open_file(&mut self.table, index)
+                .map_err(|refusal| refused(&context.job, &refusal))?;
+            if answer > IOE_OPEN_HOST as u32 {
+                let breach = format!("answered {answer}, which is neither 0 (opened) nor 1");
+                return Err(words::fault(job, Callback::OpenFile, &breach, 0));
+            }
+            if answer == IOE_OPEN_HOST as u32 && caps.flags & IOE_F_DISKLESS == 0 {
+                self.open_path(context, index, found).map_err(|error| told(job, &error))?;
+            }
+            self.opened.told = index + 1;
+            if job.target.pre_read && caps.flags & IOE_F_DISKLESS == 0 {
+                let Region { offset, len } = self.regions[index as usize];
+                target::pre_read(&found.path, offset, len, &context.layout.stop)
+                    .map_err(|error| told(job, &error))?;
+            }
+            engine
+                .get_file_size(&mut self.table, index)
+                .map_err(|refusal| refused(&context.job, &refusal))?;
+        }
+        Ok(())
+    }
+
+    /// The host opens the path for the engine.
+    fn open_path(
+        &mut self,
+        context: &Context,
+        index: u32,
+        found: &Target,
+    ) -> Result<(), TargetError> {
+        let job = &context.job;
+        let descriptor = target::open(&found.path, open_wish(job))?;
+        // As in fio: what is read ahead is not dropped again.
+        if job.target.invalidate && !job.target.pre_read {
+            let Region { offset, len } = self.regions[index as usize];
+            let done = target::invalidate(&descriptor, &found.path, found.kind, offset, len)?;
+            if let Invalidated::NotAllowed(why) = done {
+                context.outbox.send(&ToControl::Note(format!("{}: {why}", place(job))));
+            }
+        }
+        target::advise(&descriptor, found.kind, job.load.rw.is_random());
+        self.table.set_fd(index, descriptor.as_raw_fd());
+        self.opened.descriptors.push(descriptor);
+        Ok(())
+    }
+
+    fn size_of(&self, index: u32, found: &Target) -> u64 {
+        let region = self.regions[index as usize];
+        found.size.max(region.offset + region.len)
+    }
+
+    /// Apart, for the time of the run.
+    pub(in super::super) fn split(self) -> (FileTable, Opened) {
+        (self.table, self.opened)
+    }
+
+    /// Gives back what the engine was lent. To be called once it is cleaned up.
+    pub(in super::super) fn dispose(self) {
+        self.table.dispose();
+    }
+
+    /// Together again.
+    pub(in super::super) fn join(table: FileTable, opened: Opened) -> Files {
+        Files { table, regions: Vec::new(), amount: 0, unbounded: false, opened }
+    }
+
+    /// Closes everything, and removes what is to be removed. The first error is told.
+    pub(in super::super) fn close(
+        &mut self,
+        engine: &mut Instance<'_>,
+        job: &JobSpec,
+    ) -> Result<(), RunError> {
+        let mut outcome = Ok(());
+        for index in 0..self.opened.told {
+            if let Err(refusal) = engine.close_file(&mut self.table, index) {
+                let words = words::of_engine(job, &refusal.to_string());
+                outcome = outcome.and(Err(io_error(job, Some(refusal.errno), words)));
+            }
+        }
+        self.opened.descriptors.clear();
+        for left in target::remove(&self.opened.unlinked) {
+            let words = format!("{}: unlink {}: {}", place(job), left.path.display(), left.why);
+            outcome = outcome.and(Err(io_error(job, None, words)));
+        }
+        outcome
+    }
+}
+
+/// How the host opens a file of the job.
+pub(in super::super) fn open_wish(job: &JobSpec) -> OpenWish {
+    let rw = job.load.rw;
+    OpenWish {
+        read: rw.reads(),
+        write: rw.writes() || rw.trims(),
+        create: rw.writes() && job.target.allow_file_create,
+        truncate: false,
+        direct: job.target.direct,
+        sync: job.target.sync == SyncMode::Sync,
+        dsync: job.target.sync == SyncMode::Dsync,
+    }
+}

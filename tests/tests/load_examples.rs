@@ -1,0 +1,104 @@
+//! Every file of `examples/`, run as its comment says, with less data and time: what a new user
+//! copies must work, and must show what it says it shows.
+
+use iodyno_tests::{programs, Document, Scene};
+use std::collections::BTreeSet;
+
+/// Runs an example in a directory of its own, with options of the command line behind it.
+fn example(name: &str, sets: &[&str]) -> Document {
+    let scene = Scene::new();
+    let job = programs::repo().join("examples").join(name);
+    let job = job.to_str().expect("the project's path is UTF-8");
+    let directory = format!("directory={}", scene.at(""));
+    let run = scene.iodyno(["run", job, "--output-format", "json"]);
+    let run = run.args(["--set", "size=4MiB"]);
+    let diskless = name == "null-speed.toml";
+    let run = if diskless { run } else { run.args(["--set", &directory]) };
+    let run = sets.iter().fold(run, |run, set| run.args(["--set", set]));
+    let outcome = run.run().expect(0);
+    assert_eq!(outcome.stderr, "", "{name}: an example gives no warning");
+    outcome.document().clean()
+}
+
+/// Short enough for a test.
+const SHORT: &str = "runtime=300ms";
+
+#[test]
+fn mixed() {
+    let document = example("mixed.fio", &[SHORT]);
+    assert!(document.all_ios() > 0);
+    let writer = document.job("writer");
+    assert!(document.ios(writer, "sync") > 0, "fsync=32");
+}
+
+#[test]
+fn zipf() {
+    let document = example("zipf.toml", &[SHORT]);
+    for (job, direction) in [("hot", "read"), ("zones", "read"), ("log-and-seek", "write")] {
+        assert!(document.ios(document.job(job), direction) > 0, "{job}");
+    }
+}
+
+#[test]
+fn open_loop() {
+    let document = example("open-loop.toml", &["runtime=1s"]);
+    let reads = document.ios(0, "read");
+    assert!((800..1200).contains(&reads), "1000 a second, by the law of Poisson: {reads}");
+    for latency in ["qlat_ns", "rlat_ns"] {
+        assert_eq!(document.number(&format!("/jobs/0/read/{latency}/N")), reads);
+    }
+    assert!(document.float("/jobs/0/iodyno/backlog/mean") >= 0.0);
+}
+
+#[test]
+fn steady_state() {
+    // A bound that any machine keeps: the test is about the way, not about the figures.
+    let document = example("steady-state.toml", &["steadystate=iops:100%", "ramp_time=0"]);
+    assert_eq!(document.number("/jobs/0/steadystate/attained"), 1);
+    assert_eq!(document.at("/jobs/0/steadystate/data/iops").as_array().map(Vec::len), Some(3));
+    assert!(document.number("/jobs/0/job_runtime") < 30_000, "it ends before its runtime");
+}
+
+#[test]
+fn qos_search() {
+    let document = example("qos-search.toml", &["latency_target=10s", "latency_window=50ms"]);
+    assert_eq!(document.number("/jobs/0/latency_depth"), 16, "ten seconds are always enough");
+    assert_eq!(document.at("/jobs/0/iodyno/latency_met"), true);
+    assert!(document.number("/jobs/0/job_runtime") < 20_000, "it ends when it has found");
+}
+
+#[test]
+fn dedupe() {
+    let document = example("dedupe.fio", &[]);
+    for job in ["copies", "compressible", "pattern"] {
+        assert_eq!(document.bytes(document.job(job), "write"), 4 << 20, "{job}");
+    }
+}
+
+#[test]
+fn strided() {
+    let document = example("strided.fio", &["io_size=1MiB"]);
+    for job in ["sequential", "random", "holes"] {
+        assert_eq!(document.bytes(document.job(job), "read"), 1 << 20, "{job}");
+    }
+}
+
+#[test]
+fn plain_ones() {
+    for name in ["quickstart.toml", "sequential.toml", "rate-limited.toml", "null-speed.toml"] {
+        assert!(example(name, &[SHORT]).all_ios() > 0, "{name}");
+    }
+}
+
+/// Who adds an example adds a test.
+#[test]
+fn no_example_is_forgotten() {
+    let directory = programs::repo().join("examples");
+    let entries = std::fs::read_dir(directory).expect("the examples are there");
+    let name = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+    let found: BTreeSet<String> = entries.map(|entry| name(entry.expect("an entry"))).collect();
+    let run = include_str!("load_examples.rs");
+    for name in found {
+        assert!(run.contains(&format!("\"{name}\"")), "nothing here runs {name}");
+    }
+}
