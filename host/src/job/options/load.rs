@@ -61,10 +61,11 @@ pub(super) const OPTIONS: &[JobOption] = &[
             };
         },
         show: |job| {
-            Some(match job.load.rw_sequencer {
-                Sequencer::Sequential => quoted("sequential"),
-                Sequencer::Identical => quoted("identical"),
-            })
+            match job.load.rw_sequencer {
+                Sequencer::Sequential if job.load.seq_nr == 0 => None,
+                Sequencer::Sequential => Some(quoted("sequential")),
+                Sequencer::Identical => Some(quoted("identical")),
+            }
         },
         ..OPTION
     },

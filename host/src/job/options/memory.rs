@@ -4,8 +4,13 @@
 //! `checks`.
 
 use super::super::shapes;
+use super::super::spec::MemoryKind;
 use super::super::value::{Value, SIZE_MAX};
 use super::{bytes, quoted, Category, JobOption, Kind, OPTION};
+use crate::units::Bytes;
+
+/// `hugepage-size` where it is not given.
+const HUGE_PAGE: Bytes = Bytes(2 << 20);
 
 pub(super) const OPTIONS: &[JobOption] = &[
     JobOption {
@@ -54,7 +59,11 @@ pub(super) const OPTIONS: &[JobOption] = &[
         good: &["1g", "2m"],
         bad: &["", "0", "-1", "huge"],
         apply: |draft, value| draft.content.hugepage_size = value.bytes(),
-        show: |job| Some(bytes(job.content.hugepage_size)),
+        show: |job| {
+            let content = &job.content;
+            let huge = matches!(content.mem, MemoryKind::MmapHuge(_) | MemoryKind::ShmHuge);
+            (huge || content.hugepage_size != HUGE_PAGE).then(|| bytes(content.hugepage_size))
+        },
         ..OPTION
     },
     JobOption {
