@@ -98,7 +98,7 @@ mod tests {
         let text = lint(&load_text("job.fio", JOB, &overrides));
         assert!(!text.contains("hunter2"));
         assert_snapshot!(text, @r#"
-    # 1 job, fingerprint 8020029ab02ef72e646a84cc950fe3d5
+    # 1 job, fingerprint 88996b9c1dbc77d4cd6c5906f2dd761f
 
     [global]
     isolation = "run"
@@ -110,19 +110,49 @@ mod tests {
     ioengine = "vast"                        # [global] job.fio:2
     filename = ["/dev/x", "/dev/a b"]        # job.fio:9
     nrfiles = 1                              # default
-    direct = false                           # default
-    unlink = false                           # default
-    invalidate = true                        # default
     allow_mounted_write = false              # default
+    allow_file_create = true                 # default
+    create_serialize = true                  # default
+    create_fsync = true                      # default
+    create_on_open = false                   # default
+    create_only = false                      # default
+    fallocate = "native"                     # default
+    overwrite = false                        # default
+    pre_read = false                         # default
+    direct = false                           # default
+    sync = "none"                            # default
+    unlink = false                           # default
+    unlink_each_loop = false                 # default
+    invalidate = true                        # default
     rw = "randrw"                            # job.fio:6
     bsrange = "1KiB-4KiB"                    # job.fio:15
+    bs_unaligned = false                     # default
+    bs_is_seq_rand = false                   # default
     size = "1GiB"                            # [global] job.fio:4
+    offset_align = 0                         # default
+    fill_device = false                      # default
+    zonemode = "none"                        # default
     rwmixread = 70                           # job.fio:7
+    percentage_random = 100                  # default
+    random_distribution = "random"           # default
+    random_generator = "tausworthe"          # default
     norandommap = false                      # default
     randrepeat = true                        # default
     randseed = 137                           # default
+    file_service_type = "roundrobin"         # default
     fsync = 0                                # default
+    fdatasync = 0                            # default
+    write_barrier = 0                        # default
     end_fsync = false                        # default
+    fsync_on_close = false                   # default
+    refill_buffers = false                   # default
+    zero_buffers = false                     # default
+    scramble_buffers = true                  # default
+    buffer_compress_percentage = 0           # default
+    dedupe_percentage = 0                    # default
+    mem = "malloc"                           # default
+    mem_align = 0                            # default
+    lockmem = 0                              # default
     iodepth = 16                             # --set iodepth=16
     iodepth_batch_submit = 1                 # default
     iodepth_batch_complete_min = 1           # default
@@ -175,10 +205,20 @@ mod tests {
     # engine_sha256 is not set: any content is loaded that passes the trust rules
     # engine_timeout is not set: no limit: a callback that takes 30 s is only noted
     # directory is not set: the current directory
+    # filename_format is not set: $jobname.$jobnum.$filenum
+    # opendir is not set: `filename`, or names made from the job's name
     # filesize is not set: `size` split over the files
+    # openfiles is not set: all of them
+    # bssplit is not set: `bs`
+    # blockalign is not set: the smallest block
     # io_size is not set: `size`
     # offset is not set: the target's beginning
+    # offset_increment is not set: all clones begin at `offset`
     # number_ios is not set: no limit
+    # zonesize is not set: required by `zonemode=strided`
+    # zonerange is not set: `zonesize`
+    # sync_file_range is not set: never
+    # buffer_pattern is not set: random data
     # steadystate is not set: steady or not, the job goes on
     # steadystate_duration is not set: `steadystate` needs it
     # rate_iops is not set: as fast as it goes
@@ -227,6 +267,19 @@ mod tests {
             JOB,
             "[a]\nsize=10%\noffset=1000\nrandrepeat=0\nfilesize=1m-2m\ncpus_allowed=1,3\n",
             "[a]\nioengine=null\nsize=1m\nlatency=5us\nrw=trimwrite\nrate_iops=,100\n",
+            "[a]\nsize=1g\nrw=randrw:8\nrw_sequencer=identical\nbssplit=4k/50:1k/:2k/,8k/40:16k/60\n\
+             ba=512,\noffset=10%\noffset_align=1m\noffset_increment=25%\n\
+             percentage_random=70,80\nrandom_distribution=zipf:1.2:0.25,zoned:60/10:40/90\n\
+             file_service_type=random:8\nfdatasync=4\nsync_file_range=wait_before,write:8\n\
+             sync=dsync\nbuffered=0\nfilename_format=x.$filenum\nnrfiles=4\nopenfiles=2\n\
+             fallocate=1\nbuffer_pattern=\"ab\"-12'f g'\nmem=mmap:/dev/shm/x\niomem_align=64k\n\
+             lockmem=1m\nfill_fs=1\nrandom_generator=lfsr\n",
+            "[a]\nsize=1g\nrw=rw\nbs=8k\nbssplit=1k/50:2k/50,\nzonemode=strided\nzonesize=1m\n\
+             zoneskip=7m\nfilename=a\\:b:c\nbuffer_compress_percentage=30\n\
+             buffer_compress_chunk=0\ndedupe_percentage=30\ndedupe_mode=working_set\n",
+            "[a]\nsize=4z\nrw=read:-8k\nopendir=/mnt/a:/mnt/b\npre_read=1\nscramble_buffers=0\n",
+            "[a]\nsize=1g\nrw=randwrite\nbsrange=1k-4k\nbs_unaligned\nzero_buffers\n\
+             mem=shmhuge\nhugepage-size=1g\nrandom_distribution=normal:10,zoned_abs:50/1g:50/3g\n",
             "[global]\nisolation=job\nsize=1m\n[a]\n[b]\nstonewall\ndescription=\"x\\y\" 'z'\n",
         ] {
             // A secret is never printed, so it is left out here.
@@ -235,9 +288,12 @@ mod tests {
             let printed = lint(&first);
             let second = load_text("job.toml", &printed, &Overrides::default());
             assert_eq!(fingerprint(&first.spec), fingerprint(&second.spec), "{printed}");
+            let told = |r: &Resolved| r.warnings.iter().map(|w| w.message.clone()).collect::<Vec<_>>();
+            assert!(told(&second).iter().all(|word| told(&first).contains(word)), "{:?}", second.warnings);
             let loads = |r: &Resolved| {
                 let jobs = r.spec.jobs.iter();
-                jobs.map(|j| (j.load.clone(), j.depth, j.target.clone())).collect::<Vec<_>>()
+                let parts = jobs.map(|j| (j.load.clone(), j.depth, j.target.clone(), j.content.clone()));
+                parts.collect::<Vec<_>>()
             };
             assert_eq!(loads(&first), loads(&second), "{printed}");
         }

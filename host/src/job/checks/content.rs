@@ -15,7 +15,9 @@ pub(super) fn check(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
 /// Blocks that are all alike, and wishes that they be not.
 fn fixed(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     let content = &job.draft.content;
-    job.exclude("zero_buffers", "buffer_pattern", out);
+    if job.draft.zeros_asked {
+        job.exclude("zero_buffers", "buffer_pattern", out);
+    }
     let fixed = match (content.zero_buffers, content.buffer_pattern.is_empty()) {
         (true, _) => "zero_buffers",
         (_, false) => "buffer_pattern",

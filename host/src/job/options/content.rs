@@ -41,6 +41,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
         good: &["1", "0"],
         bad: &["yes", "2"],
         apply: |draft, value| {
+            draft.zeros_asked = value.bool();
             draft.content.zero_buffers = value.bool();
             if value.bool() {
                 draft.content.buffer_pattern.clear();
