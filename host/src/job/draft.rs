@@ -9,12 +9,21 @@ use super::options;
 use super::raw::{RawItem, RawValue};
 use super::spec::{
     Amount, ContentSpec, DepthSpec, ErrorsSpec, FlowSpec, Isolation, LatencyTarget, LoadSpec,
-    PaceSpec, ProcessSpec, ReportSpec, SteadyState, TargetSpec, TimeSpec,
+    PaceSpec, ProcessSpec, ReportSpec, SteadyState, Strided, TargetSpec, TimeSpec,
 };
 use super::value::Reading;
 use super::{diagnostic::Place, number::Dialect};
-use crate::ddir::{Ddir, PerDir};
+use crate::ddir::Ddir;
 use crate::units::{Bytes, Nanos};
+
+/// `zonemode` and its kin as given; 0 = not given.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Zones {
+    pub(crate) strided: bool,
+    pub(crate) size: Bytes,
+    pub(crate) range: Bytes,
+    pub(crate) skip: Bytes,
+}
 
 /// `latency_target` and its kin, which are one where the target is given.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,7 +55,11 @@ pub(crate) struct Draft {
     /// `rwmixread` and `rwmixwrite` as given; `load` has what the later one says.
     pub(crate) mix_percent: (u8, u8),
     pub(crate) content: ContentSpec,
+    pub(crate) zones: Zones,
     pub(crate) target: TargetSpec,
+    /// `direct` and `buffered` as given; `target` has what the later one says.
+    pub(crate) direct_asked: bool,
+    pub(crate) buffered_asked: bool,
     pub(crate) iodepth: u32,
     /// 0 = `iodepth`.
     pub(crate) batch_submit: u32,
@@ -98,15 +111,13 @@ impl Draft {
             engine_pin: None,
             engine_timeout: None,
             isolation: Isolation::Run,
-            load: LoadSpec { percentage_random: PerDir::all(100), ..LoadSpec::default() },
+            load: LoadSpec::default(),
             mix_percent: (0, 0),
-            content: ContentSpec { scramble_buffers: true, ..ContentSpec::default() },
-            target: TargetSpec {
-                create_serialize: true,
-                create_fsync: true,
-                allow_file_create: true,
-                ..TargetSpec::default()
-            },
+            content: ContentSpec::default(),
+            zones: Zones::default(),
+            target: TargetSpec::default(),
+            direct_asked: false,
+            buffered_asked: false,
             iodepth: 0,
             batch_submit: 0,
             batch_complete_min: 0,
@@ -140,6 +151,22 @@ impl Draft {
             low: or_depth(self.low),
             offload: self.offload,
         }
+    }
+
+    /// The load with the zones filled in.
+    pub(crate) fn load(&self) -> LoadSpec {
+        let Zones { strided, size, range, skip } = self.zones;
+        let range = if range == Bytes(0) { size } else { range };
+        let strided = strided.then_some(Strided { size, range, skip });
+        LoadSpec { strided, ..self.load.clone() }
+    }
+
+    /// The target with what follows from other options.
+    pub(crate) fn target(&self) -> TargetSpec {
+        let mut target = self.target.clone();
+        // What is read ahead would be dropped again.
+        target.invalidate &= !target.pre_read;
+        target
     }
 
     /// The times, with `steadystate` where it is given.

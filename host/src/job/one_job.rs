@@ -23,7 +23,7 @@ use super::value::Reading;
 use crate::catalogue::{EngineInfo, EngineOption, EngineValue};
 
 /// Options that are the other side of one that is shown.
-const TWINS: [&str; 2] = ["rwmixwrite", "cpumask"];
+const TWINS: [&str; 3] = ["rwmixwrite", "buffered", "cpumask"];
 
 /// See the module.
 pub(crate) struct Job<'a> {
@@ -269,7 +269,7 @@ impl<'a> Job<'a> {
         let found = self.found?;
         let engine = found.info()?;
         let draft = &self.draft;
-        let mut load = draft.load.clone();
+        let mut load = draft.load();
         load.randrepeat |= self.said("randseed").is_some();
         let values = engine.options.iter().zip(&self.engine_values);
         let options = values.map(|(option, value)| match value {
@@ -296,7 +296,7 @@ impl<'a> Job<'a> {
             },
             load,
             content: draft.content.clone(),
-            target: draft.target.clone(),
+            target: draft.target(),
             depth: draft.depth(),
             time: draft.time(),
             pace: draft.pace(),
@@ -374,14 +374,14 @@ impl<'a> Job<'a> {
 
     /// Who set an option, or the one that it shares its value with.
     fn from(&self, name: &str) -> Provenance {
-        let twin = match name {
-            "bs" => "bsrange",
-            "bsrange" => "bs",
-            "rwmixread" => "rwmixwrite",
-            "cpus_allowed" => "cpumask",
-            other => other,
+        let twins: &[&str] = match name {
+            "bs" | "bsrange" => &["bs", "bsrange", "bssplit"],
+            "rwmixread" => &["rwmixread", "rwmixwrite"],
+            "direct" => &["direct", "buffered"],
+            "cpus_allowed" => &["cpus_allowed", "cpumask"],
+            other => &[other],
         };
-        let said = self.said.iter().rev().find(|said| said.name == name || said.name == twin);
+        let said = self.said.iter().rev().find(|said| twins.contains(&said.name));
         said.map_or(Provenance::Default, |said| said.from.clone())
     }
 }
