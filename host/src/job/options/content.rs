@@ -76,7 +76,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
               and knows no escapes; a file, in single quotes, is read when the run begins. In \
               TOML the same text is a string: `'0xdeadface'`. In fio's format a `;` or `#` ends \
               it. Not together with `zero_buffers`, compression or deduplication.",
-        fio: "not together with `buffer_compress_percentage` or `dedupe_percentage`",
+        fio: "not together with `buffer_compress_percentage` or `dedupe_percentage`.",
         good: &["0xdeadface", "\"abcd\"-12", "\"abcd\"-120xdeadface'file'", "12"],
         bad: &["", "abcd", "\"abcd", "'file", "0x", "5000000000", "%o"],
         apply: |draft, value| {
@@ -166,7 +166,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
         default: "5",
         help: "Size of the set of repeated blocks, in percent of the job's size",
         doc: "Only with `dedupe_mode=working_set`.",
-        fio: "0, a set without a block, is an error",
+        fio: "0, a set without a block, is an error.",
         good: &["5", "100"],
         bad: &["", "0", "101", "5%"],
         apply: |draft, value| draft.content.dedupe_working_set_percentage = percent(value),

@@ -42,7 +42,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
         default: "0",
         help: "Address of each buffer is a multiple of this",
         doc: "A power of two; 0 is a page. An engine or a target that needs more gets more.",
-        fio: "concerns each buffer, where fio aligns the first and steps by `bs`",
+        fio: "concerns each buffer, where fio aligns the first and steps by `bs`.",
         good: &["64k", "0"],
         bad: &["", "-1", "2g"],
         apply: |draft, value| draft.content.mem_align = value.bytes(),

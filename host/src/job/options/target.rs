@@ -49,7 +49,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
         doc: "$jobname is the job's name, $jobnum the number of the clone, $filenum that of the \
               file, both from 0. Jobs share files by leaving something out: `data.$filenum`. \
               Directories in it are made. No effect with `filename`, and a warning says so.",
-        fio: "another word behind a `$` is an error, where fio leaves it as it stands",
+        fio: "another word behind a `$` is an error, where fio leaves it as it stands.",
         good: &["$jobname.$filenum", "data.$jobnum.$filenum"],
         bad: &["", "x.$filename", "$"],
         later: |text| text.contains("$clientuid"),

@@ -3,7 +3,6 @@
 //!
 //! Single values have their tests with their grammar and in the option table.
 
-use super::super::options::{self, Scope};
 use super::super::spec::{
     BlockShare, DedupeMode, Distribution, Fallocate, FileChoice, MemoryKind, PatternPart,
     Sequencer, Strided, SyncFileRange, SyncMode,
@@ -398,74 +397,4 @@ fn a_split_of_one_direction_goes_with_bs() {
     let load = job(&text).load;
     assert_eq!((load.bssplit.read.len(), load.bssplit.write.len()), (2, 0));
     assert_eq!((load.bs.read.max, load.bs.write.max), (Bytes(2048), Bytes(8192)));
-}
-
-/// What another option has to say for this one to matter.
-fn company(name: &str) -> &'static str {
-    match name {
-        "rwmixread" | "rwmixwrite" => "rw=randrw",
-        "zonesize" => "zonemode=strided",
-        "zonemode" | "zonerange" | "zoneskip" => "zonemode=strided\nzonesize=64k",
-        "latency_window" | "latency_percentile" | "latency_run" => {
-            "latency_target=1ms\nlatency_window=2s"
-        }
-        "latency_target" => "latency_window=1s",
-        "time_based" => "runtime=1",
-        "openfiles" => "nrfiles=64",
-        "flow_id" | "flow_sleep" => "flow=2",
-        "fill_device" => "rw=write",
-        "buffer_compress_chunk" => "buffer_compress_percentage=20",
-        "dedupe_mode" => "dedupe_percentage=20",
-        name if name.starts_with("steadystate_") => "steadystate=iops:10",
-        _ => "iodepth=32\nioengine=vast",
-    }
-}
-
-/// An option that the fingerprint does not notice would make two loads look like one.
-#[test]
-fn the_fingerprint_notices_every_option() {
-    let lines = |text: &str| {
-        let mut draft = super::super::draft::Draft::new();
-        let mut out = Vec::new();
-        let raw =
-            parse(&ini(text), &test_environment()).unwrap_or_else(|e| panic!("{text}: {e:?}"));
-        for section in &raw.sections {
-            for option in &section.options {
-                let Some(known) = options::find(&option.key) else { continue };
-                let dialect = Dialect::Fio { kb_base: 1024 };
-                let mut reading = super::super::value::Reading { dialect, remarks: &mut out };
-                let value = known.kind.parse(&option.item, &mut reading);
-                (known.apply)(&mut draft, &value.unwrap_or_else(|e| panic!("{text}: {e:?}")));
-            }
-        }
-        let spec = JobSpec {
-            description: draft.description.clone(),
-            load: draft.load(),
-            content: draft.content.clone(),
-            target: draft.target(),
-            depth: draft.depth(),
-            time: draft.time(),
-            pace: draft.pace(),
-            process: draft.process(&[0, 1, 2]),
-            errors: draft.errors.clone(),
-            report: draft.report.clone(),
-            ..JobSpec::default()
-        };
-        super::super::effective::lines(&spec)
-    };
-    for option in options::all().filter(|option| option.scope == Scope::Job) {
-        // These are the engine's, and the fingerprint takes them from there.
-        if ["ioengine", "engine_sha256", "engine_timeout"].contains(&option.name) {
-            continue;
-        }
-        let without = lines(&format!("[global]\n{}\n[a]\n", company(option.name)));
-        let noticed = option.good.iter().any(|good| {
-            let company = match option.name {
-                "zonemode" => "zonemode=none\nzonesize=64k",
-                name => company(name),
-            };
-            lines(&format!("[global]\n{company}\n[a]\n{}={good}\n", option.name)) != without
-        });
-        assert!(noticed, "{} changes nothing that is shown", option.name);
-    }
 }
