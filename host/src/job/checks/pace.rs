@@ -49,15 +49,16 @@ fn below(
 ) {
     let both = |ddir: Ddir| Some((ddir, most[ddir]?, least[ddir]?));
     let used = Ddir::DATA.into_iter().filter(|ddir| job.draft.uses(*ddir));
-    for (ddir, most, least) in used.filter_map(both).filter(|(_, most, least)| most < least) {
-        let message = format!(
-            "`{most_name}` {most} is below `{least_name}` {least} for {}s: the job can only fail",
-            ddir.name()
-        );
-        let error = Diagnostic::error(message).at(job.place(most_name));
-        push_once(out, error.related(job.place(least_name), "the lower bound"));
+    let Some((ddir, most, least)) = used.filter_map(both).find(|(_, most, least)| most < least)
+    else {
         return;
-    }
+    };
+    let message = format!(
+        "`{most_name}` {most} is below `{least_name}` {least} for {}s: the job can only fail",
+        ddir.name()
+    );
+    let error = Diagnostic::error(message).at(job.place(most_name));
+    push_once(out, error.related(job.place(least_name), "the lower bound"));
 }
 
 /// Limits for directions that the job does not go in.
