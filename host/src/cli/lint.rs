@@ -161,6 +161,19 @@ mod tests {
             JOB,
             "[a]\nsize=10%\noffset=1000\nrandrepeat=0\nfilesize=1m-2m\ncpus_allowed=1,3\n",
             "[a]\nioengine=null\nsize=1m\nlatency=5us\nrw=trimwrite\nrate_iops=,100\n",
+            "[a]\nsize=1g\nrw=randrw:8\nrw_sequencer=identical\nbssplit=4k/50:1k/:2k/,8k/40:16k/60\n\
+             ba=512,\noffset=10%\noffset_align=1m\noffset_increment=25%\n\
+             percentage_random=70,80\nrandom_distribution=zipf:1.2:0.25,zoned:60/10:40/90\n\
+             file_service_type=random:8\nfdatasync=4\nsync_file_range=wait_before,write:8\n\
+             sync=dsync\nbuffered=0\nfilename_format=x.$filenum\nnrfiles=4\nopenfiles=2\n\
+             fallocate=1\nbuffer_pattern=\"ab\"-12'f g'\nmem=mmap:/dev/shm/x\niomem_align=64k\n\
+             lockmem=1m\nfill_fs=1\nrandom_generator=lfsr\n",
+            "[a]\nsize=1g\nrw=rw\nbs=8k\nbssplit=1k/50:2k/50,\nzonemode=strided\nzonesize=1m\n\
+             zoneskip=7m\nfilename=a\\:b:c\nbuffer_compress_percentage=30\n\
+             buffer_compress_chunk=0\ndedupe_percentage=30\ndedupe_mode=working_set\n",
+            "[a]\nsize=4z\nrw=read:-8k\nopendir=/mnt/a:/mnt/b\npre_read=1\nscramble_buffers=0\n",
+            "[a]\nsize=1g\nrw=randwrite\nbsrange=1k-4k\nbs_unaligned\nzero_buffers\n\
+             mem=shmhuge\nhugepage-size=1g\nrandom_distribution=normal:10,zoned_abs:50/1g:50/3g\n",
             "[global]\nisolation=job\nsize=1m\n[a]\n[b]\nstonewall\ndescription=\"x\\y\" 'z'\n",
             "[a]\nsize=1m\nrw=randrw\nrate_iops=200,100\nrate_iops_min=20,10\nratecycle=250\n\
              rate_process=poisson\nthinktime=50\nthinktime_spin=7us\nthinktime_blocks=3\n\
@@ -187,6 +200,12 @@ mod tests {
             let printed = lint(&first);
             let second = load_text("job.toml", &printed, &Overrides::default());
             assert_eq!(fingerprint(&first.spec), fingerprint(&second.spec), "{printed}");
+            // A default that is printed is no wish that comes to nothing.
+            let idle = |r: &Resolved| {
+                let words = r.warnings.iter().map(|warning| warning.message.clone());
+                words.filter(|words| words.contains("has no effect")).collect::<Vec<_>>()
+            };
+            assert_eq!(idle(&first), idle(&second), "{printed}");
             let jobs = |r: &Resolved| {
                 let jobs = r.spec.jobs.iter().cloned();
                 let unplaced =

@@ -85,8 +85,8 @@ pub enum Kind {
     Choice(&'static [(&'static str, &'static str)]),
     /// Any text.
     Text,
-    /// A text that is not empty and could be a file's name.
-    Name,
+    /// A file's name with `$jobname`, `$jobnum` and `$filenum` in it.
+    NameFormat,
     /// `rw`: directions, and a number behind them.
     Rw,
     /// `bssplit`: block sizes and their shares, for reads, writes, trims.
@@ -215,7 +215,7 @@ impl Kind {
                 format!("one of {}", words.join(", "))
             }
             Kind::Text => "text".to_owned(),
-            Kind::Name => "text that is not empty".to_owned(),
+            Kind::NameFormat => format!("text with {} in it", NAME_WORDS.join(", ")),
             Kind::Rw => format!("one of {}, each also with `:NUMBER`", shapes::rw_words()),
             Kind::Split { max } => {
                 format!("`SIZE/PERCENT:SIZE/PERCENT...`, sizes {}, per direction", bounds(1, max))
@@ -308,7 +308,7 @@ impl Kind {
             }
             Kind::Choice(words) => choice(scalar_text(item)?, words).map(Value::Text),
             Kind::Text => scalar_text(item).map(|text| Value::Text(text.to_owned())),
-            Kind::Name => name(item).map(Value::Text),
+            Kind::NameFormat => name_format(item).map(Value::Text),
             Kind::Rw => shapes::rw(number_text(item)?, reading),
             Kind::Split { max } => {
                 per_dir(item, |text| shapes::split_of_blocks(text, max, reading)).map(Value::Split)
@@ -525,11 +525,23 @@ pub(crate) fn choice(text: &str, words: &[(&str, &str)]) -> Result<String, Fault
     Err(Fault::new(format!("`{text}` is none of {}", names.join(", "))))
 }
 
-fn name(item: &RawItem) -> Result<String, Fault> {
-    match number_text(item)? {
-        text if text.contains('\0') => Err(Fault::new("has a NUL character in it")),
-        text => Ok(text.to_owned()),
+/// What `filename_format` puts in.
+const NAME_WORDS: [&str; 3] = ["$jobname", "$jobnum", "$filenum"];
+
+fn name_format(item: &RawItem) -> Result<String, Fault> {
+    let text = number_text(item)?;
+    if text.contains('\0') {
+        return Err(Fault::new("has a NUL character in it"));
     }
+    for (at, _) in text.match_indices('$') {
+        let behind = &text[at..];
+        if !NAME_WORDS.iter().any(|word| behind.starts_with(word)) {
+            let end = behind[1..].find(|c: char| !c.is_ascii_alphanumeric());
+            let word = end.map_or(behind, |end| &behind[..=end]);
+            return Err(Fault::new(format!("`{word}` is none of {}", NAME_WORDS.join(", "))));
+        }
+    }
+    Ok(text.to_owned())
 }
 
 fn sha256(text: &str) -> Result<String, Fault> {

@@ -5,7 +5,7 @@
 use super::{without, Judged};
 use crate::ddir::{Ddir, PerDir};
 use crate::job::diagnostic::{push_once, Diagnostic};
-use crate::job::spec::RateProcess;
+use crate::job::spec::{RateProcess, ThinktimeBlocks};
 use crate::units::Nanos;
 
 /// All of them.
@@ -90,7 +90,7 @@ fn cycle(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     }
     let bytes = pace.rate_min.iter().any(|(_, rate)| rate.is_some());
     let requests = pace.rate_iops_min.iter().any(|(_, rate)| rate.is_some());
-    if !bytes && !requests {
+    if !bytes && !requests && pace.ratecycle != Nanos::SECOND {
         without(job, "ratecycle", "rate_min", out);
     }
 }
@@ -98,10 +98,15 @@ fn cycle(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
 fn thinktime(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     let pace = &job.draft.pace;
     if pace.thinktime == Nanos(0) {
-        for name in
-            ["thinktime_spin", "thinktime_blocks", "thinktime_blocks_type", "thinktime_iotime"]
-        {
-            without(job, name, "thinktime", out);
+        for (name, said) in [
+            ("thinktime_spin", pace.thinktime_spin != Nanos(0)),
+            ("thinktime_blocks", pace.thinktime_blocks != 1),
+            ("thinktime_blocks_type", pace.thinktime_blocks_type != ThinktimeBlocks::default()),
+            ("thinktime_iotime", pace.thinktime_iotime != Nanos(0)),
+        ] {
+            if said {
+                without(job, name, "thinktime", out);
+            }
         }
     } else if pace.thinktime_spin > pace.thinktime {
         let message = "`thinktime_spin` is longer than `thinktime`, of which it is a part";
