@@ -1,7 +1,7 @@
 //! Misuse of what a job may ask of load, files, content and memory: each is told with its place.
 //!
-//! Errors are status 2 from `run` and `lint` alike; warnings are told by `lint`, which runs nothing.
-//! The bad line stands at a known place, in both formats.
+//! Errors are status 2 from `run` and `lint` alike; warnings are told by `lint`, which runs
+//! nothing. The bad line stands at a known place, in both formats.
 
 use iodyno_tests::Scene;
 

@@ -114,276 +114,247 @@ fn the_later_one_wins_from_section_to_section() {
 }
 
 /// Each case: the section's options, the words.
-#[test]
-fn what_contradicts_itself_in_the_load() {
-    let sum = "add up to 90, not to 100";
-    for (options, expected) in [
-        ("bssplit=4k/60:8k/30", format!("error: bssplit: `4k/60:8k/30` has percentages that {sum}")),
+const OF_THE_LOAD: &[(&str, &str)] = &[
+        ("bssplit=4k/60:8k/30", "error: bssplit: `4k/60:8k/30` has percentages that add up to 90, not to 100"),
         (
             "bssplit=4k/60:8k/50",
-            "error: bssplit: `4k/60:8k/50` has percentages that add up to 110, not to 100"
-                .to_owned(),
+            "error: bssplit: `4k/60:8k/50` has percentages that add up to 110, not to 100",
         ),
         (
             "bssplit=4k/99:8k/:1k/",
             "error: bssplit: `4k/99:8k/:1k/` leaves 1 percent for 2 without \
-                                   a percentage"
-                .to_owned(),
+         a percentage",
         ),
-        ("bs=4k\nbssplit=4k/60:8k/40", "error: `bs` and `bssplit` in one section".to_owned()),
-        ("bssplit=4k/60:8k/40\nbs=4k", "error: `bs` and `bssplit` in one section".to_owned()),
+        ("bs=4k\nbssplit=4k/60:8k/40", "error: `bs` and `bssplit` in one section"),
+        ("bssplit=4k/60:8k/40\nbs=4k", "error: `bs` and `bssplit` in one section"),
         (
             "bsrange=1k-4k\nbssplit=4k/60:8k/40",
-            "error: `bsrange` and `bssplit` in one section".to_owned(),
+            "error: `bsrange` and `bssplit` in one section",
         ),
         (
             "rw=randread\nrandom_distribution=zipf:0",
-            "error: random_distribution: `0` is out of range for the theta of zipf (above 0)"
-                .to_owned(),
+            "error: random_distribution: `0` is out of range for the theta of zipf (above 0)",
         ),
         (
             "rw=randread\nrandom_distribution=zipf:1.0",
-            "error: random_distribution: `1.0` is the one theta that zipf is not defined for"
-                .to_owned(),
+            "error: random_distribution: `1.0` is the one theta that zipf is not defined for",
         ),
         (
             "rw=randread\nrandom_distribution=pareto:1",
-            "error: random_distribution: `1` is out of range for the h of pareto (above 0, below 1)"
-                .to_owned(),
+            "error: random_distribution: `1` is out of range for the h of pareto (above 0, below 1)",
         ),
         (
             "rw=randread\nrandom_distribution=normal:0",
-            "error: random_distribution: `0` is out of range for the deviation of normal (percent, above 0, at most 100)"
-                .to_owned(),
+            "error: random_distribution: `0` is out of range for the deviation of normal (percent, above 0, at most 100)",
         ),
         (
             "rw=randread\nrandom_distribution=zipf:1.2:1.5",
-            "error: random_distribution: `1.5` is out of range for the center (0 to 1)"
-                .to_owned(),
+            "error: random_distribution: `1.5` is out of range for the center (0 to 1)",
         ),
         (
             "rw=randread\nrandom_distribution=zoned:60/10:30/90",
-            format!("error: random_distribution: `zoned:60/10:30/90` has accesses that {sum}"),
+            "error: random_distribution: `zoned:60/10:30/90` has accesses that add up to 90, not to 100",
         ),
         (
             "rw=randread\nrandom_distribution=zoned:60/10:40/80",
-            format!("error: random_distribution: `zoned:60/10:40/80` has sizes that {sum}"),
+            "error: random_distribution: `zoned:60/10:40/80` has sizes that add up to 90, not to 100",
         ),
         (
             "random_distribution=zipf:1.2",
             "warning: `random_distribution` has no effect: `rw=read` \
-                                          is sequential"
-                .to_owned(),
+         is sequential",
         ),
         (
             "percentage_random=50",
             "warning: `percentage_random` has no effect: `rw=read` is \
-                                  sequential"
-                .to_owned(),
+         sequential",
         ),
-        ("norandommap", "warning: `norandommap` has no effect: `rw=read` is sequential".to_owned()),
+        ("norandommap", "warning: `norandommap` has no effect: `rw=read` is sequential"),
         (
             "blockalign=512",
-            "warning: `blockalign` has no effect: `rw=read` is sequential".to_owned(),
+            "warning: `blockalign` has no effect: `rw=read` is sequential",
         ),
         (
             "random_generator=lfsr",
             "warning: `random_generator` has no effect: `rw=read` is \
-                                   sequential"
-                .to_owned(),
+         sequential",
         ),
         (
             "rw=randread\npercentage_random=101",
             "error: percentage_random: `101` is out of range (0 \
-                                                to 100)"
-                .to_owned(),
+         to 100)",
         ),
         (
             "rw=randread\nrw_sequencer=identical",
             "warning: `rw_sequencer` has no effect: no number \
-                                                 stands behind `rw=randread`"
-                .to_owned(),
+         stands behind `rw=randread`",
         ),
         (
             "rw=read:8k\nrw_sequencer=sequential",
             "warning: `rw_sequencer` has no effect: `rw=read` \
-                                                 is sequential"
-                .to_owned(),
+         is sequential",
         ),
-        ("rw=randread:0", "error: rw: `0` is out of range (1 to 4294967295)".to_owned()),
+        ("rw=randread:0", "error: rw: `0` is out of range (1 to 4294967295)"),
         (
             "rw=randread:5000000000",
             "error: rw: `5000000000` is out of range (1 to \
-                                    4294967295)"
-                .to_owned(),
+         4294967295)",
         ),
         (
             "rw=read:9999999p",
             "error: rw: `9999999p` is out of range (at most 9223372036854775807 \
-                              either way)"
-                .to_owned(),
+         either way)",
         ),
-        ("bs_unaligned", "warning: `bs_unaligned` has no effect: no `bsrange` is given".to_owned()),
+        ("bs_unaligned", "warning: `bs_unaligned` has no effect: no `bsrange` is given"),
         (
             "offset_align=1m",
             "warning: `offset_align` has no effect: no offset is given in \
-                             percent"
-                .to_owned(),
+         percent",
         ),
-        ("zonesize=64k", "error: `zonesize` needs `zonemode=strided`".to_owned()),
+        ("zonesize=64k", "error: `zonesize` needs `zonemode=strided`"),
         (
             "zonemode=none\nzoneskip=64k",
-            "warning: `zoneskip` has no effect: `zonemode=none`".to_owned(),
+            "warning: `zoneskip` has no effect: `zonemode=none`",
         ),
-        ("zonemode=strided", "error: `zonemode=strided` needs `zonesize`".to_owned()),
+        ("zonemode=strided", "error: `zonemode=strided` needs `zonesize`"),
         (
             "zonemode=strided\nzonesize=64k\nzonerange=4k",
             "error: `zonerange` is 4096 bytes, less \
-                                                          than the 65536 bytes of `zonesize`"
-                .to_owned(),
+         than the 65536 bytes of `zonesize`",
         ),
         (
             "zonemode=strided\nzonesize=1k",
             "error: `zonesize` is 1024 bytes, less than one block of \
-                                           4096 bytes"
-                .to_owned(),
+         4096 bytes",
         ),
         (
             "zonemode=zbd",
             "error: zonemode: `zbd` is known to fio, but not there yet in this version \
-                          of iodyno"
-                .to_owned(),
+         of iodyno",
         ),
-        ("fsync=1", "warning: `fsync` has no effect: `rw=read` never writes".to_owned()),
-        ("fdatasync=1", "warning: `fdatasync` has no effect: `rw=read` never writes".to_owned()),
+        ("fsync=1", "warning: `fsync` has no effect: `rw=read` never writes"),
+        ("fdatasync=1", "warning: `fdatasync` has no effect: `rw=read` never writes"),
         (
             "write_barrier=1",
-            "warning: `write_barrier` has no effect: `rw=read` never writes".to_owned(),
+            "warning: `write_barrier` has no effect: `rw=read` never writes",
         ),
         (
             "sync_file_range=write:1",
             "warning: `sync_file_range` has no effect: `rw=read` never \
-                                     writes"
-                .to_owned(),
+         writes",
         ),
-        ("rw=trim\nfsync=1", "warning: `fsync` has no effect: `rw=trim` never writes".to_owned()),
-        ("fill_device=1", "error: `fill_device` fills with writes, and `rw=read`".to_owned()),
+        ("rw=trim\nfsync=1", "warning: `fsync` has no effect: `rw=trim` never writes"),
+        ("fill_device=1", "error: `fill_device` fills with writes, and `rw=read`"),
         (
             "ioengine=null\noffset_increment=4z",
             "error: offset_increment: 4z of what? engine null \
-                                                has no target with a size"
-                .to_owned(),
+         has no target with a size",
         ),
-    ] {
-        let text = format!("[a]\nsize=1m\n{options}\n");
-        assert_eq!(messages(&ini(&text), &Overrides::default()), [expected], "{options}");
-    }
-}
+];
+
+const OF_FILES_CONTENT_AND_MEMORY: &[(&str, &str)] = &[
+    ("direct=1\nbuffered=1", "error: `direct=1` and `buffered=1` contradict one another"),
+    ("openfiles=3\nnrfiles=2", "error: `openfiles` is 3, more than the 2 of the job's files"),
+    ("openfiles=3\nfilename=a:b", "error: `openfiles` is 3, more than the 2 of the job's files"),
+    ("filename=x\nopendir=d", "error: `filename` and `opendir` in one section"),
+    (
+        "filename=x\nfilename_format=y",
+        "warning: `filename_format` has no effect: `filename` says \
+         what the files are called",
+    ),
+    (
+        "filename=x\nunique_filename=0",
+        "warning: `unique_filename` has no effect: `filename` \
+         says what the files are called",
+    ),
+    (
+        "opendir=x\nnrfiles=2",
+        "warning: `nrfiles` has no effect: `opendir` takes all files that \
+         are there",
+    ),
+    (
+        "filename_format=$clientuid",
+        "error: filename_format: `$clientuid` is known to fio, but \
+         not there yet in this version of iodyno",
+    ),
+    ("overwrite=1", "warning: `overwrite` has no effect: `rw=read` never writes"),
+    (
+        "create_only=1\ncreate_on_open=1",
+        "error: `create_only` lays files out before the start, \
+         `create_on_open` never does",
+    ),
+    (
+        "create_only=1\nallow_file_create=0",
+        "error: `create_only` makes files, and \
+         `allow_file_create=0` forbids it",
+    ),
+    (
+        "ioengine=null\ncreate_only=1",
+        "error: `create_only` has nothing to do: engine null has \
+         no files",
+    ),
+    (
+        "direct=1\npre_read=1",
+        "warning: `pre_read` has no effect: `direct=1` bypasses the page \
+         cache",
+    ),
+    (
+        "pre_read=1\ninvalidate=1",
+        "warning: `invalidate` has no effect: it would drop what \
+         `pre_read` has read",
+    ),
+    (
+        "zero_buffers\nbuffer_pattern=12",
+        "error: `zero_buffers` and `buffer_pattern` in one \
+         section",
+    ),
+    (
+        "zero_buffers\ndedupe_percentage=5",
+        "error: `zero_buffers` and `dedupe_percentage` \
+         contradict one another",
+    ),
+    (
+        "buffer_pattern=12\nbuffer_compress_percentage=5",
+        "error: `buffer_pattern` and `buffer_compress_percentage` contradict one another",
+    ),
+    (
+        "zero_buffers\nrefill_buffers",
+        "warning: `refill_buffers` has no effect: with \
+         `zero_buffers` all data is the same",
+    ),
+    (
+        "buffer_compress_chunk=4k",
+        "warning: `buffer_compress_chunk` has no effect: \
+         `buffer_compress_percentage` is not set",
+    ),
+    (
+        "dedupe_mode=working_set",
+        "warning: `dedupe_mode` has no effect: `dedupe_percentage` is \
+         not set",
+    ),
+    (
+        "dedupe_percentage=5\ndedupe_working_set_percentage=10",
+        "warning: `dedupe_working_set_percentage` has no effect: `dedupe_mode` is repeat",
+    ),
+    ("mem_align=3000", "error: `mem_align` is 3000 bytes, which is no power of two"),
+    (
+        "hugepage-size=1g",
+        "warning: `hugepage-size` has no effect: `mem` is neither mmaphuge nor \
+         shmhuge",
+    ),
+    ("mem=mmaphuge", "error: `mem`: no huge pages of 2097152 bytes are set aside here"),
+    (
+        "mem=shmhuge\nhugepage-size=64k",
+        "error: `hugepage-size`: this machine has no pages of \
+         65536 bytes",
+    ),
+];
 
 #[test]
-fn what_contradicts_itself_in_files_content_and_memory() {
-    for (options, expected) in [
-        ("direct=1\nbuffered=1", "error: `direct=1` and `buffered=1` contradict one another"),
-        ("openfiles=3\nnrfiles=2", "error: `openfiles` is 3, more than the 2 of the job's files"),
-        (
-            "openfiles=3\nfilename=a:b",
-            "error: `openfiles` is 3, more than the 2 of the job's files",
-        ),
-        ("filename=x\nopendir=d", "error: `filename` and `opendir` in one section"),
-        (
-            "filename=x\nfilename_format=y",
-            "warning: `filename_format` has no effect: `filename` says \
-                                           what the files are called",
-        ),
-        (
-            "filename=x\nunique_filename=0",
-            "warning: `unique_filename` has no effect: `filename` \
-                                           says what the files are called",
-        ),
-        (
-            "opendir=x\nnrfiles=2",
-            "warning: `nrfiles` has no effect: `opendir` takes all files that \
-                                  are there",
-        ),
-        (
-            "filename_format=$clientuid",
-            "error: filename_format: `$clientuid` is known to fio, but \
-                                        not there yet in this version of iodyno",
-        ),
-        ("overwrite=1", "warning: `overwrite` has no effect: `rw=read` never writes"),
-        (
-            "create_only=1\ncreate_on_open=1",
-            "error: `create_only` lays files out before the start, \
-                                             `create_on_open` never does",
-        ),
-        (
-            "create_only=1\nallow_file_create=0",
-            "error: `create_only` makes files, and \
-                                                `allow_file_create=0` forbids it",
-        ),
-        (
-            "ioengine=null\ncreate_only=1",
-            "error: `create_only` has nothing to do: engine null has \
-                                          no files",
-        ),
-        (
-            "direct=1\npre_read=1",
-            "warning: `pre_read` has no effect: `direct=1` bypasses the page \
-                                  cache",
-        ),
-        (
-            "pre_read=1\ninvalidate=1",
-            "warning: `invalidate` has no effect: it would drop what \
-                                      `pre_read` has read",
-        ),
-        (
-            "zero_buffers\nbuffer_pattern=12",
-            "error: `zero_buffers` and `buffer_pattern` in one \
-                                             section",
-        ),
-        (
-            "zero_buffers\ndedupe_percentage=5",
-            "error: `zero_buffers` and `dedupe_percentage` \
-                                               contradict one another",
-        ),
-        (
-            "buffer_pattern=12\nbuffer_compress_percentage=5",
-            "error: `buffer_pattern` and `buffer_compress_percentage` contradict one another",
-        ),
-        (
-            "zero_buffers\nrefill_buffers",
-            "warning: `refill_buffers` has no effect: with \
-                                          `zero_buffers` all data is the same",
-        ),
-        (
-            "buffer_compress_chunk=4k",
-            "warning: `buffer_compress_chunk` has no effect: \
-                                      `buffer_compress_percentage` is not set",
-        ),
-        (
-            "dedupe_mode=working_set",
-            "warning: `dedupe_mode` has no effect: `dedupe_percentage` is \
-                                     not set",
-        ),
-        (
-            "dedupe_percentage=5\ndedupe_working_set_percentage=10",
-            "warning: `dedupe_working_set_percentage` has no effect: `dedupe_mode` is repeat",
-        ),
-        ("mem_align=3000", "error: `mem_align` is 3000 bytes, which is no power of two"),
-        (
-            "hugepage-size=1g",
-            "warning: `hugepage-size` has no effect: `mem` is neither mmaphuge nor \
-                              shmhuge",
-        ),
-        ("mem=mmaphuge", "error: `mem`: no huge pages of 2097152 bytes are set aside here"),
-        (
-            "mem=shmhuge\nhugepage-size=64k",
-            "error: `hugepage-size`: this machine has no pages of \
-                                            65536 bytes",
-        ),
-    ] {
+fn what_contradicts_itself() {
+    for (options, expected) in OF_THE_LOAD.iter().chain(OF_FILES_CONTENT_AND_MEMORY) {
         let text = format!("[a]\nsize=1m\n{options}\n");
-        assert_eq!(messages(&ini(&text), &Overrides::default()), [expected], "{options}");
+        assert_eq!(messages(&ini(&text), &Overrides::default()), [*expected], "{options}");
     }
     let enough = ini("[a]\nsize=1m\nmem=shmhuge\nhugepage-size=1g\n");
     assert_eq!(messages(&enough, &Overrides::default()), Vec::<String>::new());
