@@ -163,7 +163,8 @@ mod tests {
             "[a]\nioengine=null\nsize=1m\nlatency=5us\nrw=trimwrite\nrate_iops=,100\n",
             "[a]\nsize=1g\nrw=randrw:8\nrw_sequencer=identical\n\
              bssplit=4k/50:1k/:2k/,8k/40:16k/60\nba=512,\noffset=10%\noffset_align=1m\n\
-             offset_increment=25%\npercentage_random=70,80\nrandom_distribution=zipf:1.2:0.25,zoned:60/10:40/90\n\
+             offset_increment=25%\npercentage_random=70,80\n\
+             random_distribution=zipf:1.2:0.25,zoned:60/10:40/90\n\
              file_service_type=random:8\nfdatasync=4\nsync_file_range=wait_before,write:8\n\
              sync=dsync\nbuffered=0\nfilename_format=x.$filenum\nnrfiles=4\nopenfiles=2\n\
              fallocate=1\nbuffer_pattern=\"ab\"-12'f g'\nmem=mmap:/dev/shm/x\niomem_align=64k\n\
