@@ -11,6 +11,8 @@ mod cli;
 mod faults;
 mod io_errors;
 mod load_examples;
+mod load_misuse;
+mod load_misuse_run;
 mod quickstart;
 mod safety;
 mod semantics;

@@ -131,6 +131,7 @@ fn environment() -> Environment {
         memory_mb: facts.memory_bytes >> 20,
         cpu_ids: facts::cpu_ids(),
         nodes: facts::memory_nodes(),
+        huge_pages: facts::huge_pages(),
     }
 }
 
@@ -165,6 +166,7 @@ pub(super) fn lint(args: &LintArgs) -> anyhow::Result<u8> {
     match resolve(&args.source, &args.search, false) {
         Ok(jobs) => {
             print_diagnostics(&jobs.resolved.warnings, &jobs.sources);
+            print_diagnostics(&jobs.resolved.advice, &jobs.sources);
             let outlook = targets::explain(&jobs.resolved.spec);
             print_traps(&outlook);
             super::print(&lint::lint(&jobs.resolved, &outlook))

@@ -60,11 +60,10 @@ pub(super) const OPTIONS: &[JobOption] = &[
                 _ => Sequencer::Sequential,
             };
         },
-        show: |job| {
-            Some(match job.load.rw_sequencer {
-                Sequencer::Sequential => quoted("sequential"),
-                Sequencer::Identical => quoted("identical"),
-            })
+        show: |job| match job.load.rw_sequencer {
+            Sequencer::Sequential if job.load.seq_nr == 0 => None,
+            Sequencer::Sequential => Some(quoted("sequential")),
+            Sequencer::Identical => Some(quoted("identical")),
         },
         ..OPTION
     },
@@ -98,8 +97,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         unset: "`bs`",
         help: "Range that the size of each request is drawn from",
         doc: "`1k-4k` or `1k:4k`, per direction as `bs`. Sizes are multiples of the smallest, \
-              unless `bs_unaligned` is set. The later of `bs`, `bsrange` and `bssplit` wins; two of \
-              them in one section are an error.",
+              unless `bs_unaligned` is set. The later of `bs`, `bsrange` and `bssplit` wins; two \
+              of them in one section are an error.",
         good: &["1k-4k", "4k:64k", "1k-4k,8k-16k"],
         bad: &["", "4k", "4k-1k", "0-4k", "1-2-3"],
         apply: |draft, value| {
@@ -127,7 +126,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
               rest, the first ones one more where that does not divide. They add up to 100. Per \
               direction as `bs`, in TOML an array of up to three texts, \"\" for a direction that \
               keeps its `bs`. Up to 64 sizes for a direction.",
-        fio: "a sum below 100 and a share of 0 are errors, where fio takes them",
+        fio: "a sum below 100 and a share of 0 are errors, where fio takes them.",
         good: &["4k/60:64k/40", "4k/50:1k/:32k/", "2k/50:4k/50,4k/90:8k/10"],
         bad: &["", "4k/60:8k/30", "4k/60:8k/50", "4k/100:8k/", "0/100", "4k/x", "4k/0:8k/100"],
         apply: |draft, value| {
@@ -155,7 +154,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::BytesPerDir { min: 1, max: BLOCK_MAX },
         unset: "the smallest block",
         help: "Random offsets are multiples of this",
-        doc: "Per direction, as `bs`. Below the block size requests may overlap. Given, the random \
+        doc:
+            "Per direction, as `bs`. Below the block size requests may overlap. Given, the random \
               map is off: blocks may repeat, as with `norandommap`. No effect on sequential loads, \
               and a warning says so.",
         good: &["4k", "512,4k"],
@@ -192,7 +192,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::Bool,
         default: "0",
         help: "`bs=A,B` is sequential,random instead of read,write",
-        doc: "The first size (or range, or split) is for sequential requests of any direction, the \
+        doc:
+            "The first size (or range, or split) is for sequential requests of any direction, the \
               second for random ones: for loads that are both, by `percentage_random`.",
         good: &["1", "0"],
         bad: &["yes", "2", ""],
