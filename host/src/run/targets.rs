@@ -69,15 +69,25 @@ fn names(job: &JobSpec, clone: u32) -> Result<Vec<PathBuf>, TargetError> {
 }
 
 fn discover(job: &JobSpec, clone: u32) -> Result<Vec<Target>, TargetError> {
-    let is_path = !diskless(job);
-    let look = |path: &PathBuf| {
-        if is_path {
-            target::discover(path)
-        } else {
-            Ok(Target::opaque(path, 0))
-        }
+    let root = root_of_made(job, clone);
+    let look = |path: &PathBuf| match root {
+        _ if diskless(job) => Ok(Target::opaque(path, 0)),
+        Some(root) => target::discover_below(root, path),
+        None => target::discover(path),
     };
     names(job, clone)?.iter().map(look).collect()
+}
+
+/// Where the directories of names by `filename_format` are made; none where no name has any.
+fn root_of_made(job: &JobSpec, clone: u32) -> Option<&Path> {
+    let words = &job.target;
+    let is_format = words.filename.is_empty() && words.opendir.is_empty();
+    words.filename_format.as_ref().filter(|format| is_format && format.contains('/'))?;
+    let list = &words.directory;
+    Some(Path::new(match list.is_empty() {
+        true => ".",
+        false => list[clone as usize % list.len()].as_str(),
+    }))
 }
 
 fn sized(job: &JobSpec, clone: u32, targets: &[Target]) -> Result<target::Plan, TargetError> {

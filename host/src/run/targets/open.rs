@@ -8,7 +8,7 @@ use super::super::protocol::ToControl;
 use super::super::result::{ErrorKind, RunError};
 use super::super::words::{self, io_error, place, refused};
 use super::super::worker::Context;
-use super::{discover, layout, rules, sized, told};
+use super::{discover, layout, root_of_made, rules, sized, told};
 use crate::job::spec::{JobSpec, SyncMode};
 use crate::plugin::handle::{Callback, Instance};
 use crate::plugin::lent::{FileFacts, FileTable};
@@ -74,6 +74,9 @@ pub(in super::super) fn open(
         }
     } else {
         rules::judge(job, &targets, &plan).map_err(fail)?;
+        if root_of_made(job, clone).is_some() {
+            targets.iter().try_for_each(|t| target::make_directories(&t.path)).map_err(fail)?;
+        }
         layout::lay_out(context, &targets, &plan, caps).map_err(fail)?;
     }
     let region = |file: &target::FilePlan| Region { offset: file.offset, len: file.len };
