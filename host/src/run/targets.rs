@@ -5,23 +5,21 @@
 //! engine says IOE_F_DISKLESS the target is no path: nothing is looked at, laid out or opened
 //! here.
 
+use super::doors::{self, Opened};
 use super::plan::{Plan, PlannedWorker};
 use super::protocol::ToControl;
 use super::result::{ErrorKind, RunError};
 use super::words::{self, io_error, place, refused};
 use super::worker::Context;
 use crate::job::spec::{Amount, JobSpec, RunSpec};
-use crate::plugin::handle::{Callback, Instance};
+use crate::plugin::handle::Instance;
 use crate::plugin::lent::{FileFacts, FileTable};
 use crate::target::{
-    self, ErrorClass, Invalidated, Kind, LayoutOptions, Naming, OpenWish, Purpose, Target,
-    TargetError, Wishes,
+    self, ErrorClass, Kind, LayoutOptions, Naming, OpenWish, Purpose, Target, TargetError, Wishes,
 };
 use crate::workload::{mix_seed, Region, Rng};
 use iodyno_engine_api::abi::*;
-use rustix::fd::{AsRawFd, OwnedFd};
 use std::collections::{BTreeMap, BTreeSet};
-use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
@@ -37,20 +35,6 @@ pub(super) struct Files {
     /// Bytes to issue in one loop.
     pub amount: u64,
     opened: Opened,
-}
-
-/// What the host keeps of them while the worker has the table.
-pub(super) struct Opened {
-    /// Their names.
-    pub names: Vec<String>,
-    /// The largest logical block size among them.
-    pub block_size: u32,
-    /// To be removed at the end.
-    unlinked: Vec<PathBuf>,
-    /// Closed by [`Files::close`] alone: an engine that is left behind may still use them.
-    descriptors: ManuallyDrop<Vec<OwnedFd>>,
-    /// Files that the engine has been told of.
-    told: u32,
 }
 
 /// The paths of a clone; empty where the engine's targets are none, or the names make no sense.
@@ -191,7 +175,7 @@ fn sized(job: &JobSpec, clone: u32, targets: &[Target]) -> Result<target::Plan, 
 }
 
 /// Words for what is wrong with a target, at the job's place.
-fn told(job: &JobSpec, error: &TargetError) -> RunError {
+pub(super) fn told(job: &JobSpec, error: &TargetError) -> RunError {
     let kind = match error.class() {
         ErrorClass::Usage => ErrorKind::Usage,
         ErrorClass::Io => ErrorKind::Io,
@@ -233,15 +217,15 @@ pub(super) fn open(
         table,
         regions: plan.files.iter().map(region).collect(),
         amount: plan.amount,
-        opened: Opened {
-            names: facts.into_iter().map(|facts| facts.name).collect(),
-            block_size: targets.iter().map(|target| target.block_size).max().unwrap_or(512),
-            unlinked: if diskless { Vec::new() } else { to_unlink(context, &targets) },
-            descriptors: ManuallyDrop::new(Vec::new()),
-            told: 0,
-        },
+        opened: Opened::new(
+            facts.into_iter().map(|facts| facts.name).collect(),
+            if diskless { Vec::new() } else { to_unlink(context, &targets) },
+            targets,
+            plan,
+            *caps,
+        ),
     };
-    match files.open_all(context, engine, &targets, caps) {
+    match files.open_all(context, engine) {
         Ok(()) => Ok(files),
         Err(error) => {
             // After a breach of its contract nothing of the engine is called any more.
@@ -270,7 +254,7 @@ fn to_unlink(context: &Context, targets: &[Target]) -> Vec<PathBuf> {
     files
 }
 
-fn files_and_others(targets: &[Target]) -> (Vec<PathBuf>, Vec<PathBuf>) {
+pub(super) fn files_and_others(targets: &[Target]) -> (Vec<PathBuf>, Vec<PathBuf>) {
     let is_file = |target: &&Target| matches!(target.kind, Kind::Regular | Kind::Missing);
     let (files, others): (Vec<&Target>, Vec<&Target>) = targets.iter().partition(is_file);
     let paths = |targets: Vec<&Target>| targets.iter().map(|target| target.path.clone()).collect();
@@ -327,7 +311,7 @@ fn ask_sizes(
 }
 
 /// Makes files as long as the load needs them; one worker at a time.
-fn lay_out(
+pub(super) fn lay_out(
     context: &Context,
     targets: &[Target],
     plan: &target::Plan,
@@ -366,60 +350,21 @@ fn lay_out(
 }
 
 impl Files {
-    fn open_all(
-        &mut self,
-        context: &Context,
-        engine: &mut Instance<'_>,
-        targets: &[Target],
-        caps: &ioe_caps,
-    ) -> Result<(), RunError> {
-        let job = &context.job;
-        for (index, found) in targets.iter().enumerate() {
-            let index = index as u32;
-            self.table.set_size(index, self.size_of(index, found), found.block_size);
-            let answer = engine
-                .open_file(&mut self.table, index)
-                .map_err(|refusal| refused(&context.job, &refusal))?;
-            if answer > IOE_OPEN_HOST as u32 {
-                let breach = format!("answered {answer}, which is neither 0 (opened) nor 1");
-                return Err(words::fault(job, Callback::OpenFile, &breach, 0));
-            }
-            if answer == IOE_OPEN_HOST as u32 && caps.flags & IOE_F_DISKLESS == 0 {
-                self.open_path(context, index, found).map_err(|error| told(job, &error))?;
-            }
-            self.opened.told = index + 1;
-            engine
-                .get_file_size(&mut self.table, index)
-                .map_err(|refusal| refused(&context.job, &refusal))?;
+    /// Opens all files, unless the load opens them on its way.
+    fn open_all(&mut self, context: &Context, engine: &mut Instance<'_>) -> Result<(), RunError> {
+        if doors::are_used(&context.job, self.table.len()) {
+            return Ok(());
+        }
+        for index in 0..self.table.len() {
+            let opened = self.opened.open(context, engine, &mut self.table, index);
+            opened.map_err(|trouble| words::at_setup(&context.job, trouble))?;
         }
         Ok(())
     }
 
-    /// The host opens the path for the engine.
-    fn open_path(
-        &mut self,
-        context: &Context,
-        index: u32,
-        found: &Target,
-    ) -> Result<(), TargetError> {
-        let job = &context.job;
-        let descriptor = target::open(&found.path, open_wish(job))?;
-        if job.target.invalidate {
-            let Region { offset, len } = self.regions[index as usize];
-            let done = target::invalidate(&descriptor, &found.path, found.kind, offset, len)?;
-            if let Invalidated::NotAllowed(why) = done {
-                context.outbox.send(&ToControl::Note(format!("{}: {why}", place(job))));
-            }
-        }
-        target::advise(&descriptor, found.kind, job.load.rw.is_random());
-        self.table.set_fd(index, descriptor.as_raw_fd());
-        self.opened.descriptors.push(descriptor);
-        Ok(())
-    }
-
-    fn size_of(&self, index: u32, found: &Target) -> u64 {
-        let region = self.regions[index as usize];
-        found.size.max(region.offset + region.len)
+    /// Files that are open now.
+    pub(super) fn open_now(&self) -> u64 {
+        self.opened.open_now()
     }
 
     /// Apart, for the time of the run.
@@ -444,13 +389,11 @@ impl Files {
         job: &JobSpec,
     ) -> Result<(), RunError> {
         let mut outcome = Ok(());
-        for index in 0..self.opened.told {
-            if let Err(refusal) = engine.close_file(&mut self.table, index) {
-                let words = words::of_engine(job, &refusal.to_string());
-                outcome = outcome.and(Err(io_error(job, Some(refusal.errno), words)));
+        for index in 0..self.table.len() {
+            if let Err(refusal) = self.opened.close(engine, &mut self.table, index) {
+                outcome = outcome.and(Err(refused(job, &refusal)));
             }
         }
-        self.opened.descriptors.clear();
         for left in target::remove(&self.opened.unlinked) {
             let words = format!("{}: unlink {}: {}", place(job), left.path.display(), left.why);
             outcome = outcome.and(Err(io_error(job, None, words)));
@@ -459,7 +402,7 @@ impl Files {
     }
 }
 
-fn open_wish(job: &JobSpec) -> OpenWish {
+pub(super) fn open_wish(job: &JobSpec) -> OpenWish {
     let rw = job.load.rw;
     let write = rw.writes() || rw.trims();
     OpenWish {
