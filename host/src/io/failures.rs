@@ -14,22 +14,10 @@ use crate::sys::clock::Clock;
 /// Failures of one worker that `error_dump` tells one by one.
 pub const TOLD_MAX: usize = 100;
 
-/// Errors of the medium or of the way to it, as the kernel's block layer and file systems give them:
-/// the next request may go well. Whatever else fails would fail again.
-const OF_THE_MEDIUM: [i32; 7] = [
-    libc::EIO,
-    libc::EILSEQ,
-    libc::ENODATA,
-    libc::ETIMEDOUT,
-    libc::EREMOTEIO,
-    libc::EBADE,
-    libc::ENOLINK,
-];
-
 /// What one kind of requests may do without ending the job.
 #[derive(Clone, Debug, Default)]
 pub struct Tolerated {
-    /// Errors of the medium are counted, and the job goes on.
+    /// A failure is counted, and the job goes on.
     pub goes_on: bool,
     /// Errnos that count as done.
     pub ignored: Vec<i32>,
@@ -69,7 +57,7 @@ impl Tolerance {
             Verdict::Ignored
         } else if self.fill_device && ddir == Ddir::Write && no_room {
             Verdict::Full
-        } else if kind.goes_on && OF_THE_MEDIUM.contains(&errno) {
+        } else if kind.goes_on {
             Verdict::GoesOn
         } else {
             Verdict::Ends
@@ -204,8 +192,8 @@ mod tests {
             (Ddir::Read, libc::EIO, GoesOn),
             (Ddir::Read, libc::ENODATA, GoesOn),
             (Ddir::Read, libc::EPERM, Ignored),
-            (Ddir::Read, libc::EINVAL, Ends),
-            (Ddir::Read, libc::ENOSPC, Ends),
+            (Ddir::Read, libc::EINVAL, GoesOn),
+            (Ddir::Read, libc::ENOSPC, GoesOn),
             (Ddir::Write, libc::EIO, Ignored),
             (Ddir::Trim, libc::EIO, Ignored),
             (Ddir::Sync, libc::EIO, Ignored),

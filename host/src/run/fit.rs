@@ -48,6 +48,7 @@ fn op_mask(job: &JobSpec) -> u32 {
     let rw = job.load.rw;
     let mut mask = 0;
     let load = &job.load;
+    let ranges = load.sync_file_range.is_some_and(|range| range.every > 0);
     let fsyncs = load.fsync > 0 || load.end_fsync || job.target.fsync_on_close;
     for (used, op) in [
         (rw.reads(), IOE_OP_READ),
@@ -55,7 +56,7 @@ fn op_mask(job: &JobSpec) -> u32 {
         (rw.trims(), IOE_OP_TRIM),
         (rw.writes() && fsyncs, IOE_OP_FSYNC),
         (rw.writes() && load.fdatasync > 0, IOE_OP_FDATASYNC),
-        (rw.writes() && load.sync_file_range.is_some(), IOE_OP_SYNC_RANGE),
+        (rw.writes() && ranges, IOE_OP_SYNC_RANGE),
     ] {
         if used {
             mask |= 1 << op;

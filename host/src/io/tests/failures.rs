@@ -39,17 +39,6 @@ fn an_ignored_failure_counts_as_done() {
 }
 
 #[test]
-fn what_would_fail_again_ends_the_job_all_the_same() {
-    let mut bench = bench(0, 1);
-    bench.tolerance.reads = goes_on();
-    bench.manners.fails_every = Some((10, libc::EINVAL));
-    let outcome = bench.run();
-    let Err(Trouble::Request(error)) = &outcome.result else { panic!("{:?}", outcome.result) };
-    assert_eq!(error.errno, libc::EINVAL);
-    assert_eq!(totals(&outcome, Ddir::Read).0, 10);
-}
-
-#[test]
 fn failures_of_the_other_kind_end_the_job() {
     let mut bench = bench(0, 1);
     bench.tolerance.writes = goes_on();
