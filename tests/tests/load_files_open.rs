@@ -11,7 +11,8 @@ fn record(lines: &str) -> (Document, Vec<(String, usize)>) {
     let path = scene.at("record");
     let engine = plugins::built("recorder");
     let job = format!(
-        "[global]\nioengine={engine}\nrecord={path}\ndoors=1\nbs=4k\nrw=write\nsize=64k\n[a]\n{lines}\n"
+        "[global]\nioengine={engine}\nrecord={path}\ndoors=1\nbs=4k\nrw=write\n\
+         size=64k\n[a]\n{lines}\n"
     );
     let document = scene.run_json(&job).clean();
     let text = std::fs::read_to_string(path).expect("the engine wrote its record");

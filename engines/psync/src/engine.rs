@@ -83,7 +83,7 @@ fn rwf(io: &Request) -> i32 {
     rwf
 }
 
-/// What sync_file_range(2) is to do: what the request's flags say, all of it where they say nothing.
+/// What sync_file_range(2) is to do: what the request's flags say, all where they say nothing.
 fn range_flags(io: &Request) -> u32 {
     const ALL: u64 = IOE_IO_SYNC_WAIT_BEFORE | IOE_IO_SYNC_WRITE | IOE_IO_SYNC_WAIT_AFTER;
     let asked = if io.flags() & ALL == 0 { ALL } else { io.flags() };

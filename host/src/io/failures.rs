@@ -1,7 +1,7 @@
 //! What becomes of a request that failed: the end of the job, a figure, or nothing at all.
 //!
-//! Called by [`super::reap`] with each failure, and by `run` once the worker is through. The list of
-//! what is told is as long as it may get from the start; words are made of it later. Must not
+//! Called by [`super::reap`] with each failure, and by `run` once the worker is through. The list
+//! of what is told is as long as it may get from the start; words are made of it later. Must not
 //! format, and must not decide whether the run's status tells of it.
 
 use super::slots::{Outcome, SlotIndex};

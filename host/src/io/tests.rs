@@ -66,6 +66,14 @@ struct Toy {
     last: Option<*mut ioe_io>,
 }
 
+/// Whether the toy holds a request to that file.
+fn is_held(file: u32) -> bool {
+    TOY.with_borrow(|toy| {
+        // SAFETY: what the toy holds are units in flight, of files that live as long as the bench.
+        toy.held.iter().any(|unit| unsafe { (*(**unit).file).index == file })
+    })
+}
+
 thread_local! {
     static TOY: RefCell<Toy> = RefCell::default();
 }

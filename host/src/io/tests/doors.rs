@@ -1,4 +1,7 @@
 //! Files that are opened and closed on the way, with the toy.
+//!
+//! The doors write down what they were asked to do and when; each request is then compared with
+//! what was open.
 
 use super::*;
 use crate::io::doors::{Doors, Doorway};
@@ -34,11 +37,7 @@ impl Doors for Notebook {
     }
 
     fn close(&mut self, _: &mut Instance<'_>, _: &mut FileTable, file: u32) -> Result<(), Trouble> {
-        TOY.with_borrow(|toy| {
-            // SAFETY: what the toy holds are live units of live files.
-            let mut held = toy.held.iter().map(|unit| unsafe { (*(**unit).file).index });
-            assert!(held.all(|held| held != file), "something of file {file} is in flight");
-        });
+        assert!(!is_held(file), "something of file {file} is in flight");
         self.0.borrow_mut().push(Did::Closed(file, seen()));
         Ok(())
     }

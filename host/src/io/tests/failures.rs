@@ -1,4 +1,7 @@
 //! What failures do to a job, with the toy.
+//!
+//! Which of them end it, which are counted, which count as done; how many are kept to be told; and
+//! how a device that is full ends a job that fills it.
 
 use super::*;
 use crate::io::failures::{Tolerated, TOLD_MAX};

@@ -1,4 +1,7 @@
 //! Which syncs come when, with the toy.
+//!
+//! Each by its own number of writes, the strongest where several are due, ranges by what was
+//! written, barriers by their flag.
 
 use super::*;
 use crate::io::syncs::SyncPlan;
