@@ -188,6 +188,7 @@ fn live_from_words(words: &[u64]) -> LiveSnapshot {
         backlog_sum: field(offset_of!(MeasureCounters, backlog_sum)),
         backlog_looks: field(offset_of!(MeasureCounters, backlog_looks)),
         backlog_max: field(offset_of!(MeasureCounters, backlog_max)),
+        first_error: at(offset_of!(WorkerPage, first_error)),
         latency_depth: field(offset_of!(MeasureCounters, latency_depth)),
         latency_met: field(offset_of!(MeasureCounters, latency_met)),
     };
@@ -217,6 +218,7 @@ mod tests {
         let page = map_worker(pages.memory(), 2).unwrap();
         page.callback.set(0x1_0b);
         page.in_flight.set(5);
+        page.first_error.set(28);
         page.measure.begin_ns.set(11);
         page.measure.harness_ios.set(12);
         page.measure.complete_levels[6].set(13);
@@ -229,7 +231,7 @@ mod tests {
         assert_eq!((live.callback, live.in_flight, live.ramp), (0x1_0b, 5, (0, 15)));
         let phase = pages.measured(2).unwrap();
         assert_eq!((phase.begin_ns, phase.harness_ios, phase.complete_levels[6]), (11, 12, 13));
-        assert_eq!(phase.dir(Ddir::Write).failed_ios, 14);
+        assert_eq!((phase.dir(Ddir::Write).failed_ios, phase.first_error), (14, 28));
         let clat = &phase.dir(Ddir::Trim).clat_ns;
         assert_eq!((clat.count, clat.min, clat.max), (3, 100, 1 << 62));
         assert_eq!(clat.percentile(34.0), Some(201));

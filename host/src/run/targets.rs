@@ -16,8 +16,8 @@ mod tests;
 
 pub use check::check;
 pub use explain::{explain, FileOutlook, SpaceOutlook, WorkerOutlook};
-pub(super) use layout::LayoutDesk;
-pub(super) use open::{open, Files};
+pub(super) use layout::{lay_out, LayoutDesk};
+pub(super) use open::{files_and_others, open, open_wish, Files};
 
 use super::result::{ErrorKind, RunError};
 use super::words::place;
@@ -125,7 +125,7 @@ fn sized(job: &JobSpec, clone: u32, targets: &[Target]) -> Result<target::Plan, 
 }
 
 /// Words for what is wrong with a target, at the job's place.
-fn told(job: &JobSpec, error: &TargetError) -> RunError {
+pub(super) fn told(job: &JobSpec, error: &TargetError) -> RunError {
     let kind = match error.class() {
         ErrorClass::Usage => ErrorKind::Usage,
         ErrorClass::Io => ErrorKind::Io,

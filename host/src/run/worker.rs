@@ -5,6 +5,7 @@
 //! [`RunError`] with words; after a fault of the engine its memory is left where it is.
 
 use super::cell::{CellEvent, Outbox};
+use super::doors;
 use super::fit;
 use super::gate::Gate;
 use super::plan::PlannedWorker;
@@ -28,7 +29,9 @@ use crate::workload::{fill, mix_seed, Generator};
 use crossbeam::channel;
 use crossbeam::utils::CachePadded;
 use iodyno_engine_api::abi::*;
+use std::cell::RefCell;
 use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Everything that a worker is given.
@@ -165,7 +168,7 @@ fn build(
     caps: &ioe_caps,
 ) -> Result<(Slots, Generator), RunError> {
     let job = &context.job;
-    context.page.open_files.set(u64::from(files.table.len()));
+    context.page.open_files.set(files.open_now());
     let generator = Generator::new(&fit::recipe(context, files))
         .map_err(|error| RunError::usage(&job.name, format!("{}: {error}", place(job))))?;
     let goal = generator.total_bytes().filter(|_| !files.unbounded);
@@ -204,8 +207,12 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
     let job = &context.job;
     let Prepared { files, slots, generator, caps } = prepared;
     let (table, opened) = files.split();
+    let block_size = opened.block_size;
+    let opened = Rc::new(RefCell::new(opened));
     let mut worker = Worker::new(Parts {
-        settings: fit::settings(job, &caps, opened.block_size, &engine),
+        settings: fit::settings(job, &caps, block_size, &engine),
+        tolerance: fit::tolerance(job),
+        doorway: doors::doorway(context, &opened, table.len()),
         pacer: Pacer::new(fit::limits(job)),
         page: context.page,
         signal: &context.signal,
@@ -219,11 +226,17 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
     let _alone = context.events.send(CellEvent::Ready(context.planned.id));
     let runs = context.gate.wait() && !job.target.create_only;
     let outcome = if runs { worker.run() } else { Ok(()) };
-    let lost = worker.in_flight();
+    let (lost, failures) = (worker.in_flight(), worker.take_failures());
     let (mut engine, mut slots, table) = worker.into_parts();
+    let Some(opened) = Rc::into_inner(opened) else { unreachable!("the worker gave its doors up") };
+    let opened = opened.into_inner();
     let interrupted = context.signal.get() >= Signal::ABORT;
-    let mut outcome =
-        outcome.map_err(|trouble| words::told(job, &opened.names, trouble, interrupted));
+    let names = &opened.names;
+    for line in words::dump(job, names, &failures) {
+        context.outbox.send(&ToControl::Note(line));
+    }
+    let outcome = outcome.map_err(|trouble| words::told(job, names, trouble, interrupted));
+    let mut outcome = words::with_failures(job, names, outcome, &failures);
     if lost > 0 {
         outcome = outcome.map_err(|error| words::with_loss(error, lost));
     }
