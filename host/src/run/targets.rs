@@ -78,7 +78,7 @@ pub fn check(spec: &RunSpec) -> Vec<RunError> {
     let mut known = Known::default();
     for worker in &plan.workers {
         let job = &spec.jobs[worker.job as usize];
-        if let Err(error) = check_worker(job, worker, &mut known) {
+        if let Err(error) = check_worker(job, worker, &plan, &mut known) {
             if !errors.iter().any(|told| told.message == error.message) {
                 errors.push(error);
             }
@@ -92,42 +92,49 @@ pub fn check(spec: &RunSpec) -> Vec<RunError> {
 struct Known {
     /// Looked at for other users.
     guarded: BTreeSet<PathBuf>,
-    /// Files that a worker will have laid out: its stage, and their length.
-    laid_out: BTreeMap<PathBuf, (u32, u64)>,
+    /// Files that workers will have laid out: their job, and the length.
+    laid_out: BTreeMap<PathBuf, BTreeMap<u32, u64>>,
 }
 
 impl Known {
-    /// The targets as they will be when a stage begins: earlier stages may have made them.
-    fn foresee(&self, targets: &mut [Target], stage: u32) {
+    /// The targets as they will be when a worker is set up: jobs that are through by then may have
+    /// made them.
+    fn foresee(&self, targets: &mut [Target], plan: &Plan, worker: &PlannedWorker) {
         for target in targets {
-            let Some(&(made, len)) = self.laid_out.get(&target.path) else { continue };
-            if made < stage && matches!(target.kind, Kind::Missing | Kind::Regular) {
+            let Some(made) = self.laid_out.get(&target.path) else { continue };
+            let there = made.iter().filter(|(&job, _)| plan.is_through_before(job, worker));
+            let Some(len) = there.map(|(_, &len)| len).max() else { continue };
+            if matches!(target.kind, Kind::Missing | Kind::Regular) {
                 target.kind = Kind::Regular;
                 target.size = target.size.max(len);
             }
         }
     }
 
-    fn will_be(&mut self, path: &Path, stage: u32, len: u64) {
-        let (made, known) = self.laid_out.entry(path.to_path_buf()).or_insert((stage, 0));
-        *made = stage.min(*made);
+    fn will_be(&mut self, path: &Path, job: u32, len: u64) {
+        let known = self.laid_out.entry(path.to_path_buf()).or_default().entry(job).or_default();
         *known = len.max(*known);
     }
 }
 
-fn check_worker(job: &JobSpec, worker: &PlannedWorker, known: &mut Known) -> Result<(), RunError> {
+fn check_worker(
+    job: &JobSpec,
+    worker: &PlannedWorker,
+    run: &Plan,
+    known: &mut Known,
+) -> Result<(), RunError> {
     if job.engine.flags & IOE_F_DISKLESS != 0 {
         return Ok(());
     }
     let told = |error: TargetError| told(job, &error);
     let mut targets = discover(job, worker.clone).map_err(told)?;
     guard(job, &targets, &mut known.guarded).map_err(told)?;
-    known.foresee(&mut targets, worker.stage);
+    known.foresee(&mut targets, run, worker);
     let plan = sized(job, worker.clone, &targets).map_err(told)?;
     if !job.target.unlink {
         for (target, file) in targets.iter().zip(&plan.files) {
             if let Some(len) = file.file_len {
-                known.will_be(&target.path, worker.stage, len);
+                known.will_be(&target.path, worker.job, len);
             }
         }
     }

@@ -5,8 +5,10 @@
 //! [`RunError`] with words; after a fault of the engine its memory is left where it is.
 
 use super::cell::{CellEvent, Outbox};
+use super::delay;
 use super::fit;
 use super::gate::Gate;
+use super::placement;
 use super::plan::PlannedWorker;
 use super::protocol::ToControl;
 use super::result::{ErrorKind, RunError};
@@ -46,6 +48,8 @@ pub(super) struct Context {
     pub signal: Arc<CachePadded<Signal>>,
     /// The common start.
     pub gate: Arc<Gate>,
+    /// `startdelay`: from the common start to its own, nanoseconds.
+    pub delay_ns: u64,
     /// The time.
     pub clock: SystemClock,
     /// One layout at a time, so that files lie one behind the other.
@@ -130,11 +134,8 @@ fn live(context: &Context) -> Ending {
 /// The instance.
 fn make(context: &Context) -> Result<Instance<'static>, RunError> {
     let job = &context.job;
-    if let Some(cpus) = &job.process.cpus_allowed {
-        thread::bind_to_cpus(cpus).map_err(|errno| {
-            RunError::usage(&job.name, format!("cpus_allowed: bind to CPUs {cpus:?}: {errno}"))
-        })?;
-    }
+    placement::settle(job, context.planned.clone)
+        .map_err(|why| RunError::usage(&job.name, format!("{}: {why}", place(job))))?;
     let table = JobTable::new(&fit::job_facts(context)).ok_or_else(|| {
         RunError::usage(&job.name, "a name or option value holds a NUL byte".to_owned())
     })?;
@@ -226,7 +227,11 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
     });
     context.page.state.set(WorkerState::Ready as u64);
     let _alone = context.events.send(CellEvent::Ready(context.planned.id));
-    let outcome = if context.gate.wait() { worker.run() } else { Ok(()) };
+    let started = context.gate.wait().is_some_and(|start_ns| {
+        let begin_ns = start_ns.saturating_add(context.delay_ns);
+        delay::wait(begin_ns, &context.signal, &context.clock)
+    });
+    let outcome = if started { worker.run() } else { Ok(()) };
     let lost = worker.in_flight();
     let (mut engine, mut slots, table) = worker.into_parts();
     let interrupted = context.signal.get() >= Signal::ABORT;
