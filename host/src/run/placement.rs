@@ -139,7 +139,8 @@ mod tests {
             change(&mut process);
             lacks(&process).unwrap_or_default()
         };
-        let table: [(fn(&mut ProcessSpec), &str); 3] = [
+        type Row<'a> = (fn(&mut ProcessSpec), &'a str);
+        let table: [Row<'_>; 3] = [
             (
                 |it| it.numa_cpu_nodes = Some(vec![999]),
                 "numa_cpu_nodes: there is no memory node 999",
