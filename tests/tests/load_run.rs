@@ -128,6 +128,21 @@ fn a_job_that_dies_is_through_as_well() {
 }
 
 #[test]
+fn a_job_that_waits_may_read_what_the_other_one_writes() {
+    let scene = Scene::new();
+    let job = |wait: &str| {
+        format!(
+            "[global]\nioengine=psync\nbs=4k\nfilename={}\n\
+             [writes]\nrw=write\nsize=256k\n[reads]\nrw=read\n{wait}\n",
+            scene.at("data")
+        )
+    };
+    scene.run_json(&job("")).expect(2).says(&["job reads"]);
+    let document = scene.run_json(&job("wait_for=writes")).clean();
+    assert_eq!(document.bytes(document.job("reads"), "read"), 256 << 10);
+}
+
+#[test]
 fn new_group_begins_a_group_without_waiting() {
     require!(c_compiler);
     let (document, lives) = lives(
@@ -178,6 +193,32 @@ fn a_signal_ends_a_startdelay() {
     let outcome = running.wait().expect(128);
     assert!(outcome.took < Duration::from_secs(10), "{outcome}");
     assert_eq!(outcome.document().all_ios(), 0);
+}
+
+#[test]
+fn a_signal_leaves_out_who_waits() {
+    require!(c_compiler);
+    let scene = Scene::new();
+    let job = job_file(&scene, "[a]\nruntime=40\n[b]\nwait_for=a\nruntime=40");
+    let running = scene.json(&job).start();
+    process::eventually("a runs", Duration::from_secs(20), || {
+        Lives::read(&scene).of("a", "first").next().map(drop)
+    });
+    process::signal(running.pid(), Signal::INT);
+    let outcome = running.wait().expect(128);
+    assert!(!Lives::read(&scene).has("b"), "{outcome}");
+    assert!(outcome.document().ios(0, "read") > 0);
+}
+
+#[test]
+fn exitall_reaches_other_cells_and_a_blocked_engine() {
+    require!(c_compiler);
+    let (document, _) = lives(
+        "isolation=job\nruntime=30\n[first]\nexitall\nruntime=300ms\n\
+         [mate]\nchange_ms=100\nstall_ms=1500\n[late]\nstartdelay=20\n",
+    );
+    assert!(job_number(&document, "mate", "job_runtime") < 8000);
+    assert_eq!(document.ios(document.job("late"), "read"), 0);
 }
 
 #[test]
@@ -251,7 +292,9 @@ fn a_steady_state_that_is_not_attained_is_a_note() {
     assert_eq!(document.at("/jobs/0/steadystate/attained"), 0);
     let told = notes(&document);
     assert!(told.contains("the steady state was not attained: at the last look"), "{told}");
-    let (document, _) = lives("[a]\nsteadystate=iops:5%\nsteadystate_duration=10\nruntime=1\n");
+    let (document, _) = lives(
+        "[a]\nsteadystate=iops:5%\nsteadystate_duration=10\nloops=1\ntime_based=0\nsize=200k\n",
+    );
     let told = notes(&document);
     assert!(told.contains("needs 10 (steadystate_duration)"), "{told}");
 }

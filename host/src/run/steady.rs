@@ -163,7 +163,8 @@ impl Control<'_> {
     }
 
     fn look_at(&self, unit: &mut SteadyUnit, now_ns: u64) -> bool {
-        match self.stand(unit) {
+        let (stand, mut totals) = self.survey(unit);
+        match stand {
             Stand::Before => unit.next_ns = now_ns + POLL_NS,
             Stand::After => unit.over = true,
             Stand::Since(begin_ns) => {
@@ -172,7 +173,12 @@ impl Control<'_> {
                     if unit.from.is_none() {
                         unit.next_ns = now_ns;
                     }
-                    return unit.look(self.totals(unit), now_ns);
+                    for &id in &unit.workers {
+                        let (count, sum_ns) = self.pages.total_latency(id).unwrap_or_default();
+                        totals.lat_count = totals.lat_count.saturating_add(count);
+                        totals.lat_sum_ns = totals.lat_sum_ns.saturating_add(sum_ns);
+                    }
+                    return unit.look(totals, now_ns);
                 }
                 unit.next_ns = first_ns;
             }
@@ -180,39 +186,26 @@ impl Control<'_> {
         false
     }
 
-    fn stand(&self, unit: &SteadyUnit) -> Stand {
+    /// What the workers are at, and their counters but for the latencies.
+    fn survey(&self, unit: &SteadyUnit) -> (Stand, Totals) {
+        let mut totals = Totals::default();
         let mut since_ns = 0;
         let mut before = false;
         for &id in &unit.workers {
             let track = &self.tracks[id as usize];
-            let Ok(live) = self.pages.live(id) else { return Stand::After };
+            let Ok(live) = self.pages.live(id) else { return (Stand::After, totals) };
             if track.ended || track.ending || live.state > WorkerState::Measure as u64 {
-                return Stand::After;
+                return (Stand::After, totals);
             }
             before |= live.state < WorkerState::Measure as u64;
             since_ns = since_ns.max(live.measure.begin_ns);
-        }
-        if before {
-            Stand::Before
-        } else {
-            Stand::Since(since_ns)
-        }
-    }
-
-    fn totals(&self, unit: &SteadyUnit) -> Totals {
-        let mut totals = Totals::default();
-        for &id in &unit.workers {
-            let live = self.pages.live(id).unwrap_or_default();
             for ddir in Ddir::DATA {
                 let dir = live.measure.dir(ddir);
                 totals.ios = totals.ios.saturating_add(dir.ios);
                 totals.bytes = totals.bytes.saturating_add(dir.bytes);
             }
-            let (count, sum_ns) = self.pages.total_latency(id).unwrap_or_default();
-            totals.lat_count = totals.lat_count.saturating_add(count);
-            totals.lat_sum_ns = totals.lat_sum_ns.saturating_add(sum_ns);
         }
-        totals
+        (if before { Stand::Before } else { Stand::Since(since_ns) }, totals)
     }
 
     /// How it went for a worker; none where its job does not ask.
