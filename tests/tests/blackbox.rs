@@ -13,6 +13,7 @@ mod io_errors;
 mod load_errors;
 mod load_files;
 mod load_files_open;
+mod load_run;
 mod load_syncs;
 mod quickstart;
 mod safety;

@@ -4,6 +4,7 @@
 //! write their own page each. The header is sealed by a CRC-32, so that a plugin that scribbles
 //! through the mapping does not go unseen.
 
+use crate::ddir::Ddir;
 use crate::stats::live::{Histogram, WorkerPage};
 use crate::stats::snapshot::{DirSnapshot, HistogramSnapshot, PhaseSnapshot};
 use crate::sys::shm::{Shared, SharedMemory};
@@ -94,6 +95,25 @@ impl Pages {
             phase.complete_levels[1] = ios;
         }
         Ok(phase)
+    }
+
+    /// Number and sum of a worker's total latencies so far, all directions of data.
+    pub fn total_latency(&self, worker: u32) -> std::io::Result<(u64, u64)> {
+        let latencies = worker_offset(worker) + WorkerPage::HEAD_LEN as u64;
+        let (mut count, mut sum) = (0u64, 0u64);
+        for ddir in Ddir::DATA {
+            // lat is empty where it is the same as clat.
+            for set in [2, 1] {
+                let row = (set * 4 + ddir as u64) * size_of::<Histogram>() as u64;
+                let head = self.memory.read_words(latencies + row, 16)?;
+                count = count.saturating_add(head[0]);
+                sum = sum.saturating_add(head[1]);
+                if head[0] > 0 {
+                    break;
+                }
+            }
+        }
+        Ok((count, sum))
     }
 
     fn histogram(&self, offset: u64) -> std::io::Result<HistogramSnapshot> {
@@ -210,7 +230,6 @@ fn live_from_words(words: &[u64]) -> LiveSnapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ddir::Ddir;
 
     #[test]
     fn what_a_worker_counts_is_what_is_read() {
@@ -237,6 +256,9 @@ mod tests {
         assert_eq!(clat.percentile(34.0), Some(201));
         assert_eq!(phase.dir(Ddir::Trim).lat_ns, *clat);
         assert_eq!(pages.measured(1).unwrap(), PhaseSnapshot::default());
+        page.latencies.lat_ns[Ddir::Read as usize].record(7);
+        page.latencies.clat_ns[Ddir::Read as usize].record(5);
+        assert_eq!(pages.total_latency(2).unwrap(), (4, 7 + 300 + (1 << 62)));
     }
 
     #[test]

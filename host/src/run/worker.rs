@@ -5,9 +5,11 @@
 //! [`RunError`] with words; after a fault of the engine its memory is left where it is.
 
 use super::cell::{CellEvent, Outbox};
+use super::delay;
 use super::doors;
 use super::fit;
 use super::gate::Gate;
+use super::placement;
 use super::plan::PlannedWorker;
 use super::protocol::ToControl;
 use super::result::{ErrorKind, RunError};
@@ -48,6 +50,8 @@ pub(super) struct Context {
     pub signal: Arc<CachePadded<Signal>>,
     /// The common start.
     pub gate: Arc<Gate>,
+    /// `startdelay`: from the common start to its own, nanoseconds.
+    pub delay_ns: u64,
     /// The time.
     pub clock: SystemClock,
     /// Whose turn it is to lay files out.
@@ -123,11 +127,8 @@ fn live(context: &Context) -> Ending {
 /// The instance.
 fn make(context: &Context) -> Result<Instance<'static>, RunError> {
     let job = &context.job;
-    if let Some(cpus) = &job.process.cpus_allowed {
-        thread::bind_to_cpus(cpus).map_err(|errno| {
-            RunError::usage(&job.name, format!("cpus_allowed: bind to CPUs {cpus:?}: {errno}"))
-        })?;
-    }
+    placement::settle(job, context.planned.clone)
+        .map_err(|why| RunError::usage(&job.name, format!("{}: {why}", place(job))))?;
     let table = JobTable::new(&fit::job_facts(context)).ok_or_else(|| {
         RunError::usage(&job.name, "a name or option value holds a NUL byte".to_owned())
     })?;
@@ -224,8 +225,11 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
     });
     context.page.state.set(WorkerState::Ready as u64);
     let _alone = context.events.send(CellEvent::Ready(context.planned.id));
-    let runs = context.gate.wait() && !job.target.create_only;
-    let outcome = if runs { worker.run() } else { Ok(()) };
+    let started = context.gate.wait().is_some_and(|start_ns| {
+        let begin_ns = start_ns.saturating_add(context.delay_ns);
+        !job.target.create_only && delay::wait(begin_ns, &context.signal, &context.clock)
+    });
+    let outcome = if started { worker.run() } else { Ok(()) };
     let (lost, failures) = (worker.in_flight(), worker.take_failures());
     let (mut engine, mut slots, table) = worker.into_parts();
     let Some(opened) = Rc::into_inner(opened) else { unreachable!("the worker gave its doors up") };

@@ -318,7 +318,13 @@ fn traps_are_told() {
     (writers.load.rw, writers.process.numjobs) = (Rw::Write, 2);
     let said = traps(vec![writers.clone()]);
     assert_eq!(said.len(), 1, "{said:?}");
-    assert!(said[0].contains("x: another worker writes the same file"), "{said:?}");
+    assert!(said[0].contains("x: another worker writes the same blocks of it"), "{said:?}");
+    let mut apart = writers.clone();
+    apart.load.offset_increment = bytes(64 * K);
+    assert_eq!(traps(vec![apart]), Vec::<String>::new());
+    let mut later = writers.clone();
+    (later.process.numjobs, later.process.stonewall) = (1, true);
+    assert_eq!(traps(vec![later.clone(), later]), Vec::<String>::new());
     let mut huge = writers;
     (huge.load.size, huge.process.numjobs) = (bytes(1 << 60), 1);
     let found = outlook(huge);
