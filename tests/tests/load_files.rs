@@ -7,7 +7,7 @@ use iodyno_tests::device::{run, LoopDevice};
 use iodyno_tests::{require, Document, Outcome, Scene};
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Length and bytes that have blocks.

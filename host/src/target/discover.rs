@@ -88,8 +88,8 @@ impl Target {
 /// Looks at a path.
 ///
 /// # Errors
-/// `-`; a missing directory; a missing device (no regular file is made among the devices); a path that
-/// may not be looked at; a device that is there by name only.
+/// `-`; a missing directory; a missing device (no regular file is made among the devices); a path
+/// that may not be looked at; a device that is there by name only.
 pub fn discover(path: &Path) -> Result<Target, TargetError> {
     if path.as_os_str() == "-" {
         return Err(TargetError::Refused {
