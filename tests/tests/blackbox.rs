@@ -13,6 +13,8 @@ mod io_errors;
 mod load_errors;
 mod load_files;
 mod load_files_open;
+mod load_misuse;
+mod load_misuse_run;
 mod load_run;
 mod load_syncs;
 mod quickstart;

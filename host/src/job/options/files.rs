@@ -51,10 +51,10 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::Bool,
         default: "0",
         help: "Make files when they are opened, not before the start",
-        doc:
-            "Files then begin empty, and the time that it takes to make them is part of the job's.",
-        fio:
-            "a load that would read what is not there is refused, where fio fails at its first read",
+        doc: "Files then begin empty, and the time that it takes to make them is part of the \
+              job's.",
+        fio: "a load that would read what is not there is refused, where fio fails at its first \
+              read.",
         good: &["1", "0"],
         bad: BAD_BOOL,
         apply: |draft, value| draft.target.create_on_open = value.bool(),
@@ -135,7 +135,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
         help: "Read all files once before the start",
         doc: "So that a buffered load finds them in the page cache; `invalidate` is then off, as \
               it would undo it.",
-        fio: "refused together with `direct=1`, which would go around the cache",
+        fio: "refused together with `direct=1`, which would go around the cache.",
         good: &["1", "0"],
         bad: BAD_BOOL,
         apply: |draft, value| draft.target.pre_read = value.bool(),
@@ -150,7 +150,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         help: "Bypass the page cache (O_DIRECT)",
         doc: "Offsets and sizes then have to be multiples of the device's logical block, and some \
               file systems refuse it: both are looked at before the start.",
-        fio: "what will not work is refused before the start, where fio fails at its first request",
+        fio:
+            "what will not work is refused before the start, where fio fails at its first request.",
         good: &["1", "0"],
         bad: BAD_BOOL,
         apply: |draft, value| {
@@ -213,7 +214,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
         unset: "all of them",
         help: "Files that are open at the same time",
         doc: "Fewer than `nrfiles`: files are closed and others opened on the way. 0 is all.",
-        fio: "more than there are files is an error, where fio takes what there is",
+        fio: "more than there are files is an error, where fio takes what there is.",
         good: &["4"],
         bad: &["", "-1", "65537", "all"],
         apply: |draft, value| draft.target.openfiles = value.count_u32(),
@@ -256,7 +257,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
         doc: "So that a buffered read begins at the device and not in memory. Done once, before \
               the start: later passes of `loops` and `time_based` may be served by the cache (use \
               `direct=1` against that).",
-        fio: "done once, where fio drops the cache at each pass",
+        fio: "done once, where fio drops the cache at each pass.",
         good: &["1", "0"],
         bad: BAD_BOOL,
         apply: |draft, value| draft.target.invalidate = value.bool(),
