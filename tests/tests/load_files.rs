@@ -130,7 +130,7 @@ fn opendir_reads_every_file_below() {
 fn what_cannot_be_is_told_before_anything_is_made() {
     let scene = Scene::new();
     let cases: [(&str, &[&str]); 12] = [
-        ("size=64k\nfilename_format=$jobnam", &["filename_format=$jobnam", "$jobnam is no word"]),
+        ("size=64k\nfilename_format=$jobnam", &["filename_format", "$jobnam"]),
         ("size=64k\nnrfiles=3\nfilename_format=x", &["without $filenum they would all be one"]),
         ("size=64k\nfilename=-", &["filename=-", "./-"]),
         ("size=64k\nallow_file_create=0", &["j.0.0: it does not exist", "allow_file_create=0"]),
