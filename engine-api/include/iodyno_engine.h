@@ -56,7 +56,8 @@ extern "C" {
 /* Make everything written so far durable, metadata included. */
 #define IOE_OP_FSYNC 3
 #define IOE_OP_FDATASYNC 4                   /* Make the data written so far durable. */
-#define IOE_OP_SYNC_RANGE 5                  /* Start or await write-back of the range. */
+/* Start or await write-back of the range: IOE_IO_SYNC_* say which; none of them means all three. */
+#define IOE_OP_SYNC_RANGE 5
 #define IOE_OP_WRITE_ZEROES 6                /* Write zeroes without a buffer. */
 /* First number that is private to an engine; never verified, never issued by a host of 1.0. */
 #define IOE_OP_ENGINE 64
@@ -100,6 +101,12 @@ extern "C" {
 
 #define IOE_IO_HIPRI UINT64_C(0x1)           /* Request flag: poll for the completion. */
 #define IOE_IO_FUA UINT64_C(0x2)             /* Request flag: force unit access. */
+/* Request flag of IOE_OP_SYNC_RANGE: wait for write-back that is under way already. */
+#define IOE_IO_SYNC_WAIT_BEFORE UINT64_C(0x4)
+/* Request flag of IOE_OP_SYNC_RANGE: start write-back of what is dirty. */
+#define IOE_IO_SYNC_WRITE UINT64_C(0x8)
+/* Request flag of IOE_OP_SYNC_RANGE: wait for write-back at the end. */
+#define IOE_IO_SYNC_WAIT_AFTER UINT64_C(0x10)
 
 #define IOE_OPT_BOOL 1                       /* Option type: 0 or 1, in v.u. */
 #define IOE_OPT_INT 2                        /* Option type: signed integer, in v.i. */

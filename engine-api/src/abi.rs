@@ -54,7 +54,7 @@ pub const IOE_OP_TRIM: u32 = 2;
 pub const IOE_OP_FSYNC: u32 = 3;
 /// Make the data written so far durable.
 pub const IOE_OP_FDATASYNC: u32 = 4;
-/// Start or await write-back of the range.
+/// Start or await write-back of the range: `IOE_IO_SYNC_*` say which; none of them means all three.
 pub const IOE_OP_SYNC_RANGE: u32 = 5;
 /// Write zeroes without a buffer.
 pub const IOE_OP_WRITE_ZEROES: u32 = 6;
@@ -125,6 +125,12 @@ pub const IOE_OPEN_HOST: i32 = 1;
 pub const IOE_IO_HIPRI: u64 = 0x1;
 /// Request flag: force unit access.
 pub const IOE_IO_FUA: u64 = 0x2;
+/// Request flag of `IOE_OP_SYNC_RANGE`: wait for write-back that is under way already.
+pub const IOE_IO_SYNC_WAIT_BEFORE: u64 = 0x4;
+/// Request flag of `IOE_OP_SYNC_RANGE`: start write-back of what is dirty.
+pub const IOE_IO_SYNC_WRITE: u64 = 0x8;
+/// Request flag of `IOE_OP_SYNC_RANGE`: wait for write-back at the end.
+pub const IOE_IO_SYNC_WAIT_AFTER: u64 = 0x10;
 
 /// Option type: 0 or 1, in `v.u`.
 pub const IOE_OPT_BOOL: u32 = 1;

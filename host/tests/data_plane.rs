@@ -6,10 +6,12 @@
 //! exit), with an allocator that counts. Must not use the test harness's threads in the child.
 
 use iodyno::ddir::{Ddir, PerDir};
+use iodyno::io::failures::Tolerance;
 use iodyno::io::pace::Pacer;
 use iodyno::io::settings::Settings;
 use iodyno::io::signal::Signal;
 use iodyno::io::slots::{SlabShape, Slots};
+use iodyno::io::syncs::SyncPlan;
 use iodyno::io::worker::{Parts, Worker};
 use iodyno::plugin::handle::Instance;
 use iodyno::plugin::host_table;
@@ -175,12 +177,15 @@ fn worker(
             piece_align: 1,
             fsync_every: 1000,
             end_fsync: true,
+            syncs: SyncPlan::default(),
         },
         engine,
         slots,
         files: FileTable::new(&[file]).unwrap(),
         generator: Generator::new(&recipe).unwrap(),
         pacer: Pacer::new(PerDir::all(None)),
+        tolerance: Tolerance::default(),
+        doorway: None,
         page,
         signal,
         clock: SystemClock::new(),

@@ -9,11 +9,15 @@
 
 OPTION(opt_fault, IOE_OPT_STR, "fault", "none", "what to do wrong");
 OPTION(opt_after, IOE_OPT_UINT, "after", "100", "after so many good requests");
-static const struct ioe_option *const options[] = { &opt_fault, &opt_after };
+OPTION(opt_errno, IOE_OPT_UINT, "errno", "5", "error, late_error: what requests fail with");
+OPTION(opt_every, IOE_OPT_UINT, "every", "1", "error, late_error: every so many requests one");
+static const struct ioe_option *const options[] = { &opt_fault, &opt_after, &opt_errno, &opt_every };
 
 struct instance {
+	const struct ioe_host *host;
 	char fault[32];
-	uint64_t good, after;
+	uint64_t good, after, every, turn;
+	int32_t errno_;
 	struct ioe_io *held[HELD];
 	uint32_t n_held;
 };
@@ -93,7 +97,10 @@ static ioe_status faulty_init(const struct ioe_host *host, const struct ioe_job 
 	if (!self)
 		return -ENOMEM;
 	snprintf(self->fault, sizeof(self->fault), "%s", job->opts[0]->v.s);
+	self->host = host;
 	self->after = job->opts[1]->v.u;
+	self->errno_ = (int32_t)job->opts[2]->v.u;
+	self->every = job->opts[3]->v.u;
 	*inst = self;
 	if (is(self, "init_segv"))
 		crash();
@@ -116,8 +123,24 @@ static void faulty_cleanup(void *inst)
 
 static ioe_status faulty_open_file(void *inst, struct ioe_file *file)
 {
-	(void)inst, (void)file;
+	struct instance *self = inst;
+
+	if (file->index == 1 && is(self, "open_status"))
+		return 7;
+	if (file->index == 1 && is(self, "open_fails")) {
+		self->host->set_error(self->host->ctx, EMFILE, "the door is stuck");
+		return -EMFILE;
+	}
 	return IOE_OPENED;
+}
+
+static ioe_status faulty_get_caps(void *inst, struct ioe_caps *caps)
+{
+	struct instance *self = inst;
+
+	if (is(self, "only_moves"))
+		caps->ops = 1u << IOE_OP_READ | 1u << IOE_OP_WRITE;
+	return 0;
 }
 
 static int32_t take(struct instance *self, struct ioe_io *io)
@@ -126,6 +149,15 @@ static int32_t take(struct instance *self, struct ioe_io *io)
 		return IOE_Q_BUSY;
 	self->held[self->n_held++] = io;
 	return IOE_Q_QUEUED;
+}
+
+/* Every so many requests one, the first among them. */
+static void fail_in_turn(struct instance *self, struct ioe_io *io)
+{
+	if (self->turn++ % self->every == 0) {
+		io->error = self->errno_;
+		io->resid = io->len;
+	}
 }
 
 static int32_t faulty_queue(void *inst, struct ioe_io *io)
@@ -143,8 +175,7 @@ static int32_t faulty_queue(void *inst, struct ioe_io *io)
 		return IOE_Q_COMPLETED;
 	}
 	if (is(self, "error")) {
-		io->error = EIO;
-		io->resid = io->len;
+		fail_in_turn(self, io);
 		return IOE_Q_COMPLETED;
 	}
 	if (is(self, "negative"))
@@ -174,7 +205,8 @@ static int32_t faulty_queue(void *inst, struct ioe_io *io)
 	if (is(self, "hang"))
 		for (;;)
 			pause();
-	if (is(self, "none") || is(self, "scribble"))
+	if (is(self, "none") || is(self, "scribble") || is(self, "only_moves") ||
+	    is(self, "open_fails") || is(self, "open_status"))
 		return IOE_Q_COMPLETED;
 	return take(self, io);
 }
@@ -232,22 +264,21 @@ static int32_t faulty_getevents(void *inst, uint32_t min, uint32_t max, int64_t 
 		out[1] = out[0];
 	if (is(self, "late_resid") && n)
 		out[0]->resid = out[0]->len + 1;
-	if (is(self, "late_error") && n) {
-		out[0]->error = EIO;
-		out[0]->resid = out[0]->len;
-	}
+	if (is(self, "late_error") && n)
+		fail_in_turn(self, out[0]);
 	return (int32_t)n;
 }
 
 static const struct ioe_ops faulty_ops = {
 	.struct_size = sizeof(struct ioe_ops),
-	.n_options = 2,
+	.n_options = 4,
 	.flags = IOE_F_DISKLESS | IOE_F_FAKE,
 	.name = "faulty",
 	.help = "breaks the contract on request",
 	.options = options,
 	.init = faulty_init,
 	.cleanup = faulty_cleanup,
+	.get_caps = faulty_get_caps,
 	.open_file = faulty_open_file,
 	.queue = faulty_queue,
 	.commit = faulty_commit,

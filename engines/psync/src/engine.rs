@@ -83,6 +83,18 @@ fn rwf(io: &Request) -> i32 {
     rwf
 }
 
+/// What sync_file_range(2) is to do: what the request's flags say, all where they say nothing.
+fn range_flags(io: &Request) -> u32 {
+    const ALL: u64 = IOE_IO_SYNC_WAIT_BEFORE | IOE_IO_SYNC_WRITE | IOE_IO_SYNC_WAIT_AFTER;
+    let asked = if io.flags() & ALL == 0 { ALL } else { io.flags() };
+    let names = [
+        (IOE_IO_SYNC_WAIT_BEFORE, libc::SYNC_FILE_RANGE_WAIT_BEFORE),
+        (IOE_IO_SYNC_WRITE, libc::SYNC_FILE_RANGE_WRITE),
+        (IOE_IO_SYNC_WAIT_AFTER, libc::SYNC_FILE_RANGE_WAIT_AFTER),
+    ];
+    names.iter().filter(|(flag, _)| asked & flag != 0).fold(0, |all, (_, kernel)| all | kernel)
+}
+
 /// Requests that are done as a whole or not at all.
 fn whole(io: &Request) -> Result<(), Errno> {
     let (at, offset, len) = (io.fd(), io.offset(), io.len());
@@ -90,7 +102,7 @@ fn whole(io: &Request) -> Result<(), Errno> {
     match (io.op(), kind) {
         (IOE_OP_FSYNC, _) => fd::fsync(at),
         (IOE_OP_FDATASYNC, _) => fd::fdatasync(at),
-        (IOE_OP_SYNC_RANGE, _) => fd::sync_range(at, offset, len),
+        (IOE_OP_SYNC_RANGE, _) => fd::sync_range(at, offset, len, range_flags(io)),
         (IOE_OP_TRIM, IOE_KIND_REGULAR) => fd::punch_hole(at, offset, len),
         (IOE_OP_TRIM, IOE_KIND_BLOCK) => fd::block_discard(at, offset, len),
         (IOE_OP_WRITE_ZEROES, IOE_KIND_REGULAR) => fd::zero_range(at, offset, len),

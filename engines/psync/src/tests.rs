@@ -148,7 +148,16 @@ fn data_is_made_durable() {
     for op in [IOE_OP_FSYNC, IOE_OP_FDATASYNC] {
         assert_eq!(range(&f, IOE_KIND_REGULAR, op, 0, 0), OK, "op {op}");
     }
-    assert_eq!(range(&f, IOE_KIND_REGULAR, IOE_OP_SYNC_RANGE, 0, 4096), OK);
+    let sync_range = |flags| {
+        let edit = |io: &mut ioe_io| {
+            (io.op, io.len, io.flags) = (IOE_OP_SYNC_RANGE, 4096, flags);
+        };
+        run(f.as_raw_fd(), IOE_KIND_REGULAR, edit, &mut [])
+    };
+    let (before, write) = (IOE_IO_SYNC_WAIT_BEFORE, IOE_IO_SYNC_WRITE);
+    for flags in [0, before, write, before | write, before | write | IOE_IO_SYNC_WAIT_AFTER] {
+        assert_eq!(sync_range(flags), OK, "flags {flags:#x}");
+    }
     let (reader, _writer) = UnixStream::pair().unwrap();
     let outcome = run(reader.as_raw_fd(), IOE_KIND_PIPE, |io| io.op = IOE_OP_FSYNC, &mut []);
     assert_eq!(outcome.error, libc::EINVAL);

@@ -5,7 +5,7 @@
 //! EINVAL here, never cut.
 
 use crate::errno::{retry, Errno};
-use libc::{c_int, iovec, off_t};
+use libc::{c_int, c_uint, iovec, off_t};
 
 const BLKDISCARD: libc::c_ulong = 0x1277;
 const BLKZEROOUT: libc::c_ulong = 0x127f;
@@ -62,12 +62,9 @@ pub fn fdatasync(fd: i32) -> Result<(), Errno> {
     retry(|| unsafe { libc::fdatasync(fd) } as isize).map(drop)
 }
 
-/// `sync_file_range`: starts write-back of the range and waits for it.
-pub fn sync_range(fd: i32, offset: u64, len: u64) -> Result<(), Errno> {
+/// `sync_file_range` with `SYNC_FILE_RANGE_*` flags.
+pub fn sync_range(fd: i32, offset: u64, len: u64, flags: c_uint) -> Result<(), Errno> {
     let (offset, len) = (signed(offset)?, signed(len)?);
-    let flags = libc::SYNC_FILE_RANGE_WAIT_BEFORE
-        | libc::SYNC_FILE_RANGE_WRITE
-        | libc::SYNC_FILE_RANGE_WAIT_AFTER;
     // SAFETY: as in fsync().
     retry(|| unsafe { libc::sync_file_range(fd, offset, len, flags) } as isize).map(drop)
 }

@@ -4,10 +4,8 @@
 //! request of the load; only continues what was begun, and syncs.
 
 use super::signal::Signal;
-use super::slots::Slots;
 use super::trouble::Trouble;
 use super::worker::Worker;
-use crate::ddir::Ddir;
 use crate::plugin::handle::Refusal;
 use crate::stats::live::WorkerState;
 use crate::sys::clock::Clock;
@@ -68,7 +66,7 @@ impl<C: Clock> Worker<'_, C> {
         let mut refused = None;
         loop {
             while let Some(index) = self.pending.pop() {
-                if self.failed.is_some() || refused.is_some() {
+                if self.failures.fatal.is_some() || refused.is_some() {
                     self.slots.release(index);
                 } else {
                     keep_refusal(self.offer(index), &mut refused)?;
@@ -83,17 +81,13 @@ impl<C: Clock> Worker<'_, C> {
         }
     }
 
-    /// `end_fsync`: one sync for each file, once everything is back.
+    /// `end_fsync` and `fsync_on_close`, unless the job ended in disorder.
     pub(super) fn final_sync(&mut self, in_order: bool) -> Result<(), Trouble> {
-        let wanted = self.settings.end_fsync && self.last_written.is_some();
-        if !wanted || !in_order || self.failed.is_some() {
+        let asked = self.settings.end_fsync || self.syncs.on_close();
+        if !asked || !in_order || self.last_written.is_none() || self.failures.fatal.is_some() {
             return Ok(());
         }
-        for file in 0..self.files.len() {
-            self.begin_request(Slots::request(Ddir::Sync, file, 0, 0))?;
-            self.drain()?;
-        }
-        Ok(())
+        self.sync_files()
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::signal::Signal;
 use super::slots::{Outcome, SlotIndex};
-use super::trouble::{Breach, RequestError, Trouble};
+use super::trouble::{Breach, Trouble};
 use super::worker::{batch_level, Worker};
 use crate::ddir::Ddir;
 use crate::plugin::handle::Callback;
@@ -152,7 +152,8 @@ impl<C: Clock> Worker<'_, C> {
         if !ends {
             slot.offset += done;
             slot.len -= done;
-            slot.done += done;
+            // A sync moves no data: its range is no part of the buffer.
+            slot.done += if slot.ddir == Ddir::Sync { 0 } else { done };
             return Ok(false);
         }
         let no_progress = done == 0 && slot.ddir != Ddir::Read;
@@ -173,7 +174,7 @@ impl<C: Clock> Worker<'_, C> {
     #[inline(always)]
     fn account(&mut self, index: SlotIndex, missing: u64, end: Ticks) {
         let slot = self.slots.slot(index);
-        let bytes = slot.done + slot.len - missing;
+        let bytes = if slot.ddir == Ddir::Sync { 0 } else { slot.done + slot.len - missing };
         let dir = slot.ddir as usize;
         let counters =
             if slot.measured { &self.page.measure.dirs[dir] } else { &self.page.ramp.dirs[dir] };
@@ -200,30 +201,5 @@ impl<C: Clock> Worker<'_, C> {
                 self.page.latencies.lat_ns[dir].record(lat_ns);
             }
         }
-    }
-
-    #[cold]
-    fn account_failure(&mut self, index: SlotIndex, outcome: Outcome, errno: i32) {
-        let slot = *self.slots.slot(index);
-        let dir = slot.ddir as usize;
-        let counters =
-            if slot.measured { &self.page.measure.dirs[dir] } else { &self.page.ramp.dirs[dir] };
-        counters.ios.add(1);
-        counters.bytes.add(slot.done);
-        counters.failed_ios.add(1);
-        if self.failed.is_some() {
-            return;
-        }
-        self.page.first_error.set(errno as u64);
-        let words = self.engine.errdetails(self.slots.unit(index));
-        self.failed = Some(RequestError {
-            ddir: slot.ddir,
-            file: slot.file,
-            offset: slot.offset,
-            len: slot.len,
-            errno,
-            vendor_status: outcome.vendor_status,
-            words,
-        });
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! Made by `run` from the job and the instance's capabilities; constant while the worker lives.
 
+use super::syncs::SyncPlan;
+
 /// How a worker is to go about it.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -35,4 +37,6 @@ pub struct Settings {
     pub fsync_every: u32,
     /// A sync of each file at the end.
     pub end_fsync: bool,
+    /// Other syncs.
+    pub syncs: SyncPlan,
 }

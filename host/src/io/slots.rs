@@ -46,6 +46,10 @@ pub struct Slot {
     pub queued: bool,
     /// Whether it needed more than one piece.
     pub short: bool,
+    /// `IOE_OP_*`, which fits into a byte.
+    pub op: u8,
+    /// `IOE_IO_*`, likewise.
+    pub flags: u8,
     /// File number.
     pub file: u32,
     /// Where the present piece begins.
@@ -148,6 +152,8 @@ impl Slots {
             measured: false,
             queued: false,
             short: false,
+            op: IOE_OP_READ as u8,
+            flags: 0,
             file: 0,
             offset: 0,
             len: 0,
@@ -324,17 +330,17 @@ impl Slots {
     /// Writes a piece of the request into the unit, results zeroed: ready to be offered. Also
     /// before each repetition, for the engine may have changed what it was given.
     #[inline(always)]
-    pub fn load_unit(&mut self, index: SlotIndex, op: u32, files: &FileTable) {
+    pub fn load_unit(&mut self, index: SlotIndex, files: &FileTable) {
         let slot = &self.slots[index as usize];
         debug_assert_eq!(slot.owner, Owner::Host);
         let unit = self.unit(index).as_ptr();
         let file = files.as_ptr(slot.file);
         // SAFETY: the host owns the slot, so the engine does not touch the unit now; the buffer's
-        // advance stays inside it because `done + len` is the request's length, which is at most
-        // the stride (checked when the request was put in).
+        // advance stays inside it because `done` is at most the request's length, which is at most
+        // the stride (checked in `put`), or 0 for a sync (`take_back_uneven` leaves it there).
         unsafe {
-            (*unit).op = op;
-            (*unit).flags = 0;
+            (*unit).op = u32::from(slot.op);
+            (*unit).flags = u64::from(slot.flags);
             (*unit).offset = slot.offset;
             (*unit).len = slot.len;
             (*unit).buf = self.buffer(index).as_ptr().add(slot.done as usize).cast();
@@ -349,7 +355,8 @@ impl Slots {
     /// Puts a request into a slot that the host holds.
     #[inline(always)]
     pub fn put(&mut self, index: SlotIndex, slot: Slot) {
-        assert!(slot.len as usize <= self.buffer_stride);
+        // A sync's range has no data and may be longer than any buffer.
+        assert!(slot.len as usize <= self.buffer_stride || slot.ddir == Ddir::Sync);
         self.slots[index as usize] = slot;
     }
 
@@ -393,6 +400,11 @@ impl Slots {
         Ok(index as SlotIndex)
     }
 
+    /// Whether any slot, in flight or held by the host, is a request to this file.
+    pub fn uses(&self, file: u32) -> bool {
+        self.slots.iter().any(|slot| slot.owner != Owner::Free && slot.file == file)
+    }
+
     /// A new slot description, as the generator asks for it.
     pub fn request(ddir: Ddir, file: u32, offset: u64, len: u64) -> Slot {
         Slot {
@@ -401,6 +413,8 @@ impl Slots {
             measured: false,
             queued: false,
             short: false,
+            op: op_of(ddir),
+            flags: 0,
             file,
             offset,
             len,
@@ -426,6 +440,18 @@ impl Slots {
         drop(ManuallyDrop::into_inner(private));
         drop(ManuallyDrop::into_inner(buffers));
     }
+}
+
+/// What the engine is asked for; a sync is an fsync where nobody says another one.
+#[inline(always)]
+fn op_of(ddir: Ddir) -> u8 {
+    let op = match ddir {
+        Ddir::Read => IOE_OP_READ,
+        Ddir::Write => IOE_OP_WRITE,
+        Ddir::Trim => IOE_OP_TRIM,
+        Ddir::Sync => IOE_OP_FSYNC,
+    };
+    op as u8
 }
 
 /// A pointer from `getevents` that cannot be accounted.

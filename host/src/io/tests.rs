@@ -1,10 +1,12 @@
 //! The loop against a toy engine that can be told to behave in every lawful and unlawful way, on a
 //! clock that only moves when somebody sleeps.
 
+use super::failures::{Failures, Tolerance};
 use super::pace::{Limit, Pacer};
 use super::settings::Settings;
 use super::signal::Signal;
 use super::slots::{SlabShape, Slots};
+use super::syncs::SyncPlan;
 use super::trouble::{Breach, Trouble};
 use super::worker::{Parts, Worker};
 use crate::ddir::{Ddir, PerDir};
@@ -20,6 +22,10 @@ use std::ffi::c_void;
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 
+mod doors;
+mod failures;
+mod syncs;
+
 /// How the toy behaves.
 #[derive(Clone, Copy, Default)]
 struct Manners {
@@ -32,6 +38,8 @@ struct Manners {
     misdeed: Option<Misdeed>,
     /// At this request it fails with that errno.
     fails_at: Option<(u64, i32)>,
+    /// Every n-th piece fails with that errno.
+    fails_every: Option<(u64, i32)>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -51,9 +59,19 @@ struct Toy {
     manners: Manners,
     held: Vec<*mut ioe_io>,
     seen: Vec<(u32, u64, u64)>,
+    flags: Vec<u64>,
+    files: Vec<u32>,
     pieces: u64,
     commits: u64,
     last: Option<*mut ioe_io>,
+}
+
+/// Whether the toy holds a request to that file.
+fn is_held(file: u32) -> bool {
+    TOY.with_borrow(|toy| {
+        // SAFETY: what the toy holds are units in flight, of files that live as long as the bench.
+        toy.held.iter().any(|unit| unsafe { (*(**unit).file).index == file })
+    })
 }
 
 thread_local! {
@@ -69,12 +87,21 @@ unsafe extern "C" fn queue(_: *mut c_void, unit: *mut ioe_io) -> i32 {
             return IOE_Q_BUSY;
         }
         toy.pieces += 1;
+        // SAFETY: a file of the table, which the bench disposes of after the loop.
+        let file = unsafe { (*io.file).index };
+        toy.files.push(file);
         toy.seen.push((io.op, io.offset, io.len));
+        toy.flags.push(io.flags);
         if toy.manners.short_every > 0 && toy.pieces % toy.manners.short_every == 0 {
             io.resid = io.len / 2;
         }
         if let Some((at, errno)) = toy.manners.fails_at {
             if at == toy.pieces {
+                (io.error, io.resid) = (errno, io.len);
+            }
+        }
+        if let Some((every, errno)) = toy.manners.fails_every {
+            if toy.pieces % every == 0 {
                 (io.error, io.resid) = (errno, io.len);
             }
         }
@@ -188,6 +215,9 @@ struct Bench {
     settings: Settings,
     recipe: Recipe,
     limits: PerDir<Option<Limit>>,
+    tolerance: Tolerance,
+    /// Files that may be open at once, and whether each loop has new ones.
+    doors: Option<(u32, bool)>,
 }
 
 struct Outcome {
@@ -195,6 +225,9 @@ struct Outcome {
     toy: Toy,
     result: Result<(), Trouble>,
     elapsed_ns: u64,
+    failures: Failures,
+    /// What the doors did.
+    doors: Vec<doors::Did>,
 }
 
 fn bench(takes: usize, depth: u32) -> Bench {
@@ -216,6 +249,7 @@ fn bench(takes: usize, depth: u32) -> Bench {
             piece_align: 1,
             fsync_every: 0,
             end_fsync: false,
+            syncs: SyncPlan::default(),
         },
         recipe: Recipe {
             order: Order::Single { ddir: Ddir::Read, random: true },
@@ -230,6 +264,8 @@ fn bench(takes: usize, depth: u32) -> Bench {
             min_align: 0,
         },
         limits: PerDir::all(None),
+        tolerance: Tolerance::default(),
+        doors: None,
     }
 }
 
@@ -264,23 +300,30 @@ impl Bench {
         let signal = Signal::default();
         signal.raise(Signal::MEASURE);
         let clock = StillClock::default();
+        let did = Rc::default();
+        let count = self.recipe.files.len() as u32;
         let mut worker = Worker::new(Parts {
             settings: self.settings,
             engine,
             slots,
-            files: FileTable::new(&[file]).unwrap(),
+            files: FileTable::new(&vec![file; count as usize]).unwrap(),
             generator: Generator::new(&self.recipe).unwrap(),
             pacer: Pacer::new(self.limits),
+            tolerance: self.tolerance,
+            doorway: self.doors.map(|(limit, renews)| doors::doorway(&did, count, limit, renews)),
             page,
             signal: &signal,
             clock: clock.clone(),
         });
         let result = worker.run();
+        let failures = worker.take_failures();
         let (engine, slots, files) = worker.into_parts();
         engine.cleanup();
         slots.dispose();
         files.dispose();
-        Outcome { page, toy: TOY.take(), result, elapsed_ns: clock.mono_ns() }
+        let elapsed_ns = clock.mono_ns();
+        let doors = did.take();
+        Outcome { page, toy: TOY.take(), result, elapsed_ns, failures, doors }
     }
 }
 

@@ -1,7 +1,8 @@
 //! What ends a worker before its time, in words for the report.
 //!
-//! Three kinds, kept apart because they end differently: a request failed (drain and clean up), the
-//! engine refused (the same), the engine broke its contract (nothing of it is called any more).
+//! Kept apart because they end differently: a request failed, the engine refused, or a file could
+//! not be opened (drain and clean up); the engine broke its contract (nothing of it is called any
+//! more).
 
 use super::slots::Stray;
 use crate::ddir::Ddir;
@@ -12,6 +13,8 @@ use crate::plugin::handle::{Callback, Refusal};
 pub struct RequestError {
     /// Direction.
     pub ddir: Ddir,
+    /// `IOE_OP_*`: which sync it was.
+    pub op: u32,
     /// Number of the file.
     pub file: u32,
     /// Where the failed piece began.
@@ -43,6 +46,9 @@ pub enum Breach {
     /// `queue` answered something else.
     #[error("answered {0}, which is neither Completed (0), Queued (1), Busy (2) nor -errno")]
     Status(i32),
+    /// `open_file` answered something else.
+    #[error("answered {0}, which is neither 0 (opened) nor 1 (the host opens)")]
+    OpenStatus(u32),
     /// More left over than was asked for.
     #[error("left {resid} of {len} bytes over (resid above len)")]
     Resid {
@@ -96,4 +102,17 @@ pub enum Trouble {
     Refused(Refusal),
     /// The engine broke its contract.
     Fault(Fault),
+    /// A file could not be opened, closed or made again.
+    File(FileTrouble),
+}
+
+/// A file that could not be opened, closed or made again during the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileTrouble {
+    /// The job asks for something that cannot be; otherwise it could have worked.
+    pub is_usage: bool,
+    /// errno, where there is one.
+    pub errno: Option<i32>,
+    /// What, where, why.
+    pub message: String,
 }

@@ -6,12 +6,15 @@
 //! the load (that is the generator's affair) and prints nothing: what ends it comes back as
 //! [`Trouble`].
 
+use super::doors::Doorway;
+use super::failures::{Failures, Tolerance};
 use super::harness::Harness;
 use super::pace::Pacer;
 use super::settings::Settings;
 use super::signal::Signal;
 use super::slots::{Slot, SlotIndex, Slots};
-use super::trouble::{Breach, Fault, RequestError, Trouble};
+use super::syncs::Syncs;
+use super::trouble::{Breach, Fault, Trouble};
 use crate::ddir::Ddir;
 use crate::plugin::handle::{Answer, Callback, Instance, Terminator};
 use crate::plugin::lent::FileTable;
@@ -39,6 +42,10 @@ pub struct Parts<'a, C> {
     pub generator: Generator,
     /// How fast.
     pub pacer: Pacer,
+    /// What failures do.
+    pub tolerance: Tolerance,
+    /// Where files are opened and closed on the way; none: they all are open.
+    pub doorway: Option<Doorway<'a>>,
     /// Where to count.
     pub page: &'a WorkerPage,
     /// What the supervisor says.
@@ -68,7 +75,7 @@ pub struct Worker<'a, C> {
     /// Ended short or refused with Busy: to be offered before anything new.
     pub(super) pending: Vec<SlotIndex>,
     pub(super) events: Vec<*mut ioe_io>,
-    pub(super) writes_since_sync: u32,
+    pub(super) syncs: Syncs,
     /// Number of the last write, which makes its data differ from all others.
     pub(super) write_number: u64,
     pub(super) last_written: Option<u32>,
@@ -77,7 +84,8 @@ pub struct Worker<'a, C> {
     /// Empty waits in a row after `terminate()`.
     pub(super) short_waits: u32,
     pub(super) harness: Harness,
-    pub(super) failed: Option<RequestError>,
+    pub(super) failures: Failures,
+    pub(super) doorway: Option<Doorway<'a>>,
 }
 
 /// Why filling stopped.
@@ -95,6 +103,8 @@ impl<'a, C: Clock> Worker<'a, C> {
     /// Allocates the last things.
     pub fn new(parts: Parts<'a, C>) -> Self {
         let depth = parts.slots.depth() as usize;
+        let settings = &parts.settings;
+        let syncs = Syncs::new(settings.syncs, settings.fsync_every, parts.files.len());
         Worker {
             settings: parts.settings,
             engine: parts.engine,
@@ -110,13 +120,14 @@ impl<'a, C: Clock> Worker<'a, C> {
             uncommitted: Vec::with_capacity(depth),
             pending: Vec::with_capacity(depth),
             events: vec![std::ptr::null_mut(); depth],
-            writes_since_sync: 0,
+            syncs,
             write_number: 0,
             last_written: None,
             stamp: None,
             short_waits: 0,
             harness: Harness::new(&parts.clock),
-            failed: None,
+            failures: Failures::new(parts.tolerance),
+            doorway: parts.doorway,
             clock: parts.clock,
         }
     }
@@ -132,7 +143,7 @@ impl<'a, C: Clock> Worker<'a, C> {
             _ => self.drain().and_then(|()| self.final_sync(driven.is_ok())),
         };
         self.end();
-        driven.and(drained).and_then(|()| match self.failed.take() {
+        driven.and(drained).and_then(|()| match self.failures.fatal.take() {
             Some(error) => Err(Trouble::Request(error)),
             None => Ok(()),
         })
@@ -163,7 +174,7 @@ impl<'a, C: Clock> Worker<'a, C> {
             } else if let Some(filled) = self.offer_next()? {
                 return Ok(filled);
             }
-            if self.failed.is_some() {
+            if self.failures.stop {
                 return Ok(Filled::Ended);
             }
         }
@@ -172,7 +183,7 @@ impl<'a, C: Clock> Worker<'a, C> {
     /// Offers the next request of the load. Something comes back where there is none to offer now.
     #[inline(always)]
     fn offer_next(&mut self) -> Result<Option<Filled>, Trouble> {
-        if self.sync_is_due() {
+        if self.syncs.is_due {
             return self.offer_sync().map(|()| None);
         }
         if self.pacer.is_limited() {
@@ -186,7 +197,13 @@ impl<'a, C: Clock> Worker<'a, C> {
         }
         if self.settings.write_after_trim && request.ddir == Ddir::Write {
             self.drain()?;
-            if self.failed.is_some() {
+            if self.failures.stop {
+                return Ok(Some(Filled::Ended));
+            }
+        }
+        if self.doorway.is_some() {
+            self.see_to_doors(request.file)?;
+            if self.failures.stop {
                 return Ok(Some(Filled::Ended));
             }
         }
@@ -221,15 +238,10 @@ impl<'a, C: Clock> Worker<'a, C> {
         }
     }
 
-    #[inline(always)]
-    fn sync_is_due(&self) -> bool {
-        self.settings.fsync_every != 0 && self.writes_since_sync >= self.settings.fsync_every
-    }
-
     #[cold]
     fn offer_sync(&mut self) -> Result<(), Trouble> {
-        self.writes_since_sync = 0;
-        self.begin_request(Slots::request(Ddir::Sync, self.last_written.unwrap_or(0), 0, 0))
+        let slot = self.syncs.take_due(self.last_written.unwrap_or(0));
+        self.begin_request(slot)
     }
 
     #[inline(always)]
@@ -238,7 +250,9 @@ impl<'a, C: Clock> Worker<'a, C> {
         slot.measured = self.phase == Signal::MEASURE;
         if slot.ddir == Ddir::Write {
             self.last_written = Some(slot.file);
-            self.writes_since_sync += 1;
+            if self.syncs.watches {
+                self.syncs.watch(&mut slot);
+            }
             if self.settings.moves_data {
                 self.write_number += 1;
                 let buffer = self.slots.buffer_mut(index, slot.len as usize);
@@ -262,13 +276,7 @@ impl<'a, C: Clock> Worker<'a, C> {
         // Whatever the engine is asked now takes time: the last reap's stamp begins nothing more.
         self.stamp = None;
         loop {
-            let op = match self.slots.slot(index).ddir {
-                Ddir::Read => IOE_OP_READ,
-                Ddir::Write => IOE_OP_WRITE,
-                Ddir::Trim => IOE_OP_TRIM,
-                Ddir::Sync => IOE_OP_FSYNC,
-            };
-            self.slots.load_unit(index, op, &self.files);
+            self.slots.load_unit(index, &self.files);
             let unit = self.slots.unit(index);
             let answer = self.timed_if_sampling(|worker| worker.engine.offer(unit));
             match answer {

@@ -147,6 +147,15 @@ impl Entry<'_> {
         }
     }
 
+    /// With `continue_on_error` or `ignore_error`: requests that came back with an error, ignored
+    /// ones among them as in fio, and the first errno.
+    pub(super) fn survived(&self) -> Option<(u64, u64)> {
+        let of_dir = |dir: &DirSnapshot| dir.failed_ios.saturating_add(dir.ignored_ios);
+        let total = total(&self.phase.dirs.each_ref().map(of_dir));
+        let first = if total > 0 { self.phase.first_error } else { 0 };
+        self.first.job.errors.survives_any().then_some((total, first))
+    }
+
     /// Counters of a direction.
     pub(super) fn dir(&self, ddir: Ddir) -> &DirSnapshot {
         self.phase.dir(ddir)

@@ -82,6 +82,10 @@ fn job(result: &RunResult, entry: &Entry<'_>, group: &GroupRows) -> Value {
     for (key, value) in latency_classes(&entry.classes()) {
         add(key, value);
     }
+    if let Some((total, first)) = entry.survived() {
+        add("total_err", json!(total));
+        add("first_error", json!(first));
+    }
     let target = spec.pace.latency_target;
     let target_ns = target.map_or(0, |wanted| wanted.target.0);
     let window_us = target.map_or(0, |wanted| wanted.window.0 / 1000);
@@ -210,11 +214,15 @@ fn latency_classes(counts: &LatencyClasses) -> [(&'static str, Value); 3] {
 
 fn job_extras(entry: &Entry<'_>) -> Value {
     let failed = entry::total(&entry.phase.dirs.each_ref().map(|dir| dir.failed_ios));
+    let ignored = entry::total(&entry.phase.dirs.each_ref().map(|dir| dir.ignored_ios));
     let mut extras = json!({
         "engine": entry.first.job.engine.name,
         "workers": entry.workers,
         "failed_ios": failed,
     });
+    if ignored > 0 {
+        extras["ignored_ios"] = json!(ignored);
+    }
     if let Some(mean) = entry.mean_backlog() {
         extras["backlog"] = json!({ "max": entry.phase.backlog_max, "mean": mean });
     }

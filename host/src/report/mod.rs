@@ -60,6 +60,7 @@ mod tests {
                 backlog_sum: ALL,
                 backlog_looks: ALL,
                 backlog_max: ALL,
+                first_error: ALL,
                 latency_depth: ALL,
                 latency_met: ALL,
             };

@@ -1,9 +1,10 @@
 //! A cell: the process (or, with `isolation = none`, the thread) in which plugins are loaded and
 //! workers run.
 //!
-//! Does what the control process says, one stage after the other, raises each worker's signal when
-//! its time has come, and never decides about the run. Ends when the control process is gone.
+//! Does what the control process says, wave by wave, raises each worker's signal when its time has
+//! come, and never decides about the run. Ends when the control process is gone.
 
+use super::delay;
 use super::gate::Gate;
 use super::page;
 use super::plan::PlannedWorker;
@@ -85,24 +86,34 @@ struct Cell {
     outbox: Outbox,
     clock: SystemClock,
     layout: Arc<LayoutDesk>,
-    stage: Stage,
+    /// Those that were started, but for what is over and done with.
+    waves: BTreeMap<u32, Wave>,
+    /// Their workers.
+    seats: BTreeMap<u32, Seat>,
+    alarms: Vec<Alarm>,
     /// An instance was not cleaned up: its engine may still run.
     left_behind: bool,
 }
 
-/// The stage that runs.
+/// Workers that start together.
 #[derive(Default)]
-struct Stage {
-    signals: BTreeMap<u32, Arc<CachePadded<Signal>>>,
-    terminators: BTreeMap<u32, Terminator>,
+struct Wave {
     gate: Arc<Gate>,
     /// Neither ready nor through.
     preparing: BTreeSet<u32>,
     /// Not through.
     running: BTreeSet<u32>,
-    alarms: Vec<Alarm>,
     ready_told: bool,
     done_told: bool,
+}
+
+/// What reaches one worker.
+struct Seat {
+    wave: u32,
+    signal: Arc<CachePadded<Signal>>,
+    terminator: Option<Terminator>,
+    /// Its `startdelay`.
+    delay_ns: u64,
 }
 
 /// Serves the control process at the other end of `stream` until it goes away.
@@ -131,7 +142,9 @@ pub fn serve(stream: UnixStream, memory: SharedMemory) -> std::io::Result<()> {
         outbox,
         clock: SystemClock::new(),
         layout: Arc::new(LayoutDesk::default()),
-        stage: Stage::default(),
+        waves: BTreeMap::new(),
+        seats: BTreeMap::new(),
+        alarms: Vec::new(),
         left_behind: false,
     };
     cell.run(&inbox);
@@ -170,7 +183,7 @@ impl Cell {
                 Ok(CellEvent::Told(message)) => self.obey(message),
                 Ok(CellEvent::Made(worker, terminator)) => self.arm(worker, terminator),
                 Ok(CellEvent::Ready(worker)) => {
-                    self.stage.preparing.remove(&worker);
+                    self.wave_of(worker, |wave| wave.preparing.remove(&worker));
                 }
                 Ok(CellEvent::Ended { worker, left_behind }) => {
                     self.left_behind |= left_behind;
@@ -186,23 +199,46 @@ impl Cell {
     fn obey(&mut self, message: ToCell) {
         match message {
             ToCell::Plan(_) => {}
-            ToCell::Start { stage } => self.start_stage(stage),
-            ToCell::Go => self.go(),
+            ToCell::Start { wave } => self.start_wave(wave),
+            ToCell::Go { wave } => self.go(wave),
+            ToCell::End { workers } => self.end(&workers),
             ToCell::Stop => self.stop(),
             ToCell::Abandon { worker } => self.abandon(worker),
         }
     }
 
-    fn start_stage(&mut self, stage: u32) {
-        let workers: Vec<PlannedWorker> =
-            self.plan.workers.iter().filter(|worker| worker.stage == stage).copied().collect();
-        self.stage = Stage::default();
+    /// Does something with a worker's wave.
+    fn wave_of<T>(&mut self, worker: u32, change: impl FnOnce(&mut Wave) -> T) -> Option<T> {
+        let wave = self.seats.get(&worker)?.wave;
+        self.waves.get_mut(&wave).map(change)
+    }
+
+    fn start_wave(&mut self, number: u32) {
+        self.waves.retain(|_, wave| !wave.done_told);
+        self.seats.retain(|_, seat| self.waves.contains_key(&seat.wave));
+        let of_wave = self.plan.workers.iter().filter(|worker| worker.wave == number);
+        let workers: Vec<PlannedWorker> = of_wave.copied().collect();
+        let all: BTreeSet<u32> = workers.iter().map(|worker| worker.id).collect();
+        let gate = Arc::new(Gate::default());
+        let wave = Wave {
+            gate: Arc::clone(&gate),
+            preparing: all.clone(),
+            running: all,
+            ..Wave::default()
+        };
+        self.waves.insert(number, wave);
         for planned in workers {
-            self.stage.running.insert(planned.id);
-            self.stage.preparing.insert(planned.id);
+            let job = &self.plan.jobs[planned.job as usize];
             let signal = Arc::new(CachePadded::new(Signal::default()));
-            self.stage.signals.insert(planned.id, Arc::clone(&signal));
-            if let Err(error) = self.start_worker(planned, signal) {
+            let seat = Seat {
+                wave: number,
+                signal: Arc::clone(&signal),
+                terminator: None,
+                delay_ns: delay::draw(job, &planned),
+            };
+            let delay_ns = seat.delay_ns;
+            self.seats.insert(planned.id, seat);
+            if let Err(error) = self.start_worker(planned, signal, Arc::clone(&gate), delay_ns) {
                 self.outbox.error(planned.id, error);
                 self.outbox.send(&ToControl::Ended { worker: planned.id });
                 self.forget(planned.id);
@@ -214,6 +250,8 @@ impl Cell {
         &mut self,
         planned: PlannedWorker,
         signal: Arc<CachePadded<Signal>>,
+        gate: Arc<Gate>,
+        delay_ns: u64,
     ) -> Result<(), RunError> {
         let job = self.plan.jobs[planned.job as usize].clone();
         let engine_error = |message: String| RunError::engine(&job.name, message);
@@ -230,7 +268,8 @@ impl Cell {
             engine,
             page,
             signal,
-            gate: Arc::clone(&self.stage.gate),
+            gate,
+            delay_ns,
             clock: self.clock.clone(),
             layout: Arc::clone(&self.layout),
             outbox: self.outbox.clone(),
@@ -271,103 +310,119 @@ impl Cell {
         Ok(plugin)
     }
 
-    /// Everybody begins.
-    fn go(&mut self) {
+    /// Everybody of a wave begins, each after its delay.
+    fn go(&mut self, number: u32) {
+        let Some(wave) = self.waves.get(&number) else { return };
         let now_ns = mono_ns();
-        for planned in &self.plan.workers {
-            let Some(signal) = self.stage.signals.get(&planned.id) else { continue };
+        for planned in self.plan.workers.iter().filter(|worker| worker.wave == number) {
+            let Some(seat) = self.seats.get(&planned.id) else { continue };
             let time = &self.plan.jobs[planned.job as usize].time;
-            let begin_ns = now_ns + time.ramp_time.0;
+            let begin_ns = now_ns.saturating_add(seat.delay_ns).saturating_add(time.ramp_time.0);
             let mut alarm = |at_ns, raise| {
-                self.stage.alarms.push(Alarm { at_ns, worker: planned.id, raise });
+                self.alarms.push(Alarm { at_ns, worker: planned.id, raise });
             };
             if time.ramp_time.0 == 0 {
-                signal.raise(Signal::MEASURE);
+                seat.signal.raise(Signal::MEASURE);
             } else {
                 alarm(begin_ns, Signal::MEASURE);
             }
             if let Some(runtime) = time.runtime {
-                alarm(begin_ns + runtime.0, Signal::STOP);
-                alarm(begin_ns + runtime.0 + PATIENCE_NS, Signal::ABORT);
+                let end_ns = begin_ns.saturating_add(runtime.0);
+                alarm(end_ns, Signal::STOP);
+                alarm(end_ns.saturating_add(PATIENCE_NS), Signal::ABORT);
             }
         }
-        self.stage.gate.open(true);
+        wave.gate.open(Some(now_ns));
+    }
+
+    /// These workers end as if their time were over.
+    fn end(&mut self, workers: &[u32]) {
+        let patience_ns = mono_ns() + PATIENCE_NS;
+        for &worker in workers {
+            self.raise(worker, Signal::STOP);
+            self.alarms.push(Alarm { at_ns: patience_ns, worker, raise: Signal::ABORT });
+        }
     }
 
     /// The user wants an end: drain, and wake whoever waits.
     fn stop(&mut self) {
         host_table::request_stop();
         self.layout.stop.store(true, Relaxed);
-        self.stage.signals.values().for_each(|signal| signal.raise(Signal::ABORT));
-        self.stage.gate.open(false);
-        self.stage.terminators.values().for_each(wake);
+        self.seats.values().for_each(|seat| seat.signal.raise(Signal::ABORT));
+        self.waves.values().for_each(|wave| wave.gate.open(None));
+        self.seats.values().filter_map(|seat| seat.terminator.as_ref()).for_each(wake);
     }
 
     fn raise(&self, worker: u32, to: u32) {
-        if let Some(signal) = self.stage.signals.get(&worker) {
-            signal.raise(to);
-        }
+        let Some(seat) = self.seats.get(&worker) else { return };
+        seat.signal.raise(to);
         if to == Signal::ABORT {
-            self.stage.terminators.get(&worker).into_iter().for_each(wake);
+            seat.terminator.iter().for_each(wake);
         }
     }
 
     /// A worker can be woken from now on; at once, where the end was told before.
     fn arm(&mut self, worker: u32, terminator: Terminator) {
-        let signal = self.stage.signals.get(&worker);
-        if signal.is_some_and(|signal| signal.get() >= Signal::ABORT) {
+        let Some(seat) = self.seats.get_mut(&worker) else { return };
+        if seat.signal.get() >= Signal::ABORT {
             wake(&terminator);
         }
-        self.stage.terminators.insert(worker, terminator);
+        seat.terminator = Some(terminator);
     }
 
     /// A worker is stuck in its engine: should it ever come back, it is to do nothing more.
     fn abandon(&mut self, worker: u32) {
-        if let Some(signal) = self.stage.signals.get(&worker) {
-            signal.raise(Signal::ABORT);
+        if let Some(seat) = self.seats.get(&worker) {
+            seat.signal.raise(Signal::ABORT);
         }
         self.left_behind = true;
         self.forget(worker);
     }
 
     fn next_alarm_in(&self) -> Option<Duration> {
-        let at_ns = self.stage.alarms.iter().map(|alarm| alarm.at_ns).min()?;
+        let at_ns = self.alarms.iter().map(|alarm| alarm.at_ns).min()?;
         Some(Duration::from_nanos(at_ns.saturating_sub(mono_ns())))
     }
 
     fn ring_alarms(&mut self) {
         let now_ns = mono_ns();
-        let (due, later) = self.stage.alarms.iter().partition(|alarm| alarm.at_ns <= now_ns);
-        self.stage.alarms = later;
+        let (due, later) = self.alarms.iter().partition(|alarm| alarm.at_ns <= now_ns);
+        self.alarms = later;
         for alarm in Vec::<Alarm>::from_iter(due) {
-            if self.stage.running.contains(&alarm.worker) {
+            let runs = self.wave_of(alarm.worker, |wave| wave.running.contains(&alarm.worker));
+            if runs == Some(true) {
                 self.raise(alarm.worker, alarm.raise);
             }
         }
     }
 
     fn forget(&mut self, worker: u32) {
-        self.stage.preparing.remove(&worker);
-        self.stage.running.remove(&worker);
-        self.stage.terminators.remove(&worker);
-        self.stage.alarms.retain(|alarm| alarm.worker != worker);
+        self.wave_of(worker, |wave| {
+            wave.preparing.remove(&worker);
+            wave.running.remove(&worker);
+        });
+        if let Some(seat) = self.seats.get_mut(&worker) {
+            seat.terminator = None;
+        }
+        self.alarms.retain(|alarm| alarm.worker != worker);
     }
 
     fn tell_progress(&mut self) {
-        let started = !self.stage.signals.is_empty();
-        if started && self.stage.preparing.is_empty() && !self.stage.ready_told {
-            self.stage.ready_told = true;
-            self.outbox.send(&ToControl::Ready);
-        }
-        if started && self.stage.running.is_empty() && !self.stage.done_told {
-            self.stage.done_told = true;
-            self.outbox.send(&ToControl::StageDone);
+        for (&number, wave) in &mut self.waves {
+            if wave.preparing.is_empty() && !wave.ready_told {
+                wave.ready_told = true;
+                self.outbox.send(&ToControl::Ready { wave: number });
+            }
+            if wave.running.is_empty() && !wave.done_told {
+                wave.done_told = true;
+                self.outbox.send(&ToControl::WaveDone { wave: number });
+            }
         }
     }
 
     /// The last word to the plugins, unless an instance is still there.
     fn teardown(&self) {
-        if self.stage.running.is_empty() && !self.left_behind {
+        if self.waves.values().all(|wave| wave.running.is_empty()) && !self.left_behind {
             for plugin in self.plugins.values() {
                 plugin.teardown();
             }

@@ -4,12 +4,15 @@
 //! whatever happens in a cell. Views see its events; reports are made from its [`RunResult`].
 
 use super::events::Event;
+use super::minimum::Minimum;
 use super::page::Pages;
-use super::plan::Plan;
+use super::plan::{Plan, PlannedWorker};
 use super::process::{CellHandle, CellNews};
 use super::protocol::{CellPlan, ToCell, ToControl};
 use super::result::{EngineFault, ErrorKind, RunError, RunResult};
+use super::steady::{self, SteadyUnit};
 use super::track::Track;
+use super::waves::StageState;
 use super::{gather, status};
 use crate::catalogue::PluginInfo;
 use crate::job::spec::{Isolation, JobSpec, RunSpec};
@@ -46,6 +49,10 @@ pub fn run(request: RunRequest, show: &mut dyn FnMut(&Event)) -> std::io::Result
         if control.interrupted.is_some() {
             break;
         }
+        if let Some(because) = control.over.take() {
+            control.leave_out_from(stage, &because);
+            break;
+        }
         control.run_stage(stage);
     }
     control.dismiss_all();
@@ -66,6 +73,18 @@ pub(super) struct Control<'a> {
     pub(super) given_up: bool,
     /// The present stage.
     pub(super) stage: u32,
+    /// By wave: its workers were to be set up.
+    pub(super) begun: Vec<bool>,
+    /// By wave: its workers never will be.
+    pub(super) left_out: Vec<bool>,
+    /// Some job ends others.
+    pub(super) exits: bool,
+    /// Why no further stage begins, in words after a job's name.
+    pub(super) over: Option<String>,
+    /// Lower bounds to be judged.
+    pub(super) minima: Vec<Minimum>,
+    /// Steady states to be judged.
+    pub(super) steady: Vec<SteadyUnit>,
     pub(super) cells: Vec<Option<CellHandle>>,
     /// Cells that were started so far. A cell of the plan may be started again after a crash: each
     /// start has a number of its own, so that nothing is heard of one that was buried.
@@ -74,16 +93,6 @@ pub(super) struct Control<'a> {
     news: Receiver<(u32, CellNews)>,
     signals: Receiver<i32>,
     show: &'a mut dyn FnMut(&Event),
-}
-
-/// How the present stage stands.
-struct StageState {
-    /// Cells that have not said Ready.
-    preparing: Vec<u32>,
-    /// Cells that have not said StageDone.
-    running: Vec<u32>,
-    gone: bool,
-    next_tick: Instant,
 }
 
 impl<'a> Control<'a> {
@@ -97,6 +106,8 @@ impl<'a> Control<'a> {
         })?;
         let (news_sender, news) = channel::unbounded();
         let paths = gather::target_paths(&request.spec, &plan);
+        let jobs = &request.spec.jobs;
+        let bounds = |worker: &PlannedWorker| Minimum::new(worker.id, &jobs[worker.job as usize]);
         Ok(Control {
             tracks: plan.workers.iter().map(|_| Track::default()).collect(),
             cells: (0..plan.cells).map(|_| None).collect(),
@@ -106,6 +117,12 @@ impl<'a> Control<'a> {
             interrupted: None,
             given_up: false,
             stage: 0,
+            begun: vec![false; plan.waves.len()],
+            left_out: vec![false; plan.waves.len()],
+            exits: jobs.iter().any(|job| job.process.exitall || job.process.exitall_on_error),
+            over: None,
+            minima: plan.workers.iter().filter_map(bounds).collect(),
+            steady: steady::units(&request.spec, &plan),
             births: 0,
             signals: watch_signals()?,
             request,
@@ -123,28 +140,18 @@ impl<'a> Control<'a> {
 
     fn run_stage(&mut self, stage: u32) {
         self.stage = stage;
-        let mut cells: Vec<u32> = self.plan.stage(stage).map(|worker| worker.cell).collect();
-        cells.dedup();
-        cells.retain(|&cell| match self.start_cell(cell) {
-            Ok(()) => {
-                self.tell(cell, &ToCell::Start { stage });
-                true
-            }
-            Err(error) => {
-                self.never_born(cell, &error);
-                false
-            }
-        });
         let workers = self.plan.stage(stage).count();
         (self.show)(&Event::Starting { workers });
-        let mut state = StageState {
-            preparing: cells.clone(),
-            running: cells,
-            gone: false,
-            next_tick: Instant::now() + self.tick(),
-        };
-        while !state.running.is_empty() {
-            let wait = state.next_tick.saturating_duration_since(Instant::now());
+        let waves = (0..).zip(&self.plan.waves).filter(|(_, wave)| wave.stage == stage);
+        let tick = self.tick();
+        let mut state = StageState::new(waves.map(|(number, _)| number), Instant::now() + tick);
+        loop {
+            self.exit_others(&mut state);
+            self.move_waves(&mut state);
+            if state.is_over() {
+                break;
+            }
+            let wait = self.until_next(&state);
             channel::select! {
                 recv(self.news) -> news => if let Ok((birth, news)) = news {
                     self.hear(birth, news, &mut state);
@@ -152,18 +159,27 @@ impl<'a> Control<'a> {
                 recv(self.signals) -> signal => if let Ok(signal) = signal {
                     self.interrupt(signal, &state);
                 },
-                default(wait) => {
+                default(wait) => if Instant::now() >= state.next_tick {
                     self.look(stage, &mut state);
-                    state.next_tick = Instant::now() + self.tick();
+                    state.next_tick = Instant::now() + tick;
                 }
-            }
-            if state.preparing.is_empty() && !state.gone {
-                state.gone = true;
-                state.running.clone().into_iter().for_each(|cell| self.tell(cell, &ToCell::Go));
             }
         }
         self.look(stage, &mut state);
         self.dismiss_after(stage);
+    }
+
+    /// Judges what is due, and tells how long nothing else is.
+    fn until_next(&mut self, state: &StageState) -> Duration {
+        let wait = state.next_tick.saturating_duration_since(Instant::now());
+        if self.interrupted.is_some() || (self.minima.is_empty() && self.steady.is_empty()) {
+            return wait;
+        }
+        let due = [self.judge_minima(), self.judge_steady()];
+        match due.into_iter().flatten().min() {
+            Some(due_ns) => wait.min(Duration::from_nanos(due_ns.saturating_sub(mono_ns()))),
+            None => wait,
+        }
     }
 
     /// Cells without workers in later stages go home: their descriptors may be needed.
@@ -185,7 +201,7 @@ impl<'a> Control<'a> {
         }
     }
 
-    fn start_cell(&mut self, cell: u32) -> std::io::Result<()> {
+    pub(super) fn start_cell(&mut self, cell: u32) -> std::io::Result<()> {
         if self.cells[cell as usize].is_some() {
             return Ok(());
         }
@@ -221,8 +237,7 @@ impl<'a> Control<'a> {
                 self.note(format!("printed by an engine or its libraries: {line}"));
             }
             CellNews::Gone(death) => {
-                state.preparing.retain(|&other| other != cell);
-                state.running.retain(|&other| other != cell);
+                state.retain_cells(|other| other != cell);
                 self.bury(cell, death);
             }
         }
@@ -230,8 +245,8 @@ impl<'a> Control<'a> {
 
     fn hear_message(&mut self, cell: u32, message: ToControl, state: &mut StageState) {
         match message {
-            ToControl::Ready => state.preparing.retain(|&other| other != cell),
-            ToControl::StageDone => state.running.retain(|&other| other != cell),
+            ToControl::Ready { wave } => state.ready(cell, wave),
+            ToControl::WaveDone { wave } => state.done(cell, wave),
             ToControl::Layout { job, files, total_bytes, done_bytes } => {
                 (self.show)(&Event::Layout { job, files, total_bytes, done_bytes });
             }
@@ -309,7 +324,7 @@ impl<'a> Control<'a> {
         }
         self.interrupted = Some(Instant::now());
         self.note(format!("{name}: draining, the report follows"));
-        state.running.clone().into_iter().for_each(|cell| self.tell(cell, &ToCell::Stop));
+        state.cells().into_iter().for_each(|cell| self.tell(cell, &ToCell::Stop));
     }
 
     /// A tick: windows, stuck callbacks, the live view.
@@ -335,11 +350,10 @@ impl<'a> Control<'a> {
             self.give_up(id, &words, callback);
         }
         stuck.extend(self.look_at_cells());
-        state.preparing.retain(|&cell| self.cells[cell as usize].is_some());
-        state.running.retain(|&cell| self.cells[cell as usize].is_some());
+        state.retain_cells(|cell| self.cells[cell as usize].is_some());
         self.note_stuck(&stuck);
         let status = status::status(self, stage, now_ns, stuck);
-        if state.gone {
+        if state.has_begun() {
             (self.show)(&Event::Tick(status));
         }
     }
@@ -355,12 +369,7 @@ impl<'a> Control<'a> {
     /// The run is over: cells go home, or are sent.
     fn dismiss_all(&mut self) {
         self.cells.iter_mut().flatten().for_each(CellHandle::dismiss);
-        let mut nothing = StageState {
-            preparing: Vec::new(),
-            running: Vec::new(),
-            gone: true,
-            next_tick: Instant::now(),
-        };
+        let mut nothing = StageState::new(std::iter::empty(), Instant::now());
         while self.cells.iter().any(Option::is_some) {
             channel::select! {
                 recv(self.news) -> news => if let Ok((birth, news)) = news {

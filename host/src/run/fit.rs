@@ -9,9 +9,11 @@ use super::targets::Files;
 use super::words::{self, place};
 use super::worker::Context;
 use crate::ddir::{Ddir, PerDir};
+use crate::io::failures::{Tolerance, Tolerated};
 use crate::io::pace::Limit;
 use crate::io::settings::Settings;
 use crate::io::slots::SlabShape;
+use crate::io::syncs::SyncPlan;
 use crate::job::spec::{JobSpec, Rw};
 use crate::plugin::handle::{Callback, Instance};
 use crate::plugin::lent::JobFacts;
@@ -45,11 +47,16 @@ pub(super) fn job_facts(context: &Context) -> JobFacts {
 fn op_mask(job: &JobSpec) -> u32 {
     let rw = job.load.rw;
     let mut mask = 0;
+    let load = &job.load;
+    let ranges = load.sync_file_range.is_some_and(|range| range.every > 0);
+    let fsyncs = load.fsync > 0 || load.end_fsync || job.target.fsync_on_close;
     for (used, op) in [
         (rw.reads(), IOE_OP_READ),
         (rw.writes(), IOE_OP_WRITE),
         (rw.trims(), IOE_OP_TRIM),
-        (job.load.fsync > 0 || job.load.end_fsync, IOE_OP_FSYNC),
+        (rw.writes() && fsyncs, IOE_OP_FSYNC),
+        (rw.writes() && load.fdatasync > 0, IOE_OP_FDATASYNC),
+        (rw.writes() && ranges, IOE_OP_SYNC_RANGE),
     ] {
         if used {
             mask |= 1 << op;
@@ -125,7 +132,7 @@ fn limit_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
     }
     let missing = u64::from(op_mask(job)) & !caps.ops;
     if caps.ops != 0 && missing != 0 {
-        let names = ["read", "write", "trim", "fsync"];
+        let names = ["read", "write", "trim", "fsync", "fdatasync", "sync_file_range"];
         let name = names[missing.trailing_zeros() as usize % names.len()];
         return Some(format!("engine {engine} cannot {name}"));
     }
@@ -171,6 +178,46 @@ pub(super) fn settings(
         piece_align: if job.target.direct { u64::from(block_size.max(1)) } else { 1 },
         fsync_every: job.load.fsync,
         end_fsync: job.load.end_fsync,
+        syncs: sync_plan(job),
+    }
+}
+
+/// Syncs beside fsync.
+fn sync_plan(job: &JobSpec) -> SyncPlan {
+    let range = job.load.sync_file_range;
+    let flags = range.map_or(0, |range| {
+        [
+            (range.wait_before, IOE_IO_SYNC_WAIT_BEFORE),
+            (range.write, IOE_IO_SYNC_WRITE),
+            (range.wait_after, IOE_IO_SYNC_WAIT_AFTER),
+        ]
+        .into_iter()
+        .filter(|(asked, _)| *asked)
+        .fold(0, |all, (_, flag)| all | flag)
+    });
+    SyncPlan {
+        fdatasync_every: job.load.fdatasync,
+        range_every: range.map_or(0, |range| range.every),
+        range_flags: flags,
+        barrier_every: job.load.write_barrier,
+        on_close: job.target.fsync_on_close,
+    }
+}
+
+/// What failures do.
+pub(super) fn tolerance(job: &JobSpec) -> Tolerance {
+    let errors = &job.errors;
+    Tolerance {
+        reads: Tolerated {
+            goes_on: errors.continue_on_error.read,
+            ignored: errors.ignore_error.read.clone(),
+        },
+        writes: Tolerated {
+            goes_on: errors.continue_on_error.write,
+            ignored: errors.ignore_error.write.clone(),
+        },
+        dump: errors.error_dump,
+        fill_device: job.load.fill_device,
     }
 }
 

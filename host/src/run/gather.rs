@@ -28,6 +28,10 @@ pub(super) fn result(control: &mut Control<'_>) -> RunResult {
     let cut: Vec<String> =
         control.request.spec.jobs.iter().filter_map(|job| cut_short(&workers, job)).collect();
     cut.into_iter().for_each(|words| control.note(words));
+    if control.interrupted.is_none() {
+        let unjudged = [control.unsteady(), control.unjudged_minima()].concat();
+        unjudged.into_iter().for_each(|words| control.note(words));
+    }
     RunResult {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         timestamp_ms: wall_ms(),
@@ -68,12 +72,13 @@ fn worker_result(control: &mut Control<'_>, worker: &PlannedWorker, now_ns: u64)
     let track = &control.tracks[worker.id as usize];
     let over_in_ramp = track.ended
         && !track.failed
+        && !track.ending
         && measure.begin_ns == 0
         && track.live.state == WorkerState::Done as u64
         && job.time.ramp_time.0 > 0;
     let result = WorkerResult {
         clone: worker.clone,
-        group: worker.stage,
+        group: worker.group,
         tid: track.tid,
         start_ms: track.start_ms,
         elapsed_ns: match track.began_ns {
@@ -83,7 +88,7 @@ fn worker_result(control: &mut Control<'_>, worker: &PlannedWorker, now_ns: u64)
         error: track.error,
         measure,
         windows: track.windows(),
-        steady: None,
+        steady: control.steady_outcome(worker.id),
         identity: track.identity.clone(),
         job,
     };

@@ -6,6 +6,7 @@
 
 use super::control::Control;
 use super::gather;
+use super::plan::PlannedWorker;
 use super::process::Death;
 use super::protocol::ToCell;
 use super::result::{EngineFault, ErrorKind, RunError};
@@ -83,8 +84,7 @@ impl Control<'_> {
         let Some((path, _)) = handle.and_then(|handle| handle.loading.as_ref()) else {
             return Vec::new();
         };
-        let of_stage = self.plan.cell(cell).filter(|worker| worker.stage == self.stage);
-        let ids = of_stage.map(|worker| worker.id);
+        let ids = self.begun_in(cell).map(|worker| worker.id);
         ids.filter(|&id| {
             let track = &self.tracks[id as usize];
             !track.ended && track.tid == 0 && self.job(id).engine.plugin == *path
@@ -92,10 +92,16 @@ impl Control<'_> {
         .collect()
     }
 
-    /// A cell could not be started: its jobs of this stage fail, and the run goes on.
+    /// The workers of a cell whose wave has begun.
+    fn begun_in(&self, cell: u32) -> impl Iterator<Item = &PlannedWorker> + use<'_> {
+        let begun = &self.begun;
+        self.plan.cell(cell).filter(|worker| begun[worker.wave as usize])
+    }
+
+    /// A cell could not be started: its jobs of this wave fail, and the run goes on.
     pub(super) fn never_born(&mut self, cell: u32, why: &std::io::Error) {
-        let of_stage = self.plan.cell(cell).filter(|worker| worker.stage == self.stage);
-        let workers: Vec<(u32, u32)> = of_stage.map(|worker| (worker.id, worker.job)).collect();
+        let left = self.begun_in(cell).filter(|worker| !self.tracks[worker.id as usize].ended);
+        let workers: Vec<(u32, u32)> = left.map(|worker| (worker.id, worker.job)).collect();
         let mut told = None;
         for (id, job) in workers {
             if told != Some(job) {
@@ -119,12 +125,11 @@ impl Control<'_> {
 
     /// A cell is gone. In order: all its workers are through. Else those that were not are told of,
     /// with what they were doing: once for all clones of a job that were doing the same. Workers of
-    /// later stages run in a new cell.
+    /// later waves run in a new cell.
     pub(super) fn bury(&mut self, cell: u32, death: Option<Death>) {
         let waiting = self.waiting(cell);
         let Some(handle) = self.cells[cell as usize].take() else { return };
-        let by_now = self.plan.cell(cell).filter(|worker| worker.stage <= self.stage);
-        let ids = by_now.map(|worker| worker.id);
+        let ids = self.begun_in(cell).map(|worker| worker.id);
         let left: Vec<u32> = ids.filter(|&id| !self.tracks[id as usize].ended).collect();
         let by_us = |death: &Death| death.signal.as_deref() == Some("SIGKILL");
         let killed = handle.killed.is_some() && death.as_ref().is_none_or(by_us);

@@ -6,19 +6,26 @@
 
 pub mod cell;
 pub mod control;
+mod delay;
+mod doors;
 pub mod events;
+mod exits;
 mod fit;
 mod gate;
 pub mod gather;
 mod loss;
+mod minimum;
 pub mod page;
+pub mod placement;
 pub mod plan;
 mod process;
 pub mod protocol;
 pub mod result;
 mod status;
+mod steady;
 pub mod targets;
 mod track;
 mod watch;
+mod waves;
 mod words;
 mod worker;

@@ -4,6 +4,7 @@
 //! write their own page each. The header is sealed by a CRC-32, so that a plugin that scribbles
 //! through the mapping does not go unseen.
 
+use crate::ddir::Ddir;
 use crate::stats::live::{Histogram, WorkerPage};
 use crate::stats::snapshot::{DirSnapshot, HistogramSnapshot, PhaseSnapshot};
 use crate::sys::shm::{Shared, SharedMemory};
@@ -94,6 +95,25 @@ impl Pages {
             phase.complete_levels[1] = ios;
         }
         Ok(phase)
+    }
+
+    /// Number and sum of a worker's total latencies so far, all directions of data.
+    pub fn total_latency(&self, worker: u32) -> std::io::Result<(u64, u64)> {
+        let latencies = worker_offset(worker) + WorkerPage::HEAD_LEN as u64;
+        let (mut count, mut sum) = (0u64, 0u64);
+        for ddir in Ddir::DATA {
+            // lat is empty where it is the same as clat.
+            for set in [2, 1] {
+                let row = (set * 4 + ddir as u64) * size_of::<Histogram>() as u64;
+                let head = self.memory.read_words(latencies + row, 16)?;
+                count = count.saturating_add(head[0]);
+                sum = sum.saturating_add(head[1]);
+                if head[0] > 0 {
+                    break;
+                }
+            }
+        }
+        Ok((count, sum))
     }
 
     fn histogram(&self, offset: u64) -> std::io::Result<HistogramSnapshot> {
@@ -188,6 +208,7 @@ fn live_from_words(words: &[u64]) -> LiveSnapshot {
         backlog_sum: field(offset_of!(MeasureCounters, backlog_sum)),
         backlog_looks: field(offset_of!(MeasureCounters, backlog_looks)),
         backlog_max: field(offset_of!(MeasureCounters, backlog_max)),
+        first_error: at(offset_of!(WorkerPage, first_error)),
         latency_depth: field(offset_of!(MeasureCounters, latency_depth)),
         latency_met: field(offset_of!(MeasureCounters, latency_met)),
     };
@@ -209,7 +230,6 @@ fn live_from_words(words: &[u64]) -> LiveSnapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ddir::Ddir;
 
     #[test]
     fn what_a_worker_counts_is_what_is_read() {
@@ -217,6 +237,7 @@ mod tests {
         let page = map_worker(pages.memory(), 2).unwrap();
         page.callback.set(0x1_0b);
         page.in_flight.set(5);
+        page.first_error.set(28);
         page.measure.begin_ns.set(11);
         page.measure.harness_ios.set(12);
         page.measure.complete_levels[6].set(13);
@@ -229,12 +250,15 @@ mod tests {
         assert_eq!((live.callback, live.in_flight, live.ramp), (0x1_0b, 5, (0, 15)));
         let phase = pages.measured(2).unwrap();
         assert_eq!((phase.begin_ns, phase.harness_ios, phase.complete_levels[6]), (11, 12, 13));
-        assert_eq!(phase.dir(Ddir::Write).failed_ios, 14);
+        assert_eq!((phase.dir(Ddir::Write).failed_ios, phase.first_error), (14, 28));
         let clat = &phase.dir(Ddir::Trim).clat_ns;
         assert_eq!((clat.count, clat.min, clat.max), (3, 100, 1 << 62));
         assert_eq!(clat.percentile(34.0), Some(201));
         assert_eq!(phase.dir(Ddir::Trim).lat_ns, *clat);
         assert_eq!(pages.measured(1).unwrap(), PhaseSnapshot::default());
+        page.latencies.lat_ns[Ddir::Read as usize].record(7);
+        page.latencies.clat_ns[Ddir::Read as usize].record(5);
+        assert_eq!(pages.total_latency(2).unwrap(), (4, 7 + 300 + (1 << 62)));
     }
 
     #[test]

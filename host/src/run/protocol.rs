@@ -19,14 +19,22 @@ use std::path::PathBuf;
 pub enum ToCell {
     /// What there is to do; comes first, once.
     Plan(Box<CellPlan>),
-    /// Set the workers of a stage up.
+    /// Set the workers of a wave up.
     Start {
-        /// The stage.
-        stage: u32,
+        /// The wave.
+        wave: u32,
     },
-    /// All cells are ready: begin.
-    Go,
-    /// Drain now.
+    /// All cells are ready: the wave begins.
+    Go {
+        /// The wave.
+        wave: u32,
+    },
+    /// These workers end in order: drain, report.
+    End {
+        /// The workers.
+        workers: Vec<u32>,
+    },
+    /// Drain now, all of you.
     Stop,
     /// A worker is stuck in its engine: go on without it.
     Abandon {
@@ -47,8 +55,11 @@ pub struct CellPlan {
 /// To the control process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ToControl {
-    /// All workers of the stage wait for the start, or failed.
-    Ready,
+    /// All workers of the wave wait for the start, or failed.
+    Ready {
+        /// The wave.
+        wave: u32,
+    },
     /// A job's files are being laid out.
     Layout {
         /// The job.
@@ -94,8 +105,11 @@ pub enum ToControl {
         /// The worker.
         worker: u32,
     },
-    /// All workers of the stage are through.
-    StageDone,
+    /// All workers of the wave are through.
+    WaveDone {
+        /// The wave.
+        wave: u32,
+    },
 }
 
 /// The writing end.
@@ -239,18 +253,20 @@ mod tests {
     #[test]
     fn garbage_costs_no_message() {
         let (mut writer, mut receiver) = pair(1000);
-        writer.write_all(b"no sense\n\xff\xfe\n\"Ready\"\n{\"Note\":\"x\"}\n\"Sta").unwrap();
+        writer
+            .write_all(b"no sense\n\xff\xfe\n\"Loaded\"\n{\"Note\":\"x\"}\n{\"WaveDone\":{\"wa")
+            .unwrap();
         receiver.read_now().unwrap();
         assert!(matches!(receiver.take::<ToControl>(), Some(Heard::Garbage)));
         assert!(matches!(receiver.take::<ToControl>(), Some(Heard::Garbage)));
-        assert!(matches!(receiver.take(), Some(Heard::Message(ToControl::Ready))));
+        assert!(matches!(receiver.take(), Some(Heard::Message(ToControl::Loaded))));
         assert!(matches!(receiver.take(), Some(Heard::Message(ToControl::Note(_)))));
         assert!(receiver.take::<ToControl>().is_none());
         let nothing = receiver.read_now().unwrap_err();
         assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
-        writer.write_all(b"geDone\"\n").unwrap();
+        writer.write_all(b"ve\":3}}\n").unwrap();
         drop(writer);
-        assert!(matches!(receiver.receive(), Some(ToControl::StageDone)));
+        assert!(matches!(receiver.receive(), Some(ToControl::WaveDone { wave: 3 })));
         assert!(receiver.receive::<ToControl>().is_none());
     }
 
@@ -259,7 +275,7 @@ mod tests {
         let (mut writer, mut receiver) = pair(100_000);
         let flood = std::thread::spawn(move || {
             writer.write_all(&vec![b'x'; 5_000_000]).unwrap();
-            writer.write_all(b"\n\"Ready\"\n").unwrap();
+            writer.write_all(b"\n\"Loaded\"\n").unwrap();
         });
         let mut garbage = 0;
         loop {
@@ -270,7 +286,7 @@ mod tests {
                 None => assert!(receiver.bytes.len() <= 100_000),
             }
             if garbage > 0 {
-                assert!(matches!(receiver.receive(), Some(ToControl::Ready)));
+                assert!(matches!(receiver.receive(), Some(ToControl::Loaded)));
                 break;
             }
         }

@@ -5,12 +5,12 @@
 use super::control::Control;
 use super::events::{Rate, Status};
 use super::page::LiveSnapshot;
-use super::plan::PlannedWorker;
 use super::track::Track;
 use crate::ddir::Ddir;
-use crate::job::spec::{JobSpec, Rw};
+use crate::job::spec::{JobSpec, Rw, TimeSpec};
 use crate::stats::live::WorkerState;
 use crate::units::Nanos;
+use std::collections::BTreeMap;
 
 /// The status of a stage.
 pub(super) fn status(control: &Control<'_>, stage: u32, now_ns: u64, stuck: Vec<String>) -> Status {
@@ -21,9 +21,7 @@ pub(super) fn status(control: &Control<'_>, stage: u32, now_ns: u64, stuck: Vec<
             letter(&control.tracks[worker.id as usize], control.job(worker.id).load.rw)
         });
     let running = tracks.iter().filter(|track| track.tid != 0 && !track.ended);
-    let remaining: Option<Vec<Nanos>> =
-        ids.iter().map(|&id| remaining(control, id, now_ns)).collect();
-    let eta = remaining.and_then(|all| all.into_iter().max());
+    let eta = stage_left(control, stage, |id| remaining(control, id, now_ns));
     let eta = eta.map(|eta| Nanos(eta.0.saturating_add(later_stages_ns(control, stage))));
     let elapsed = Nanos(control.started.elapsed().as_nanos() as u64);
     Status {
@@ -38,14 +36,39 @@ pub(super) fn status(control: &Control<'_>, stage: u32, now_ns: u64, stuck: Vec<
     }
 }
 
+/// What remains of a stage whose workers need so long each once they have begun: who waits for
+/// another job comes after it. None where any of them cannot tell.
+fn stage_left(
+    control: &Control<'_>,
+    stage: u32,
+    alone: impl Fn(u32) -> Option<Nanos>,
+) -> Option<Nanos> {
+    let mut of_jobs: BTreeMap<u32, u64> = BTreeMap::new();
+    for worker in control.plan.stage(stage).filter(|it| !control.left_out[it.wave as usize]) {
+        let begun = control.begun[worker.wave as usize];
+        let after = control.plan.waves[worker.wave as usize].after.filter(|_| !begun);
+        let lead_ns = after.and_then(|job| of_jobs.get(&job)).copied().unwrap_or(0);
+        let left_ns = alone(worker.id)?.0.saturating_add(lead_ns);
+        let of_job = of_jobs.entry(worker.job).or_default();
+        *of_job = left_ns.max(*of_job);
+    }
+    Some(Nanos(of_jobs.into_values().max().unwrap_or(0)))
+}
+
 /// What the stages after this one will take, as far as their jobs say it.
 fn later_stages_ns(control: &Control<'_>, stage: u32) -> u64 {
-    let planned = |worker: &PlannedWorker| {
-        let time = control.job(worker.id).time;
-        time.runtime.map_or(0, |runtime| runtime.0.saturating_add(time.ramp_time.0))
+    let planned = |id: u32| {
+        let time = control.job(id).time;
+        Some(Nanos(time.runtime.map_or(0, |runtime| planned_ns(&time, runtime))))
     };
-    let longest = |later| control.plan.stage(later).map(planned).max().unwrap_or(0);
+    let longest = |later| stage_left(control, later, planned).map_or(0, |left| left.0);
     (stage + 1..control.plan.stages).map(longest).fold(0, u64::saturating_add)
+}
+
+/// From the common start to the end; the longest of the delays that clones may draw.
+fn planned_ns(time: &TimeSpec, runtime: Nanos) -> u64 {
+    let phases_ns = runtime.0.saturating_add(time.ramp_time.0);
+    phases_ns.saturating_add(time.startdelay.1 .0)
 }
 
 /// fio's letter of a worker.
@@ -91,12 +114,14 @@ fn remaining(control: &Control<'_>, id: u32, now_ns: u64) -> Option<Nanos> {
 }
 
 fn time_left(job: &JobSpec, live: &LiveSnapshot, now_ns: u64) -> Option<Nanos> {
-    let total_ns = job.time.runtime?.0.saturating_add(job.time.ramp_time.0);
-    let gone_ns = match live.ramp_begin_ns {
-        0 => 0,
-        begin_ns => now_ns.saturating_sub(begin_ns),
-    };
-    Some(Nanos(total_ns.saturating_sub(gone_ns)))
+    let runtime = job.time.runtime?;
+    Some(match live.ramp_begin_ns {
+        0 => Nanos(planned_ns(&job.time, runtime)),
+        begin_ns => {
+            let total_ns = runtime.0.saturating_add(job.time.ramp_time.0);
+            Nanos(total_ns.saturating_sub(now_ns.saturating_sub(begin_ns)))
+        }
+    })
 }
 
 fn amount_left(live: &LiveSnapshot, now_ns: u64) -> Option<Nanos> {

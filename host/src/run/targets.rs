@@ -16,8 +16,8 @@ mod tests;
 
 pub use check::check;
 pub use explain::{explain, FileOutlook, SpaceOutlook, WorkerOutlook};
-pub(super) use layout::LayoutDesk;
-pub(super) use open::{open, Files};
+pub(super) use layout::{lay_out, LayoutDesk};
+pub(super) use open::{files_and_others, open, open_wish, Files};
 
 use super::result::{ErrorKind, RunError};
 use super::words::place;
@@ -69,15 +69,25 @@ fn names(job: &JobSpec, clone: u32) -> Result<Vec<PathBuf>, TargetError> {
 }
 
 fn discover(job: &JobSpec, clone: u32) -> Result<Vec<Target>, TargetError> {
-    let is_path = !diskless(job);
-    let look = |path: &PathBuf| {
-        if is_path {
-            target::discover(path)
-        } else {
-            Ok(Target::opaque(path, 0))
-        }
+    let root = root_of_made(job, clone);
+    let look = |path: &PathBuf| match root {
+        _ if diskless(job) => Ok(Target::opaque(path, 0)),
+        Some(root) => target::discover_below(root, path),
+        None => target::discover(path),
     };
     names(job, clone)?.iter().map(look).collect()
+}
+
+/// Where the directories of names by `filename_format` are made; none where no name has any.
+fn root_of_made(job: &JobSpec, clone: u32) -> Option<&Path> {
+    let words = &job.target;
+    let is_format = words.filename.is_empty() && words.opendir.is_empty();
+    words.filename_format.as_ref().filter(|format| is_format && format.contains('/'))?;
+    let list = &words.directory;
+    Some(Path::new(match list.is_empty() {
+        true => ".",
+        false => list[clone as usize % list.len()].as_str(),
+    }))
 }
 
 fn sized(job: &JobSpec, clone: u32, targets: &[Target]) -> Result<target::Plan, TargetError> {
@@ -115,7 +125,7 @@ fn sized(job: &JobSpec, clone: u32, targets: &[Target]) -> Result<target::Plan, 
 }
 
 /// Words for what is wrong with a target, at the job's place.
-fn told(job: &JobSpec, error: &TargetError) -> RunError {
+pub(super) fn told(job: &JobSpec, error: &TargetError) -> RunError {
     let kind = match error.class() {
         ErrorClass::Usage => ErrorKind::Usage,
         ErrorClass::Io => ErrorKind::Io,

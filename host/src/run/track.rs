@@ -22,6 +22,10 @@ pub(super) struct Track {
     pub ended: bool,
     /// Something went wrong with it.
     pub failed: bool,
+    /// It was told to end before its time.
+    pub ending: bool,
+    /// Its end has taken others with it.
+    pub exited: bool,
     /// First errno.
     pub error: i32,
     /// What it had measured when it was given up.

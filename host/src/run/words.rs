@@ -5,9 +5,11 @@
 
 use super::result::{EngineFault, ErrorKind, RunError};
 use crate::ddir::Ddir;
-use crate::io::trouble::{RequestError, Trouble};
+use crate::io::failures::{Failure, Failures};
+use crate::io::trouble::{FileTrouble, RequestError, Trouble};
 use crate::job::spec::JobSpec;
 use crate::plugin::handle::{Callback, Refusal};
+use iodyno_engine_api::abi::{IOE_OP_FDATASYNC, IOE_OP_SYNC_RANGE};
 
 /// "job.fio:3: job reader", for messages.
 pub(super) fn place(job: &JobSpec) -> String {
@@ -77,19 +79,83 @@ pub(super) fn told(
         Trouble::Fault(breach) => {
             fault(job, breach.callback, &breach.breach.to_string(), breach.in_flight)
         }
+        Trouble::File(FileTrouble { is_usage, errno, message }) => RunError {
+            kind: if is_usage { ErrorKind::Usage } else { ErrorKind::Io },
+            ..io_error(job, errno, message)
+        },
     }
 }
 
+/// Words for what went wrong before the start.
+pub(super) fn at_setup(job: &JobSpec, trouble: Trouble) -> RunError {
+    match trouble {
+        Trouble::Refused(refusal) => refused(job, &refusal),
+        other => told(job, &[], other, false),
+    }
+}
+
+/// What becomes of a worker's outcome where requests failed: how many is said beside the one that
+/// ended the job, and failures that did not are an error all the same.
+pub(super) fn with_failures(
+    job: &JobSpec,
+    names: &[String],
+    outcome: Result<(), RunError>,
+    failures: &Failures,
+) -> Result<(), RunError> {
+    let many = failures.failed > 1;
+    match outcome {
+        Err(mut error) => {
+            if many {
+                error.message.push_str(&format!(" ({} requests failed in all)", failures.failed));
+            }
+            Err(error)
+        }
+        Ok(()) => match failures.told.iter().find(|failure| !failure.ignored) {
+            Some(Failure { error: first, .. }) => {
+                let words = bare_words(job, names, first);
+                let message = match failures.failed {
+                    1 => format!("{}: {words}", place(job)),
+                    n => format!("{}: {n} requests failed, first: {words}", place(job)),
+                };
+                Err(io_error(job, Some(first.errno), message))
+            }
+            None => Ok(()),
+        },
+    }
+}
+
+/// With `error_dump`: a line for each failure that is told, and one for those that are not.
+pub(super) fn dump(job: &JobSpec, names: &[String], failures: &Failures) -> Vec<String> {
+    if !failures.dump() {
+        return Vec::new();
+    }
+    let line = |failure: &Failure| {
+        let ignored = if failure.ignored { " (ignored)" } else { "" };
+        format!("{}{ignored}", request_words(job, names, &failure.error))
+    };
+    let mut lines: Vec<String> = failures.told.iter().map(line).collect();
+    let all = failures.failed + failures.ignored;
+    let untold = all.saturating_sub(lines.len() as u64);
+    if untold > 0 {
+        lines.push(format!("{}: {untold} more requests failed", place(job)));
+    }
+    lines
+}
+
 fn request_words(job: &JobSpec, names: &[String], error: &RequestError) -> String {
+    format!("{}: {}", place(job), bare_words(job, names, error))
+}
+
+fn bare_words(job: &JobSpec, names: &[String], error: &RequestError) -> String {
     let os = std::io::Error::from_raw_os_error(error.errno);
     let name = names.get(error.file as usize).map_or("?", String::as_str);
     let what = match error.ddir {
-        Ddir::Sync => format!("fsync of {name}"),
+        Ddir::Sync => format!("{} of {name}", sync_name(error.op)),
         ddir => {
             format!("{} of {} bytes at offset {} of {name}", ddir.name(), error.len, error.offset)
         }
     };
-    let mut words = format!("{}: {what}: {os}", place(job));
+    let mut words = format!("{what}: {os}");
     if let Some(details) = &error.words {
         words.push_str(&format!("; engine {}: {details}", job.engine.name));
     }
@@ -100,6 +166,14 @@ fn request_words(job: &JobSpec, names: &[String], error: &RequestError) -> Strin
         words.push_str(&format!(" ({remedy})"));
     }
     words
+}
+
+fn sync_name(op: u32) -> &'static str {
+    match op {
+        IOE_OP_FDATASYNC => "fdatasync",
+        IOE_OP_SYNC_RANGE => "sync_file_range",
+        _ => "fsync",
+    }
 }
 
 fn remedy(job: &JobSpec, error: &RequestError) -> Option<&'static str> {

@@ -5,8 +5,11 @@
 //! [`RunError`] with words; after a fault of the engine its memory is left where it is.
 
 use super::cell::{CellEvent, Outbox};
+use super::delay;
+use super::doors;
 use super::fit;
 use super::gate::Gate;
+use super::placement;
 use super::plan::PlannedWorker;
 use super::protocol::ToControl;
 use super::result::{ErrorKind, RunError};
@@ -28,7 +31,9 @@ use crate::workload::{fill, mix_seed, Generator};
 use crossbeam::channel;
 use crossbeam::utils::CachePadded;
 use iodyno_engine_api::abi::*;
+use std::cell::RefCell;
 use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Everything that a worker is given.
@@ -45,6 +50,8 @@ pub(super) struct Context {
     pub signal: Arc<CachePadded<Signal>>,
     /// The common start.
     pub gate: Arc<Gate>,
+    /// `startdelay`: from the common start to its own, nanoseconds.
+    pub delay_ns: u64,
     /// The time.
     pub clock: SystemClock,
     /// Whose turn it is to lay files out.
@@ -120,11 +127,8 @@ fn live(context: &Context) -> Ending {
 /// The instance.
 fn make(context: &Context) -> Result<Instance<'static>, RunError> {
     let job = &context.job;
-    if let Some(cpus) = &job.process.cpus_allowed {
-        thread::bind_to_cpus(cpus).map_err(|errno| {
-            RunError::usage(&job.name, format!("cpus_allowed: bind to CPUs {cpus:?}: {errno}"))
-        })?;
-    }
+    placement::settle(job, context.planned.clone)
+        .map_err(|why| RunError::usage(&job.name, format!("{}: {why}", place(job))))?;
     let table = JobTable::new(&fit::job_facts(context)).ok_or_else(|| {
         RunError::usage(&job.name, "a name or option value holds a NUL byte".to_owned())
     })?;
@@ -165,7 +169,7 @@ fn build(
     caps: &ioe_caps,
 ) -> Result<(Slots, Generator), RunError> {
     let job = &context.job;
-    context.page.open_files.set(u64::from(files.table.len()));
+    context.page.open_files.set(files.open_now());
     let generator = Generator::new(&fit::recipe(context, files))
         .map_err(|error| RunError::usage(&job.name, format!("{}: {error}", place(job))))?;
     let goal = generator.total_bytes().filter(|_| !files.unbounded);
@@ -204,8 +208,12 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
     let job = &context.job;
     let Prepared { files, slots, generator, caps } = prepared;
     let (table, opened) = files.split();
+    let block_size = opened.block_size;
+    let opened = Rc::new(RefCell::new(opened));
     let mut worker = Worker::new(Parts {
-        settings: fit::settings(job, &caps, opened.block_size, &engine),
+        settings: fit::settings(job, &caps, block_size, &engine),
+        tolerance: fit::tolerance(job),
+        doorway: doors::doorway(context, &opened, table.len()),
         pacer: Pacer::new(fit::limits(job)),
         page: context.page,
         signal: &context.signal,
@@ -217,13 +225,22 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
     });
     context.page.state.set(WorkerState::Ready as u64);
     let _alone = context.events.send(CellEvent::Ready(context.planned.id));
-    let runs = context.gate.wait() && !job.target.create_only;
-    let outcome = if runs { worker.run() } else { Ok(()) };
-    let lost = worker.in_flight();
+    let started = context.gate.wait().is_some_and(|start_ns| {
+        let begin_ns = start_ns.saturating_add(context.delay_ns);
+        !job.target.create_only && delay::wait(begin_ns, &context.signal, &context.clock)
+    });
+    let outcome = if started { worker.run() } else { Ok(()) };
+    let (lost, failures) = (worker.in_flight(), worker.take_failures());
     let (mut engine, mut slots, table) = worker.into_parts();
+    let Some(opened) = Rc::into_inner(opened) else { unreachable!("the worker gave its doors up") };
+    let opened = opened.into_inner();
     let interrupted = context.signal.get() >= Signal::ABORT;
-    let mut outcome =
-        outcome.map_err(|trouble| words::told(job, &opened.names, trouble, interrupted));
+    let names = &opened.names;
+    for line in words::dump(job, names, &failures) {
+        context.outbox.send(&ToControl::Note(line));
+    }
+    let outcome = outcome.map_err(|trouble| words::told(job, names, trouble, interrupted));
+    let mut outcome = words::with_failures(job, names, outcome, &failures);
     if lost > 0 {
         outcome = outcome.map_err(|error| words::with_loss(error, lost));
     }

@@ -9,4 +9,5 @@ pub mod classes;
 pub mod figures;
 pub mod live;
 pub mod snapshot;
+pub mod steady;
 pub mod window;

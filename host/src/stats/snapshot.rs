@@ -204,6 +204,8 @@ pub struct PhaseSnapshot {
     pub backlog_looks: u64,
     /// The longest backlog.
     pub backlog_max: u64,
+    /// First errno of a request, also of one that the job survived; 0 = none.
+    pub first_error: u64,
     /// `latency_target`: the depth that was tried last or found; 0 = none.
     pub latency_depth: u64,
     /// `latency_target`: 1 where the latency was met at that depth; of several workers, by all.
@@ -244,6 +246,9 @@ impl PhaseSnapshot {
         self.backlog_sum = self.backlog_sum.saturating_add(other.backlog_sum);
         self.backlog_looks = self.backlog_looks.saturating_add(other.backlog_looks);
         self.backlog_max = self.backlog_max.max(other.backlog_max);
+        if self.first_error == 0 {
+            self.first_error = other.first_error;
+        }
         if other.latency_depth > 0 {
             let first = self.latency_depth == 0;
             self.latency_met =

@@ -8,6 +8,8 @@ pub mod diskstats;
 pub mod facts;
 pub mod inherit;
 pub mod memfd;
+pub mod numa;
+pub mod priority;
 pub mod privilege;
 pub mod region;
 pub mod shm;

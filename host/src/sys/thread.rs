@@ -2,14 +2,15 @@
 //! phases, and once for its CPUs. Speaks of the calling thread only: what another thread uses is
 //! none of its business, and nothing here is for the data plane.
 
-use rustix::thread::{gettid, sched_setaffinity, CpuSet};
+use rustix::thread::{gettid, sched_getaffinity, sched_setaffinity, CpuSet};
 
 /// Kernel id of the calling thread.
 pub fn tid() -> u32 {
     gettid().as_raw_nonzero().get() as u32
 }
 
-/// Binds the calling thread to `cpus`.
+/// Binds the calling thread to `cpus`: to all of them, though the kernel would leave out those that
+/// are switched off or beyond a control group's set.
 pub fn bind_to_cpus(cpus: &[u32]) -> rustix::io::Result<()> {
     let mut set = CpuSet::new();
     for &cpu in cpus {
@@ -18,7 +19,11 @@ pub fn bind_to_cpus(cpus: &[u32]) -> rustix::io::Result<()> {
         }
         set.set(cpu as usize);
     }
-    sched_setaffinity(None, &set)
+    sched_setaffinity(None, &set)?;
+    match sched_getaffinity(None)? == set {
+        true => Ok(()),
+        false => Err(rustix::io::Errno::INVAL),
+    }
 }
 
 /// What a thread has used so far.

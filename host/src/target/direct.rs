@@ -4,7 +4,7 @@
 //! Called by `run` before a cell is started and for `iodyno lint`. Asks statx(2) first, and where
 //! the kernel does not say, opens what is there for reading. Creates nothing that has a name.
 
-use super::discover::{directory_of, Kind, Target};
+use super::discover::{directory_there, Kind, Target};
 use super::open::{open, OpenWish};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, StatxFlags, CWD};
 use rustix::io::Errno;
@@ -90,7 +90,7 @@ fn told_by_kernel(path: &Path) -> Option<Direct> {
 }
 
 fn of_missing(target: &Target, probe: Probe) -> Direct {
-    let directory = directory_of(&target.path);
+    let directory = directory_there(&target.path);
     if let Some(told) = of_neighbour(directory) {
         return told;
     }

@@ -88,8 +88,8 @@ impl Target {
 /// Looks at a path.
 ///
 /// # Errors
-/// `-`; a missing directory; a missing device (no regular file is made among the devices); a path that
-/// may not be looked at; a device that is there by name only.
+/// `-`; a missing directory; a missing device (no regular file is made among the devices); a path
+/// that may not be looked at; a device that is there by name only.
 pub fn discover(path: &Path) -> Result<Target, TargetError> {
     if path.as_os_str() == "-" {
         return Err(TargetError::Refused {
@@ -128,6 +128,32 @@ pub fn discover(path: &Path) -> Result<Target, TargetError> {
         _ => {}
     }
     Ok(target)
+}
+
+/// The same for a name whose directories will be made where they are missing, below `root`.
+///
+/// # Errors
+/// As [`discover`]; a missing `root` too.
+pub fn discover_below(root: &Path, path: &Path) -> Result<Target, TargetError> {
+    let probe = root.join("file");
+    match discover(path) {
+        Err(TargetError::NoDirectory { what: "does not exist", .. }) => {
+            // Whatever will stand there, it will be like a new file in the root.
+            let like = missing(&probe)?;
+            Ok(Target { path: path.to_path_buf(), ..like })
+        }
+        other => other,
+    }
+}
+
+/// Makes the directories that a path needs. Those that are there are no fault.
+///
+/// # Errors
+/// The system's answer.
+pub fn make_directories(path: &Path) -> Result<(), TargetError> {
+    let directory = directory_of(path);
+    fs::create_dir_all(directory)
+        .map_err(|error| TargetError::io(format!("make {}", directory.display()), error))
 }
 
 fn kind_of(file_type: FileType) -> Kind {
@@ -180,6 +206,15 @@ pub(super) fn directory_of(path: &Path) -> &Path {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     }
+}
+
+/// The nearest directory of a path that is there already.
+pub(super) fn directory_there(path: &Path) -> &Path {
+    let mut directory = directory_of(path);
+    while !directory.exists() && directory.parent().is_some() {
+        directory = directory_of(directory);
+    }
+    directory
 }
 
 /// Size and logical block size: from the device itself, or from /sys where it may not be opened.

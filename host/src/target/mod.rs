@@ -22,7 +22,7 @@ mod testbed;
 
 pub use cache::{advise, invalidate, pre_read, Invalidated};
 pub use direct::{direct, Direct, Probe};
-pub use discover::{discover, BlockDevice, Kind, Target};
+pub use discover::{discover, discover_below, make_directories, BlockDevice, Kind, Target};
 pub use error::{ErrorClass, TargetError};
 pub use guard::{check_write, check_write_in, Roots};
 pub use layout::{lay_out, LaidOut, LayoutOptions, Purpose, Room};

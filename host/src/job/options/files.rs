@@ -51,8 +51,10 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::Bool,
         default: "0",
         help: "Make files when they are opened, not before the start",
-        doc:
-            "Files then begin empty, and the time that it takes to make them is part of the job's.",
+        doc: "Files then begin empty, and the time that it takes to make them is part of the \
+              job's.",
+        fio: "a load that would read what is not there is refused, where fio fails at its first \
+              read.",
         good: &["1", "0"],
         bad: BAD_BOOL,
         apply: |draft, value| draft.target.create_on_open = value.bool(),
@@ -65,7 +67,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::Bool,
         default: "0",
         help: "Lay out the files, and that is all",
-        doc: "The load itself does not run.",
+        doc: "The load itself does not run: the job ends with status 0 and no request, and a note \
+              says how many files of how many bytes there are.",
         good: &["1", "0"],
         bad: BAD_BOOL,
         apply: |draft, value| draft.target.create_only = value.bool(),
@@ -132,6 +135,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
         help: "Read all files once before the start",
         doc: "So that a buffered load finds them in the page cache; `invalidate` is then off, as \
               it would undo it.",
+        fio: "refused together with `direct=1`, which would go around the cache.",
         good: &["1", "0"],
         bad: BAD_BOOL,
         apply: |draft, value| draft.target.pre_read = value.bool(),
@@ -145,7 +149,9 @@ pub(super) const OPTIONS: &[JobOption] = &[
         default: "0",
         help: "Bypass the page cache (O_DIRECT)",
         doc: "Offsets and sizes then have to be multiples of the device's logical block, and some \
-              file systems refuse it.",
+              file systems refuse it: both are looked at before the start.",
+        fio:
+            "what will not work is refused before the start, where fio fails at its first request.",
         good: &["1", "0"],
         bad: BAD_BOOL,
         apply: |draft, value| {

@@ -56,7 +56,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::Text,
         unset: "with the others of its stage",
         help: "Begin when all clones of this job have ended",
-        doc: "The job has to stand before this one. An empty text lifts what `[global]` says.",
+        doc: "The job has to stand before this one. It counts as ended when it failed, too. An empty \
+              text lifts what `[global]` says.",
         good: &["prepare"],
         apply: |draft, value| {
             let name = value.text();
@@ -84,9 +85,12 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::Flag,
         default: "0",
         help: "End other jobs as soon as this one has ended",
-        doc: "Which others is for `exit_what` to say. They end in order, and their figures count.",
+        doc: "Which others is for `exit_what` to say. They end in order, and their figures count. \
+              The first clone that is through counts, and takes the other ones with it.",
         good: &["1", "0"],
         bad: &["yes", "2"],
+        fio: "With `exitall` on any job, fio ends others when whichever job ends; here only a job \
+              that has it does.",
         apply: |draft, value| draft.process.exitall = value.bool(),
         show: |job| Some(job.process.exitall.to_string()),
         ..OPTION

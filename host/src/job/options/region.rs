@@ -107,7 +107,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         default: "0",
         help: "Write until no space is left, which then is no error",
         doc: "ENOSPC and EDQUOT end the job as if it had written all that it was to write. For \
-              loads that write; sequential ones, as a rule.",
+              loads that write; without `size` a file is written from its beginning on, in \
+              order, until the file system is full.",
         fio: "a load that only reads is refused, where fio fills the file system first.",
         good: &["1", "0"],
         bad: &["2", "yes", ""],

@@ -16,10 +16,12 @@ pub(super) const OPTIONS: &[JobOption] = &[
         help: "End once this figure is steady",
         doc: "`iops`, `bw` or `lat` (mean total latency): every look of `steadystate_duration` is \
               within the limit of the mean. With `_slope` behind it: the line fitted to the looks \
-              rises or falls by less a second. The limit is a number, or percent of the mean with \
-              `%`. Of `bw` it is bytes a second and takes a unit; of `lat` it is a time, and a \
-              bare number is nanoseconds. Give `time_based` or `loops` as well, or the job may \
-              have done its amount before.",
+              rises or falls by less from one look to the next. The limit is a number, or percent \
+              of the mean with `%`. Of `bw` it is bytes a second and takes a unit; of `lat` it is \
+              a time, and a bare number is nanoseconds. Clones and jobs with `group_reporting` \
+              that begin together and ask for the same are judged as one. Give `time_based` or \
+              `loops` as well, or the job may have done its amount before; `runtime` is the upper \
+              bound, and a job that was not steady by then has a note.",
         good: &["iops_slope:0.3%", "iops:200", "bw:5%", "lat:20us"],
         bad: &["", "iops", "iops:", "iops:-1", "latency:5%", "bw:fast"],
         fio: "fio without `steadystate` but with `steadystate_duration` takes `iops_slope:0.01%`; \

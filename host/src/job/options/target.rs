@@ -82,10 +82,11 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::List,
         unset: "`filename`, or names made from the job's name",
         help: "Work on all files below these directories",
-        doc:
-            "Found before the start, in the order of their names. Joined by `:` as `filename`, in \
-              TOML an array. The later of it and `filename` wins; both in one section are an \
-              error.",
+        doc: "Regular files and devices, found before the start, in the order of their names; \
+              symbolic links are not followed. Joined by `:` as `filename`, in TOML an array. The \
+              later of it and `filename` wins; both in one section are an error.",
+        fio: "in the order of their names, where fio takes them as the directory gives them; none \
+              at all is an error.",
         good: &["/mnt/data", "/mnt/a:/mnt/b"],
         bad: &["", ":"],
         apply: |draft, value| {

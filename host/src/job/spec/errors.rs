@@ -36,3 +36,13 @@ pub struct ErrorsSpec {
     /// `error_dump`: each failure is told, not the first alone.
     pub error_dump: bool,
 }
+
+impl ErrorsSpec {
+    /// Whether there are failures that do not end the job.
+    pub fn survives_any(&self) -> bool {
+        let ContinueOnError { read, write, verify } = self.continue_on_error;
+        let ignored = &self.ignore_error;
+        let ignores = [&ignored.read, &ignored.write, &ignored.verify];
+        read || write || verify || ignores.iter().any(|errnos| !errnos.is_empty())
+    }
+}

@@ -46,13 +46,18 @@ pub(super) fn block(out: &mut String, result: &RunResult, entry: &Entry<'_>, gro
     footer(out, entry);
 }
 
+/// The C library's words, as fio has them.
+fn errno_words(errno: i32) -> String {
+    let words = std::io::Error::from_raw_os_error(errno).to_string();
+    words.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
 /// " 0", or the number with place and words, in fio's form.
 fn error(result: &RunResult, entry: &Entry<'_>) -> String {
     if entry.error == 0 {
         return " 0".to_owned();
     }
-    let words = std::io::Error::from_raw_os_error(entry.error).to_string();
-    let words = words.split(" (os error").next().unwrap_or_default();
+    let words = errno_words(entry.error);
     let found = entry::error_of(result, entry);
     let callback =
         found.and_then(|error| error.engine.as_ref()).and_then(|fault| fault.callback.as_deref());
@@ -181,6 +186,10 @@ fn footer(out: &mut String, entry: &Entry<'_>) {
             dirs[2].short_ios,
         ),
     );
+    if let Some((total, first)) = entry.survived() {
+        let words = errno_words(first as i32);
+        line(out, format_args!("     errors    : total={total}, first_error={first}/<{words}>"));
+    }
     let target = entry.first.job.pace.latency_target;
     line(
         out,

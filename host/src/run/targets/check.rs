@@ -18,7 +18,7 @@ pub fn check(spec: &RunSpec) -> Vec<RunError> {
     let mut known = Known::default();
     for worker in &plan.workers {
         let job = &spec.jobs[worker.job as usize];
-        if let Err(error) = check_worker(job, worker, &mut known) {
+        if let Err(error) = check_worker(job, worker, &plan, &mut known) {
             if !errors.iter().any(|told| told.message == error.message) {
                 errors.push(error);
             }
@@ -32,29 +32,32 @@ pub fn check(spec: &RunSpec) -> Vec<RunError> {
 pub(super) struct Known {
     /// Looked at for other users.
     pub(super) guarded: BTreeSet<PathBuf>,
-    /// Files that a worker will have laid out: its stage, and their length.
-    laid_out: BTreeMap<PathBuf, (u32, u64)>,
+    /// Files that workers will have laid out: their job, and the length.
+    laid_out: BTreeMap<PathBuf, BTreeMap<u32, u64>>,
     /// Whether O_DIRECT works, by path; for files that do not exist by their directory.
     direct: BTreeMap<PathBuf, Direct>,
 }
 
 impl Known {
-    /// The targets as they will be when a stage begins: earlier stages may have made them.
-    pub(super) fn foresee(&self, targets: &mut [Target], stage: u32) {
+    /// The targets as they will be when a worker is set up: jobs that are through by then may have
+    /// made them.
+    pub(super) fn foresee(&self, targets: &mut [Target], run: &Plan, worker: &PlannedWorker) {
         for target in targets {
-            let Some(&(made, len)) = self.laid_out.get(&target.path) else { continue };
-            if made < stage && matches!(target.kind, Kind::Missing | Kind::Regular) {
+            let Some(made) = self.laid_out.get(&target.path) else { continue };
+            let there = made.iter().filter(|(&job, _)| run.is_through_before(job, worker));
+            let Some(len) = there.map(|(_, &len)| len).max() else { continue };
+            if matches!(target.kind, Kind::Missing | Kind::Regular) {
                 target.kind = Kind::Regular;
                 target.size = target.size.max(len);
             }
         }
     }
 
-    /// What a worker leaves behind for later stages.
+    /// What a worker leaves behind for those that come when it is through.
     pub(super) fn remember(
         &mut self,
         job: &JobSpec,
-        stage: u32,
+        worker: &PlannedWorker,
         targets: &[Target],
         plan: &target::Plan,
     ) {
@@ -63,14 +66,13 @@ impl Known {
         }
         for (target, file) in targets.iter().zip(&plan.files) {
             if let Some(len) = file.file_len {
-                self.will_be(&target.path, stage, len);
+                self.will_be(&target.path, worker.job, len);
             }
         }
     }
 
-    fn will_be(&mut self, path: &Path, stage: u32, len: u64) {
-        let (made, known) = self.laid_out.entry(path.to_path_buf()).or_insert((stage, 0));
-        *made = stage.min(*made);
+    fn will_be(&mut self, path: &Path, job: u32, len: u64) {
+        let known = self.laid_out.entry(path.to_path_buf()).or_default().entry(job).or_default();
         *known = len.max(*known);
     }
 
@@ -89,7 +91,12 @@ impl Known {
     }
 }
 
-fn check_worker(job: &JobSpec, worker: &PlannedWorker, known: &mut Known) -> Result<(), RunError> {
+fn check_worker(
+    job: &JobSpec,
+    worker: &PlannedWorker,
+    run: &Plan,
+    known: &mut Known,
+) -> Result<(), RunError> {
     let told = |error: TargetError| told(job, &error);
     if diskless(job) {
         return names(job, worker.clone).map(drop).map_err(told);
@@ -97,11 +104,11 @@ fn check_worker(job: &JobSpec, worker: &PlannedWorker, known: &mut Known) -> Res
     let mut targets = discover(job, worker.clone).map_err(told)?;
     guard(job, &targets, &mut known.guarded).map_err(told)?;
     let directs = known.directs(job, &targets, Probe::Unnamed);
-    known.foresee(&mut targets, worker.stage);
+    known.foresee(&mut targets, run, worker);
     let plan = sized(job, worker.clone, &targets).map_err(told)?;
     rules::judge(job, &targets, &plan).map_err(told)?;
     rules::judge_direct(job, &targets, &plan, &directs).map_err(told)?;
-    known.remember(job, worker.stage, &targets, &plan);
+    known.remember(job, worker, &targets, &plan);
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use crate::job::spec::{JobSpec, RunSpec};
 use crate::target::{self, Direct, Kind, Probe, Purpose, Room, Target, TargetError};
 use iodyno_engine_api::abi::IOE_F_NOEXTEND;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// One worker's targets.
@@ -81,6 +82,7 @@ pub struct SpaceOutlook {
 /// Looks at the targets of every worker, in the order of the run.
 pub fn explain(spec: &RunSpec) -> Vec<WorkerOutlook> {
     let mut ledger = Ledger::default();
+    let run = Plan::new(spec);
     let one = |worker: &PlannedWorker| {
         let job = &spec.jobs[worker.job as usize];
         let mut outlook = WorkerOutlook {
@@ -89,7 +91,7 @@ pub fn explain(spec: &RunSpec) -> Vec<WorkerOutlook> {
             stage: worker.stage,
             ..WorkerOutlook::default()
         };
-        if let Err(error) = look(job, worker, &mut ledger, &mut outlook) {
+        if let Err(error) = look(job, worker, &run, &mut ledger, &mut outlook) {
             // An engine with targets of its own may know what is not known here.
             if !(diskless(job) && matches!(error, TargetError::SizeNeeded { .. })) {
                 outlook.problem = Some(told(job, &error).message);
@@ -97,7 +99,7 @@ pub fn explain(spec: &RunSpec) -> Vec<WorkerOutlook> {
         }
         outlook
     };
-    Plan::new(spec).workers.iter().map(one).collect()
+    run.workers.iter().map(one).collect()
 }
 
 /// What earlier workers leave behind.
@@ -110,13 +112,14 @@ struct Ledger {
     spaces: BTreeMap<u64, (u64, u64)>,
     /// File systems whose lack of room was told.
     told: BTreeSet<u64>,
-    /// Files that clones of a stage write.
-    written: BTreeSet<(u32, PathBuf)>,
+    /// Regions that are written: by which job, where.
+    written: BTreeMap<PathBuf, Vec<(u32, Range<u64>)>>,
 }
 
 fn look(
     job: &JobSpec,
     worker: &PlannedWorker,
+    run: &Plan,
     ledger: &mut Ledger,
     outlook: &mut WorkerOutlook,
 ) -> Result<(), TargetError> {
@@ -130,7 +133,7 @@ fn look(
     if !diskless(job) {
         guard(job, &targets, &mut ledger.known.guarded)?;
     }
-    ledger.known.foresee(&mut targets, worker.stage);
+    ledger.known.foresee(&mut targets, run, worker);
     let plan = sized(job, worker.clone, &targets)?;
     outlook.traps.extend(plan.notes.iter().cloned());
     for ((file, target), planned) in outlook.files.iter_mut().zip(&targets).zip(&plan.files) {
@@ -150,8 +153,9 @@ fn look(
         return Ok(());
     }
     ledger.count_space(job, &found, &plan, outlook);
-    add_traps(job, worker, &found, ledger, outlook);
-    ledger.known.remember(job, worker.stage, &targets, &plan);
+    add_traps(job, &found, outlook);
+    ledger.add_shared_writes(job, worker, run, outlook);
+    ledger.known.remember(job, worker, &targets, &plan);
     rules::judge(job, &targets, &plan)?;
     rules::judge_direct(job, &targets, &plan, &directs)
 }
@@ -269,15 +273,37 @@ impl Ledger {
             outlook.spaces.push(SpaceOutlook { path, free, needed });
         }
     }
+
+    /// Workers that write the same blocks at the same time.
+    fn add_shared_writes(
+        &mut self,
+        job: &JobSpec,
+        worker: &PlannedWorker,
+        run: &Plan,
+        outlook: &mut WorkerOutlook,
+    ) {
+        if !job.load.rw.writes() && !job.load.rw.trims() {
+            return;
+        }
+        for file in &outlook.files {
+            let region = file.offset..file.offset.saturating_add(file.len.unwrap_or(u64::MAX));
+            let written = self.written.entry(file.path.clone()).or_default();
+            let meets = |(first, other): &(u32, Range<u64>)| {
+                other.start < region.end
+                    && region.start < other.end
+                    && !run.is_through_before(*first, worker)
+            };
+            if written.iter().any(meets) {
+                let path = file.path.display();
+                let words = format!("{path}: another worker writes the same blocks of it");
+                outlook.traps.push(words);
+            }
+            written.push((worker.job, region));
+        }
+    }
 }
 
-fn add_traps(
-    job: &JobSpec,
-    worker: &PlannedWorker,
-    found: &[Target],
-    ledger: &mut Ledger,
-    outlook: &mut WorkerOutlook,
-) {
+fn add_traps(job: &JobSpec, found: &[Target], outlook: &mut WorkerOutlook) {
     for (file, target) in outlook.files.iter().zip(found) {
         let path = file.path.display();
         if job.target.direct && file.direct.is_none() {
@@ -291,11 +317,6 @@ fn add_traps(
                  never reach the device",
                 target.size
             ));
-        }
-        let is_file = matches!(target.kind, Kind::Regular | Kind::Missing);
-        let writes = is_file && (job.load.rw.writes() || job.load.rw.trims());
-        if writes && !ledger.written.insert((worker.stage, target.path.clone())) {
-            outlook.traps.push(format!("{path}: another worker writes the same file"));
         }
     }
     if job.load.fill_device && outlook.bytes_per_loop.is_none() {

@@ -1,7 +1,7 @@
 //! A job's words about making files, as the target room understands them; one worker's layout.
 //!
-//! Runs on the worker's thread, before its start; [`lay_out_one`] also between two loops, for files
-//! that are removed and made again. Decides nothing about names and sizes.
+//! Runs on the worker's thread, before its start, and between two loops for files that are removed
+//! and made again. Decides nothing about names and sizes.
 
 use super::super::protocol::ToControl;
 use super::super::words::place;
@@ -53,7 +53,7 @@ pub(super) fn purpose(job: &JobSpec, engine_flags: u64) -> Purpose {
 }
 
 /// Makes the worker's files as long as its load needs them; nothing with `create_on_open`.
-pub(super) fn lay_out(
+pub(in super::super) fn lay_out(
     context: &Context,
     targets: &[Target],
     plan: &Plan,
@@ -83,7 +83,7 @@ pub(super) fn lay_out(
 }
 
 /// Brings one file to its length. `files`: of the worker, for the words about progress.
-pub(in super::super) fn lay_out_one(
+fn lay_out_one(
     context: &Context,
     target: &Target,
     len: u64,

@@ -4,19 +4,18 @@
 //! Runs on the worker's thread, before its start and after its end. Where an engine says
 //! IOE_F_DISKLESS the target is no path: nothing is looked at, laid out or opened here.
 
+use super::super::doors::{self, Opened};
 use super::super::protocol::ToControl;
 use super::super::result::{ErrorKind, RunError};
 use super::super::words::{self, io_error, place, refused};
 use super::super::worker::Context;
-use super::{discover, layout, rules, sized, told};
+use super::{discover, layout, root_of_made, rules, sized, told};
 use crate::job::spec::{JobSpec, SyncMode};
-use crate::plugin::handle::{Callback, Instance};
+use crate::plugin::handle::Instance;
 use crate::plugin::lent::{FileFacts, FileTable};
-use crate::target::{self, Invalidated, Kind, OpenWish, Target, TargetError};
+use crate::target::{self, Kind, OpenWish, Plan, Target, TargetError};
 use crate::workload::Region;
 use iodyno_engine_api::abi::*;
-use rustix::fd::{AsRawFd, OwnedFd};
-use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
 /// A worker's files.
@@ -30,20 +29,6 @@ pub(in super::super) struct Files {
     /// Nobody knows how much it will be: until there is no space left.
     pub unbounded: bool,
     opened: Opened,
-}
-
-/// What the host keeps of them while the worker has the table.
-pub(in super::super) struct Opened {
-    /// Their names.
-    pub names: Vec<String>,
-    /// The largest logical block size among them.
-    pub block_size: u32,
-    /// To be removed at the end.
-    unlinked: Vec<PathBuf>,
-    /// Closed by [`Files::close`] alone: an engine that is left behind may still use them.
-    descriptors: ManuallyDrop<Vec<OwnedFd>>,
-    /// Files that the engine has been told of.
-    told: u32,
 }
 
 /// Finds, sizes, lays out and opens a worker's files.
@@ -74,7 +59,11 @@ pub(in super::super) fn open(
         }
     } else {
         rules::judge(job, &targets, &plan).map_err(fail)?;
+        if root_of_made(job, clone).is_some() {
+            targets.iter().try_for_each(|t| target::make_directories(&t.path)).map_err(fail)?;
+        }
         layout::lay_out(context, &targets, &plan, caps).map_err(fail)?;
+        pre_read(context, &targets, &plan).map_err(fail)?;
     }
     let region = |file: &target::FilePlan| Region { offset: file.offset, len: file.len };
     let mut files = Files {
@@ -82,15 +71,15 @@ pub(in super::super) fn open(
         regions: plan.files.iter().map(region).collect(),
         amount: plan.amount,
         unbounded: plan.unbounded,
-        opened: Opened {
-            names: facts.into_iter().map(|facts| facts.name).collect(),
-            block_size: targets.iter().map(|target| target.block_size).max().unwrap_or(512),
-            unlinked: if diskless { Vec::new() } else { to_unlink(context, &targets) },
-            descriptors: ManuallyDrop::new(Vec::new()),
-            told: 0,
-        },
+        opened: Opened::new(
+            facts.into_iter().map(|facts| facts.name).collect(),
+            if diskless { Vec::new() } else { to_unlink(context, &targets) },
+            targets,
+            plan,
+            *caps,
+        ),
     };
-    match files.open_all(context, engine, &targets, caps) {
+    match files.open_all(context, engine) {
         Ok(()) => Ok(files),
         Err(error) => {
             // After a breach of its contract nothing of the engine is called any more.
@@ -100,6 +89,20 @@ pub(in super::super) fn open(
             Err(error)
         }
     }
+}
+
+/// `pre_read`: reads each file once; one that will be made by its first writer has nothing to read.
+fn pre_read(context: &Context, targets: &[Target], plan: &Plan) -> Result<(), TargetError> {
+    if !context.job.target.pre_read {
+        return Ok(());
+    }
+    for (target, file) in targets.iter().zip(&plan.files) {
+        if target.kind == Kind::Block || target.path.is_file() {
+            let stop = &context.layout.stop;
+            target::pre_read(&target.path, file.offset, file.len, stop)?;
+        }
+    }
+    Ok(())
 }
 
 /// The files that `unlink=1` will remove; a device among the targets stays, which is worth a note.
@@ -119,7 +122,8 @@ fn to_unlink(context: &Context, targets: &[Target]) -> Vec<PathBuf> {
     files
 }
 
-fn files_and_others(targets: &[Target]) -> (Vec<PathBuf>, Vec<PathBuf>) {
+/// Regular files, and all else.
+pub(in super::super) fn files_and_others(targets: &[Target]) -> (Vec<PathBuf>, Vec<PathBuf>) {
     let is_file = |target: &&Target| matches!(target.kind, Kind::Regular | Kind::Missing);
     let (files, others): (Vec<&Target>, Vec<&Target>) = targets.iter().partition(is_file);
     let paths = |targets: Vec<&Target>| targets.iter().map(|target| target.path.clone()).collect();
@@ -181,66 +185,21 @@ fn ask_sizes(
 }
 
 impl Files {
-    fn open_all(
-        &mut self,
-        context: &Context,
-        engine: &mut Instance<'_>,
-        targets: &[Target],
-        caps: &ioe_caps,
-    ) -> Result<(), RunError> {
-        let job = &context.job;
-        for (index, found) in targets.iter().enumerate() {
-            let index = index as u32;
-            self.table.set_size(index, self.size_of(index, found), found.block_size);
-            let answer = engine
-                .open_file(&mut self.table, index)
-                .map_err(|refusal| refused(&context.job, &refusal))?;
-            if answer > IOE_OPEN_HOST as u32 {
-                let breach = format!("answered {answer}, which is neither 0 (opened) nor 1");
-                return Err(words::fault(job, Callback::OpenFile, &breach, 0));
-            }
-            if answer == IOE_OPEN_HOST as u32 && caps.flags & IOE_F_DISKLESS == 0 {
-                self.open_path(context, index, found).map_err(|error| told(job, &error))?;
-            }
-            self.opened.told = index + 1;
-            if job.target.pre_read && caps.flags & IOE_F_DISKLESS == 0 {
-                let Region { offset, len } = self.regions[index as usize];
-                target::pre_read(&found.path, offset, len, &context.layout.stop)
-                    .map_err(|error| told(job, &error))?;
-            }
-            engine
-                .get_file_size(&mut self.table, index)
-                .map_err(|refusal| refused(&context.job, &refusal))?;
+    /// Opens all files, unless the load opens them on its way.
+    fn open_all(&mut self, context: &Context, engine: &mut Instance<'_>) -> Result<(), RunError> {
+        if doors::are_used(&context.job, self.table.len()) {
+            return Ok(());
+        }
+        for index in 0..self.table.len() {
+            let opened = self.opened.open(context, engine, &mut self.table, index);
+            opened.map_err(|trouble| words::at_setup(&context.job, trouble))?;
         }
         Ok(())
     }
 
-    /// The host opens the path for the engine.
-    fn open_path(
-        &mut self,
-        context: &Context,
-        index: u32,
-        found: &Target,
-    ) -> Result<(), TargetError> {
-        let job = &context.job;
-        let descriptor = target::open(&found.path, open_wish(job))?;
-        // As in fio: what is read ahead is not dropped again.
-        if job.target.invalidate && !job.target.pre_read {
-            let Region { offset, len } = self.regions[index as usize];
-            let done = target::invalidate(&descriptor, &found.path, found.kind, offset, len)?;
-            if let Invalidated::NotAllowed(why) = done {
-                context.outbox.send(&ToControl::Note(format!("{}: {why}", place(job))));
-            }
-        }
-        target::advise(&descriptor, found.kind, job.load.rw.is_random());
-        self.table.set_fd(index, descriptor.as_raw_fd());
-        self.opened.descriptors.push(descriptor);
-        Ok(())
-    }
-
-    fn size_of(&self, index: u32, found: &Target) -> u64 {
-        let region = self.regions[index as usize];
-        found.size.max(region.offset + region.len)
+    /// Files that are open now.
+    pub(in super::super) fn open_now(&self) -> u64 {
+        self.opened.open_now()
     }
 
     /// Apart, for the time of the run.
@@ -265,13 +224,11 @@ impl Files {
         job: &JobSpec,
     ) -> Result<(), RunError> {
         let mut outcome = Ok(());
-        for index in 0..self.opened.told {
-            if let Err(refusal) = engine.close_file(&mut self.table, index) {
-                let words = words::of_engine(job, &refusal.to_string());
-                outcome = outcome.and(Err(io_error(job, Some(refusal.errno), words)));
+        for index in 0..self.table.len() {
+            if let Err(refusal) = self.opened.close(engine, &mut self.table, index) {
+                outcome = outcome.and(Err(refused(job, &refusal)));
             }
         }
-        self.opened.descriptors.clear();
         for left in target::remove(&self.opened.unlinked) {
             let words = format!("{}: unlink {}: {}", place(job), left.path.display(), left.why);
             outcome = outcome.and(Err(io_error(job, None, words)));

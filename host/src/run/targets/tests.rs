@@ -44,9 +44,24 @@ fn outlook(job: JobSpec) -> WorkerOutlook {
 /// How a job is made wrong, and the words that it gets.
 type Misuse = (fn(&mut JobSpec), &'static str);
 
+/// Refused with these words, by the run and by lint alike, and nothing was made.
+fn assert_refused(cases: &[Misuse]) {
+    for (spoil, expected) in cases {
+        let here = tempfile::tempdir().expect("a directory");
+        let mut job = job(&here);
+        spoil(&mut job);
+        let said = refusals(job.clone());
+        let said = said.first().expect(expected);
+        assert!(said.contains(expected), "{said:?} should say {expected:?}");
+        let told = explain(&spec(vec![job])).into_iter().find_map(|worker| worker.problem);
+        assert!(told.is_some_and(|told| told.contains(expected)), "{expected}");
+        assert_eq!(fs::read_dir(here.path()).expect("a directory").count(), 0, "{expected}");
+    }
+}
+
 #[test]
-fn misuses_of_files_are_told_before_anything_is_made() {
-    let cases: [Misuse; 16] = [
+fn files_that_cannot_be_made_or_read_ahead_are_told() {
+    assert_refused(&[
         (|j| j.target.allow_file_create = false, "x: it does not exist, and allow_file_create=0"),
         (|j| j.target.create_on_open = true, "x: it does not exist, and create_on_open=1 lays"),
         (
@@ -77,6 +92,12 @@ fn misuses_of_files_are_told_before_anything_is_made() {
             },
             "pre_read=1: /dev/null is no file and no block device",
         ),
+    ]);
+}
+
+#[test]
+fn amounts_and_names_that_cannot_be_are_told() {
+    assert_refused(&[
         (
             |j| (j.load.fill_device, j.load.size) = (true, None),
             "fill_device=1 with rw=read: only sequential writes can go on until",
@@ -128,18 +149,7 @@ fn misuses_of_files_are_told_before_anything_is_made() {
             |j| j.load.offset_increment = Some(Amount::Percent(10)),
             "x: offset_increment=10% is a part of nothing",
         ),
-    ];
-    for (spoil, expected) in cases {
-        let here = tempfile::tempdir().expect("a directory");
-        let mut job = job(&here);
-        spoil(&mut job);
-        let said = refusals(job.clone());
-        let said = said.first().expect(expected);
-        assert!(said.contains(expected), "{said:?} should say {expected:?}");
-        let told = explain(&spec(vec![job])).into_iter().find_map(|worker| worker.problem);
-        assert!(told.is_some_and(|told| told.contains(expected)), "{expected}");
-        assert_eq!(fs::read_dir(here.path()).expect("a directory").count(), 0, "{expected}");
-    }
+    ]);
 }
 
 #[test]
@@ -270,10 +280,13 @@ fn what_will_be_made_is_foretold_and_not_made() {
     assert_eq!(fs::metadata(here.path().join("x")).expect("a file").len(), 16 * K);
 }
 
+/// A change of a job, bytes and requests of a loop.
+type Counted = (fn(&mut JobSpec), Option<u64>, Option<u64>);
+
 #[test]
 fn requests_are_counted_where_they_are_fixed() {
     let here = tempfile::tempdir().expect("a directory");
-    let cases: [(fn(&mut JobSpec), Option<u64>, Option<u64>); 8] = [
+    let cases: [Counted; 8] = [
         (|_| (), Some(64 * K), Some(16)),
         (|j| j.load.io_size = bytes(10 * K), Some(10 * K), Some(3)),
         (|j| j.load.io_size = bytes(130 * K), Some(130 * K), Some(32)),
@@ -305,7 +318,13 @@ fn traps_are_told() {
     (writers.load.rw, writers.process.numjobs) = (Rw::Write, 2);
     let said = traps(vec![writers.clone()]);
     assert_eq!(said.len(), 1, "{said:?}");
-    assert!(said[0].contains("x: another worker writes the same file"), "{said:?}");
+    assert!(said[0].contains("x: another worker writes the same blocks of it"), "{said:?}");
+    let mut apart = writers.clone();
+    apart.load.offset_increment = bytes(64 * K);
+    assert_eq!(traps(vec![apart]), Vec::<String>::new());
+    let mut later = writers.clone();
+    (later.process.numjobs, later.process.stonewall) = (1, true);
+    assert_eq!(traps(vec![later.clone(), later]), Vec::<String>::new());
     let mut huge = writers;
     (huge.load.size, huge.process.numjobs) = (bytes(1 << 60), 1);
     let found = outlook(huge);

@@ -130,6 +130,7 @@ fn phases_merge_to_the_span_of_both_and_the_sum_of_all() {
         backlog_sum: n,
         backlog_looks: n,
         backlog_max: n,
+        first_error: n,
         latency_depth: n,
         latency_met: n % 2,
     };

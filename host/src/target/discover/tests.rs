@@ -109,3 +109,18 @@ fn only_zoned_devices_have_zones() {
         assert_eq!(describe(sys.path(), (8, 0)).zone_bytes, expected, "{model} {chunk}");
     }
 }
+
+#[test]
+fn directories_of_made_names_may_be_missing_and_are_made() {
+    let here = tempfile::tempdir().expect("a directory");
+    let path = here.path().join("a/b/file");
+    let target = discover_below(here.path(), &path).expect("it will be made");
+    assert_eq!((target.kind, &target.path), (Kind::Missing, &path));
+    assert_eq!(directory_there(&path), here.path());
+    make_directories(&path).expect("made");
+    make_directories(&path).expect("there");
+    assert!(here.path().join("a/b").is_dir());
+    let none = here.path().join("none");
+    let error = discover_below(&none, &none.join("x/file")).expect_err("no root").to_string();
+    assert!(error.contains("none does not exist"), "{error}");
+}
