@@ -16,7 +16,8 @@ use iodyno::plugin::host_table;
 use iodyno::plugin::lent::{FileFacts, FileTable, JobFacts, JobTable};
 use iodyno::stats::live::WorkerPage;
 use iodyno::sys::clock::SystemClock;
-use iodyno::workload::{Generator, Order, Recipe, Region, Repeat};
+use iodyno::sys::memory::MemoryWish;
+use iodyno::workload::{Content, Generator, Order, Recipe, Region, Repeat};
 use iodyno_engine_api::abi::*;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::RefCell;
@@ -143,7 +144,14 @@ fn worker(
     let job = JobTable::new(&facts).unwrap();
     let crumb = page.callback.as_atomic();
     let mut engine = Instance::init(ops(queue), host_table::table(), job, crumb).unwrap();
-    let shape = SlabShape { depth, max_bs: 4096, align: 4096, engine_memory: false };
+    let shape = SlabShape {
+        depth,
+        max_bs: 4096,
+        align: 4096,
+        engine_memory: false,
+        memory: MemoryWish::default(),
+        populate: false,
+    };
     let slots = Slots::new(shape, &mut engine).unwrap();
     let recipe = Recipe {
         order: Order::Mixed { random: true },
@@ -180,6 +188,7 @@ fn worker(
         slots,
         files: FileTable::new(&[file]).unwrap(),
         generator: Generator::new(&recipe).unwrap(),
+        content: Content::scrambled(1),
         pacer: Pacer::new(PerDir::all(None)),
         page,
         signal,

@@ -18,7 +18,7 @@ use crate::plugin::lent::FileTable;
 use crate::stats::live::{WorkerPage, WorkerState};
 use crate::sys::clock::{Clock, Ticks};
 use crate::sys::thread::Usage;
-use crate::workload::{scramble, Generator};
+use crate::workload::{Content, Generator};
 use iodyno_engine_api::abi::*;
 
 /// Longest sleep between two looks at the signal.
@@ -37,6 +37,8 @@ pub struct Parts<'a, C> {
     pub files: FileTable,
     /// What to ask for.
     pub generator: Generator,
+    /// What to write.
+    pub content: Content,
     /// How fast.
     pub pacer: Pacer,
     /// Where to count.
@@ -55,6 +57,7 @@ pub struct Worker<'a, C> {
     pub(super) slots: Slots,
     pub(super) files: FileTable,
     pub(super) generator: Generator,
+    pub(super) content: Content,
     pub(super) pacer: Pacer,
     pub(super) page: &'a WorkerPage,
     pub(super) signal: &'a Signal,
@@ -69,8 +72,6 @@ pub struct Worker<'a, C> {
     pub(super) pending: Vec<SlotIndex>,
     pub(super) events: Vec<*mut ioe_io>,
     pub(super) writes_since_sync: u32,
-    /// Number of the last write, which makes its data differ from all others.
-    pub(super) write_number: u64,
     pub(super) last_written: Option<u32>,
     /// A stamp that may begin the next request: that of the last reap, or of the batch.
     pub(super) stamp: Option<Ticks>,
@@ -101,6 +102,7 @@ impl<'a, C: Clock> Worker<'a, C> {
             slots: parts.slots,
             files: parts.files,
             generator: parts.generator,
+            content: parts.content,
             pacer: parts.pacer,
             page: parts.page,
             signal: parts.signal,
@@ -111,7 +113,6 @@ impl<'a, C: Clock> Worker<'a, C> {
             pending: Vec::with_capacity(depth),
             events: vec![std::ptr::null_mut(); depth],
             writes_since_sync: 0,
-            write_number: 0,
             last_written: None,
             stamp: None,
             short_waits: 0,
@@ -240,9 +241,8 @@ impl<'a, C: Clock> Worker<'a, C> {
             self.last_written = Some(slot.file);
             self.writes_since_sync += 1;
             if self.settings.moves_data {
-                self.write_number += 1;
                 let buffer = self.slots.buffer_mut(index, slot.len as usize);
-                scramble(buffer, slot.offset, self.write_number);
+                self.content.before_write(buffer, slot.offset);
             }
         }
         if self.settings.timed {
