@@ -10,6 +10,8 @@ mod cells;
 mod cli;
 mod faults;
 mod io_errors;
+mod load_data;
+mod load_memory;
 mod quickstart;
 mod safety;
 mod semantics;

@@ -12,7 +12,7 @@ const STRIDE: usize = 512;
 const LINE: usize = 64;
 
 /// Fills `buffer` with pseudo-random bytes that depend on `seed` alone and cannot be compressed.
-pub fn fill(buffer: &mut [u8], seed: u64) {
+pub(super) fn fill(buffer: &mut [u8], seed: u64) {
     fill_from(buffer, &mut Rng::new(seed));
 }
 
@@ -35,7 +35,7 @@ pub(super) fn fill_from(buffer: &mut [u8], from: &mut Rng) {
 /// depend on the place on the target and on `number`, the request's number: devices that compress
 /// or deduplicate find no two blocks alike.
 #[inline]
-pub fn scramble(buffer: &mut [u8], offset: u64, number: u64) {
+pub(super) fn scramble(buffer: &mut [u8], offset: u64, number: u64) {
     let mark = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ offset.rotate_left(32);
     let mut chunks = buffer.chunks_exact_mut(STRIDE);
     let mut value = mark;
