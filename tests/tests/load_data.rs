@@ -13,7 +13,8 @@ const MIB: usize = 1 << 20;
 fn written(scene: &Scene, lines: &str) -> Vec<u8> {
     let target = scene.at("target");
     let _earlier = std::fs::remove_file(&target);
-    let job = format!("[a]\nioengine=psync\nfilename={target}\nbs=4k\nrw=write\n{lines}\n");
+    let job =
+        format!("[global]\nioengine=psync\nfilename={target}\nbs=4k\nrw=write\n[a]\n{lines}\n");
     scene.run_json(&job).clean();
     std::fs::read(target).expect("the job wrote its file")
 }

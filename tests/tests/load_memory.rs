@@ -30,8 +30,8 @@ struct Mapping {
 fn job(scene: &Scene, lines: &str) -> String {
     let (engine, record) = (plugins::built("memory"), scene.at("record"));
     format!(
-        "[a]\nioengine={engine}\nrecord={record}\nsize=1m\nbs=64k\niodepth={DEPTH}\nrw=read\n\
-         {lines}\n"
+        "[global]\nioengine={engine}\nrecord={record}\nsize=1m\nbs=64k\niodepth={DEPTH}\nrw=read\n\
+         [a]\n{lines}\n"
     )
 }
 
@@ -111,9 +111,13 @@ fn each_kind_of_memory_is_what_it_says() {
             let seen = run(&format!("{lines}\nrw={rw}"));
             let mapping = seen.mapping();
             // A segment or file is deleted while it is used: nothing of it can stay behind.
-            let (begins, ends) = (mapping.name.starts_with(name), mapping.name.ends_with("(deleted)"));
+            let (begins, ends) =
+                (mapping.name.starts_with(name), mapping.name.ends_with("(deleted)"));
             assert!(begins && ends != name.is_empty(), "{lines}: {mapping:?}");
-            assert!(mapping.resident >= 8 * 65536, "{lines} {rw}: pages are there before the start");
+            assert!(
+                mapping.resident >= 8 * 65536,
+                "{lines} {rw}: pages are there before the start"
+            );
             assert!(!Path::new(&file).exists(), "{lines}");
         }
     }
