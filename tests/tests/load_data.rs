@@ -1,5 +1,7 @@
-//! What a job writes, read back from the file: patterns, zeros, fresh data, and parts that repeat
-//! or compress, counted by `fio-dedupe` and `zstd` and once more by the test itself.
+//! What a job writes, read back from the file.
+//!
+//! Patterns, zeros, fresh data, and parts that repeat or compress, counted by `fio-dedupe` and
+//! `zstd`, and once more by the test itself. The engine is psync.
 
 use iodyno_tests::{require, Scene};
 use std::collections::HashSet;

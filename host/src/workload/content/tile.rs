@@ -1,5 +1,7 @@
 //! A pattern written out once to the length of the largest request, so that laying it into a
-//! buffer is one copy. Used by the rest of [`super`]; knows nothing of where a pattern comes from.
+//! buffer is one copy.
+//!
+//! Used by the rest of [`super`]; knows nothing of where a pattern comes from.
 
 /// The pattern, repeated.
 #[derive(Clone, Debug)]
