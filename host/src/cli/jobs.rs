@@ -149,6 +149,7 @@ pub(super) fn lint(args: &LintArgs) -> anyhow::Result<u8> {
     match resolve(&args.source, &args.search, false) {
         Ok(jobs) => {
             print_diagnostics(&jobs.resolved.warnings, &jobs.sources);
+            print_diagnostics(&jobs.resolved.advice, &jobs.sources);
             super::print(&lint::lint(&jobs.resolved))
         }
         Err(unfit) => {

@@ -209,14 +209,19 @@ impl Draft {
         process
     }
 
+    /// The job goes in this direction.
+    pub(crate) fn uses(&self, ddir: Ddir) -> bool {
+        match ddir {
+            Ddir::Read => self.load.rw.reads(),
+            Ddir::Write => self.load.rw.writes(),
+            Ddir::Trim => self.load.rw.trims(),
+            Ddir::Sync => false,
+        }
+    }
+
     /// Smallest block of the directions that the job uses.
     pub(crate) fn block_min(&self) -> Bytes {
-        let rw = self.load.rw;
-        let used = self.load.bs.iter().filter(|(ddir, _)| match ddir {
-            Ddir::Read => rw.reads(),
-            Ddir::Write => rw.writes(),
-            _ => rw.trims(),
-        });
+        let used = self.load.bs.iter().filter(|(ddir, _)| self.uses(*ddir));
         used.map(|(_, bs)| bs.min).min().unwrap_or(Bytes(1))
     }
 
