@@ -118,6 +118,16 @@ fn page() -> &'static WorkerPage {
 
 const IOS: u64 = 100_000;
 
+fn file() -> FileFacts {
+    FileFacts {
+        name: "file".to_owned(),
+        size: 0,
+        kind: IOE_KIND_NONE,
+        open_flags: 0,
+        block_size: 512,
+    }
+}
+
 fn worker(
     queue: QueueFn,
     depth: u32,
@@ -135,13 +145,6 @@ fn worker(
         direct: false,
         op_mask: 1,
         options: Vec::new(),
-    };
-    let file = FileFacts {
-        name: "file".to_owned(),
-        size: 0,
-        kind: IOE_KIND_NONE,
-        open_flags: 0,
-        block_size: 512,
     };
     let job = JobTable::new(&facts).unwrap();
     let crumb = page.callback.as_atomic();
@@ -188,7 +191,7 @@ fn worker(
         },
         engine,
         slots,
-        files: FileTable::new(&[file]).unwrap(),
+        files: FileTable::new(&[file()]).unwrap(),
         generator: Generator::new(&recipe).unwrap(),
         content,
         pacer: Pacer::new(PerDir::all(None)),
