@@ -12,6 +12,7 @@ mod faults;
 mod io_errors;
 mod load_data;
 mod load_memory;
+mod load_misuse;
 mod quickstart;
 mod safety;
 mod semantics;

@@ -179,6 +179,15 @@ fn data_may_repeat_and_compress() {
 }
 
 #[test]
+fn a_pattern_is_the_part_that_compresses() {
+    let scene = Scene::new();
+    let lines = "size=1m\nbuffer_compress_percentage=50\nbuffer_pattern=\"pq\"";
+    let data = written(&scene, lines);
+    assert!(data.chunks(512).all(|chunk| chunk[256..] == *b"pq".repeat(128)));
+    assert_eq!(repeated(&data, BLOCK), 0.0);
+}
+
+#[test]
 fn the_seed_decides_about_the_data() {
     let scene = Scene::new();
     let lines = "size=1m\ndedupe_percentage=50\nbuffer_compress_percentage=20";

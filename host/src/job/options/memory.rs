@@ -4,8 +4,13 @@
 //! `checks`.
 
 use super::super::shapes;
+use super::super::spec::MemoryKind;
 use super::super::value::{Value, SIZE_MAX};
 use super::{bytes, quoted, Category, JobOption, Kind, OPTION};
+use crate::units::Bytes;
+
+/// `hugepage-size` where it is not given.
+const HUGE_PAGE: Bytes = Bytes(2 << 20);
 
 pub(super) const OPTIONS: &[JobOption] = &[
     JobOption {
@@ -18,7 +23,9 @@ pub(super) const OPTIONS: &[JobOption] = &[
         doc:
             "malloc: anonymous memory; mmap: a mapping, of a file with `mmap:FILE`; shm: System V \
               shared memory; mmaphuge and shmhuge: the same in huge pages, which have to be set \
-              aside (/proc/sys/vm/nr_hugepages). `mmaphuge:FILE` lies on a hugetlbfs.",
+              aside (/proc/sys/vm/nr_hugepages). `mmaphuge:FILE` lies on a hugetlbfs. FILE must not \
+              exist: it is made for each clone and has no name any more when the run begins.",
+        fio: "a file that exists is refused, not overwritten, and none is left behind.",
         good: &["mmap", "malloc", "shm", "shmhuge", "mmaphuge", "mmap:/dev/shm/x"],
         bad: &["", "heap", "malloc:/x", "mmap:", "mmapshared"],
         later: |text| text.split(':').next() == Some("mmapshared"),
@@ -37,7 +44,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
         default: "0",
         help: "Address of each buffer is a multiple of this",
         doc: "A power of two; 0 is a page. An engine or a target that needs more gets more.",
-        fio: "concerns each buffer, where fio aligns the first and steps by `bs`",
+        fio: "concerns each buffer, where fio aligns the first and steps by `bs`.",
         good: &["64k", "0"],
         bad: &["", "-1", "2g"],
         apply: |draft, value| draft.content.mem_align = value.bytes(),
@@ -54,7 +61,11 @@ pub(super) const OPTIONS: &[JobOption] = &[
         good: &["1g", "2m"],
         bad: &["", "0", "-1", "huge"],
         apply: |draft, value| draft.content.hugepage_size = value.bytes(),
-        show: |job| Some(bytes(job.content.hugepage_size)),
+        show: |job| {
+            let content = &job.content;
+            let huge = matches!(content.mem, MemoryKind::MmapHuge(_) | MemoryKind::ShmHuge);
+            (huge || content.hugepage_size != HUGE_PAGE).then(|| bytes(content.hugepage_size))
+        },
         ..OPTION
     },
     JobOption {
