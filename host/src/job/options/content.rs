@@ -98,7 +98,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         default: "0",
         help: "Percent of the data that compresses away",
         doc: "Each chunk (`buffer_compress_chunk`) is random data, followed by so much of zeros, \
-              or of `buffer_pattern`. Above 0 the buffers are filled for each request, as with `refill_buffers`.",
+              or of `buffer_pattern`. Above 0 the buffers are filled for each \
+              request, as with `refill_buffers`.",
         good: &["50", "0", "100"],
         bad: &["", "101", "-1", "50%"],
         apply: |draft, value| draft.content.compress_percentage = percent(value),
@@ -129,7 +130,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         default: "0",
         help: "Percent of the blocks that were written before",
         doc: "Of each hundred blocks exactly so many, in an order by chance; a block is the \
-              smallest `bs` of the writes. Above 0 the buffers are filled for each request, as with `refill_buffers`.",
+              smallest `bs` of the writes. Above 0 the buffers are filled for each \
+              request, as with `refill_buffers`.",
         good: &["30", "0", "100"],
         bad: &["", "101", "-1", "30%"],
         apply: |draft, value| draft.content.dedupe_percentage = percent(value),
