@@ -13,6 +13,7 @@ mod io_errors;
 mod load_data;
 mod load_memory;
 mod load_misuse;
+mod load_misuse_run;
 mod quickstart;
 mod safety;
 mod semantics;
