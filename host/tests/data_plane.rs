@@ -18,7 +18,9 @@ use iodyno::plugin::host_table;
 use iodyno::plugin::lent::{FileFacts, FileTable, JobFacts, JobTable};
 use iodyno::stats::live::WorkerPage;
 use iodyno::sys::clock::SystemClock;
-use iodyno::workload::{Generator, Order, Recipe, Region, Repeat};
+use iodyno::sys::memory::MemoryWish;
+use iodyno::workload::{Compress, Content, ContentRecipe, Dedupe};
+use iodyno::workload::{Generator, Order, Recipe, Region, Repeat, Repeats};
 use iodyno_engine_api::abi::*;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::RefCell;
@@ -118,10 +120,21 @@ fn page() -> &'static WorkerPage {
 
 const IOS: u64 = 100_000;
 
+fn file() -> FileFacts {
+    FileFacts {
+        name: "file".to_owned(),
+        size: 0,
+        kind: IOE_KIND_NONE,
+        open_flags: 0,
+        block_size: 512,
+    }
+}
+
 fn worker(
     queue: QueueFn,
     depth: u32,
     timed: bool,
+    content: Content,
     page: &'static WorkerPage,
 ) -> Worker<'static, SystemClock> {
     let facts = JobFacts {
@@ -135,17 +148,17 @@ fn worker(
         op_mask: 1,
         options: Vec::new(),
     };
-    let file = FileFacts {
-        name: "file".to_owned(),
-        size: 0,
-        kind: IOE_KIND_NONE,
-        open_flags: 0,
-        block_size: 512,
-    };
     let job = JobTable::new(&facts).unwrap();
     let crumb = page.callback.as_atomic();
     let mut engine = Instance::init(ops(queue), host_table::table(), job, crumb).unwrap();
-    let shape = SlabShape { depth, max_bs: 4096, align: 4096, engine_memory: false };
+    let shape = SlabShape {
+        depth,
+        max_bs: 4096,
+        align: 4096,
+        engine_memory: false,
+        memory: MemoryWish::default(),
+        populate: false,
+    };
     let slots = Slots::new(shape, &mut engine).unwrap();
     let recipe = Recipe {
         order: Order::Mixed { random: true },
@@ -181,8 +194,9 @@ fn worker(
         },
         engine,
         slots,
-        files: FileTable::new(&[file]).unwrap(),
+        files: FileTable::new(&[file()]).unwrap(),
         generator: Generator::new(&recipe).unwrap(),
+        content,
         pacer: Pacer::new(PerDir::all(None)),
         tolerance: Tolerance::default(),
         doorway: None,
@@ -215,10 +229,10 @@ fn forbid_system_calls() -> bool {
 }
 
 /// Runs the loop in a child; how it ended, as wait(2) tells it.
-fn run_in_child(queue: QueueFn, depth: u32, timed: bool) -> i32 {
+fn run_in_child(queue: QueueFn, depth: u32, timed: bool, content: Content) -> i32 {
     let page = page();
     HELD.with_borrow(|held| assert!(held.is_empty()));
-    let mut worker = worker(queue, depth, timed, page);
+    let mut worker = worker(queue, depth, timed, content, page);
     // SAFETY: the child calls nothing but the loop, which needs no lock of another thread, and ends
     // by _exit.
     match unsafe { libc::fork() } {
@@ -252,9 +266,24 @@ fn run_in_child(queue: QueueFn, depth: u32, timed: bool) -> i32 {
 fn the_loop_makes_no_system_call_and_allocates_nothing() {
     for timed in [true, false] {
         for (queue, depth) in [(complete as QueueFn, 1), (hold, 32)] {
-            let status = run_in_child(queue, depth, timed);
+            let status = run_in_child(queue, depth, timed, Content::scrambled(1));
             assert_eq!(status, 0, "depth {depth}, timed {timed}: wait status (31 = system call)");
         }
+    }
+}
+
+#[test]
+fn data_that_is_made_for_each_write_costs_neither() {
+    let plain = ContentRecipe { block: 4096, max_bs: 4096, mixed: true, ..Default::default() };
+    let shaped = ContentRecipe {
+        compress: Some(Compress { percentage: 50, chunk: 512 }),
+        dedupe: Some(Dedupe { percentage: 50, repeats: Repeats::OneOf(1000) }),
+        ..plain.clone()
+    };
+    let pattern = ContentRecipe { pattern: b"abc".to_vec(), ..plain.clone() };
+    for recipe in [ContentRecipe { refill: true, ..plain }, shaped, pattern] {
+        let status = run_in_child(complete, 1, true, Content::new(&recipe));
+        assert_eq!(status, 0, "{recipe:?}: wait status (31 = system call)");
     }
 }
 

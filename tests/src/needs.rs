@@ -83,6 +83,17 @@ pub fn c_compiler() -> Result<(), String> {
     works("make", &["--version"]).map_err(|why| format!("needs make: {why}"))
 }
 
+/// fio's counter of repeated blocks.
+pub fn fio_dedupe() -> Result<(), String> {
+    // Started without a file it ends with its usage and a status of its own.
+    works("sh", &["-c", "command -v fio-dedupe"]).map_err(|_| "needs fio-dedupe (fio)".to_owned())
+}
+
+/// zstd's command.
+pub fn zstd() -> Result<(), String> {
+    works("zstd", &["--version"]).map_err(|why| format!("needs zstd: {why}"))
+}
+
 /// A program of this name runs with these arguments and ends with status 0.
 fn works(program: &str, args: &[&str]) -> Result<(), String> {
     let mut command = Command::new(program);

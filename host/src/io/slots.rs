@@ -10,6 +10,7 @@ use crate::ddir::Ddir;
 use crate::plugin::handle::{Instance, Refusal, UnitPtr};
 use crate::plugin::lent::FileTable;
 use crate::sys::clock::Ticks;
+use crate::sys::memory::{Memory, MemoryError, MemoryWish};
 use crate::sys::region::Region;
 use iodyno_engine_api::abi::*;
 use std::mem::ManuallyDrop;
@@ -78,7 +79,7 @@ pub struct Outcome {
 }
 
 /// What the slab needs to know.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct SlabShape {
     /// Number of slots.
     pub depth: u32,
@@ -88,12 +89,16 @@ pub struct SlabShape {
     pub align: usize,
     /// Buffers may come from the engine alone (`IOE_F_MUST_MEM`).
     pub engine_memory: bool,
+    /// Where the buffers come from, if not from the engine.
+    pub memory: MemoryWish,
+    /// Their pages are brought in before the start, so that no request waits for one.
+    pub populate: bool,
 }
 
 /// Memory of the buffers.
 #[derive(Debug)]
 enum Buffers {
-    Own(Region),
+    Own(Memory),
     Engine { base: NonNull<u8>, len: usize },
 }
 
@@ -120,8 +125,11 @@ impl Slots {
             .ok_or(SlabError::TooLarge)?
             .max(shape.align);
         let buffers_len = buffer_stride.checked_mul(depth).ok_or(SlabError::TooLarge)?;
-        let mut slots = Slots::allocate(shape, buffer_stride, engine.io_private_size())?;
-        slots.take_engine_buffers(shape, buffers_len, engine)?;
+        let mut slots = Slots::allocate(&shape, buffer_stride, engine.io_private_size())?;
+        slots.take_engine_buffers(&shape, buffers_len, engine)?;
+        if let (Buffers::Own(memory), true) = (&*slots.buffers, shape.populate) {
+            memory.populate()?;
+        }
         match slots.introduce(engine) {
             Ok(()) => Ok(slots),
             Err(refusal) => {
@@ -132,19 +140,19 @@ impl Slots {
     }
 
     fn allocate(
-        shape: SlabShape,
+        shape: &SlabShape,
         buffer_stride: usize,
         io_private_size: usize,
     ) -> Result<Slots, SlabError> {
         let depth = shape.depth as usize;
         let buffers_len = buffer_stride * depth;
         // Untouched pages cost nothing, also where the engine brings its own.
-        let buffers = Region::new(buffers_len, shape.align).map_err(SlabError::Memory)?;
-        let units = Region::new(depth * UNIT_STRIDE, UNIT_STRIDE).map_err(SlabError::Memory)?;
+        let buffers = Memory::new(buffers_len, shape.align, &shape.memory)?;
+        let units = Region::new(depth * UNIT_STRIDE, UNIT_STRIDE).map_err(MemoryError::None)?;
         let private_stride = io_private_size.next_multiple_of(64);
         let private = match private_stride {
             0 => None,
-            stride => Some(Region::new(stride * depth, 64).map_err(SlabError::Memory)?),
+            stride => Some(Region::new(stride * depth, 64).map_err(MemoryError::None)?),
         };
         let empty = Slot {
             owner: Owner::Free,
@@ -175,10 +183,14 @@ impl Slots {
     /// Buffers from `iodyno.iomem/1`, where the engine has any.
     fn take_engine_buffers(
         &mut self,
-        shape: SlabShape,
+        shape: &SlabShape,
         len: usize,
         engine: &mut Instance<'_>,
     ) -> Result<(), SlabError> {
+        if shape.memory != MemoryWish::default() {
+            // Whoever says where the buffers come from is not asked to take the engine's.
+            return if shape.engine_memory { Err(SlabError::OnlyEngineMemory) } else { Ok(()) };
+        }
         match engine.iomem_alloc(len, shape.align) {
             None if shape.engine_memory => Err(SlabError::NoEngineMemory),
             None => Ok(()),
@@ -470,11 +482,14 @@ pub enum SlabError {
     #[error("iodepth times the largest block is more memory than there are addresses")]
     TooLarge,
     /// The kernel gave none.
-    #[error("allocate the I/O buffers: {0} (lower iodepth, bs or numjobs)")]
-    Memory(rustix::io::Errno),
+    #[error("allocate the I/O buffers: {0}")]
+    Memory(#[from] MemoryError),
     /// The engine says that buffers come from it alone, and gives none.
     #[error("says IOE_F_MUST_MEM, and iodyno.iomem/1 gives no memory")]
     NoEngineMemory,
+    /// The job wants other memory.
+    #[error("its buffers come from itself alone (IOE_F_MUST_MEM): leave mem out")]
+    OnlyEngineMemory,
     /// The engine's memory cannot be used.
     #[error("iodyno.iomem/1 gave memory at {address:#x}, which is not aligned to {align}")]
     Misaligned {

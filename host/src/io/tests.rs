@@ -15,7 +15,8 @@ use crate::plugin::host_table;
 use crate::plugin::lent::{FileFacts, FileTable, JobFacts, JobTable};
 use crate::stats::live::WorkerPage;
 use crate::sys::clock::{Clock, Ticks};
-use crate::workload::{Generator, Order, Recipe, Region, Repeat};
+use crate::sys::memory::MemoryWish;
+use crate::workload::{Content, Generator, Order, Recipe, Region, Repeat};
 use iodyno_engine_api::abi::*;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
@@ -294,8 +295,14 @@ impl Bench {
         };
         let job = JobTable::new(&job).unwrap();
         let mut engine = Instance::init(&OPS.0, host_table::table(), job, crumb).unwrap();
-        let shape =
-            SlabShape { depth: self.depth, max_bs: 4096, align: 4096, engine_memory: false };
+        let shape = SlabShape {
+            depth: self.depth,
+            max_bs: 4096,
+            align: 4096,
+            engine_memory: false,
+            memory: MemoryWish::default(),
+            populate: false,
+        };
         let slots = Slots::new(shape, &mut engine).unwrap();
         let signal = Signal::default();
         signal.raise(Signal::MEASURE);
@@ -308,6 +315,7 @@ impl Bench {
             slots,
             files: FileTable::new(&vec![file; count as usize]).unwrap(),
             generator: Generator::new(&self.recipe).unwrap(),
+            content: Content::scrambled(1),
             pacer: Pacer::new(self.limits),
             tolerance: self.tolerance,
             doorway: self.doors.map(|(limit, renews)| doors::doorway(&did, count, limit, renews)),

@@ -21,7 +21,7 @@ use crate::plugin::lent::FileTable;
 use crate::stats::live::{WorkerPage, WorkerState};
 use crate::sys::clock::{Clock, Ticks};
 use crate::sys::thread::Usage;
-use crate::workload::{scramble, Generator};
+use crate::workload::{Content, Generator};
 use iodyno_engine_api::abi::*;
 
 /// Longest sleep between two looks at the signal.
@@ -40,6 +40,8 @@ pub struct Parts<'a, C> {
     pub files: FileTable,
     /// What to ask for.
     pub generator: Generator,
+    /// What to write.
+    pub content: Content,
     /// How fast.
     pub pacer: Pacer,
     /// What failures do.
@@ -62,6 +64,7 @@ pub struct Worker<'a, C> {
     pub(super) slots: Slots,
     pub(super) files: FileTable,
     pub(super) generator: Generator,
+    pub(super) content: Content,
     pub(super) pacer: Pacer,
     pub(super) page: &'a WorkerPage,
     pub(super) signal: &'a Signal,
@@ -76,8 +79,6 @@ pub struct Worker<'a, C> {
     pub(super) pending: Vec<SlotIndex>,
     pub(super) events: Vec<*mut ioe_io>,
     pub(super) syncs: Syncs,
-    /// Number of the last write, which makes its data differ from all others.
-    pub(super) write_number: u64,
     pub(super) last_written: Option<u32>,
     /// A stamp that may begin the next request: that of the last reap, or of the batch.
     pub(super) stamp: Option<Ticks>,
@@ -111,6 +112,7 @@ impl<'a, C: Clock> Worker<'a, C> {
             slots: parts.slots,
             files: parts.files,
             generator: parts.generator,
+            content: parts.content,
             pacer: parts.pacer,
             page: parts.page,
             signal: parts.signal,
@@ -121,7 +123,6 @@ impl<'a, C: Clock> Worker<'a, C> {
             pending: Vec::with_capacity(depth),
             events: vec![std::ptr::null_mut(); depth],
             syncs,
-            write_number: 0,
             last_written: None,
             stamp: None,
             short_waits: 0,
@@ -254,9 +255,8 @@ impl<'a, C: Clock> Worker<'a, C> {
                 self.syncs.watch(&mut slot);
             }
             if self.settings.moves_data {
-                self.write_number += 1;
                 let buffer = self.slots.buffer_mut(index, slot.len as usize);
-                scramble(buffer, slot.offset, self.write_number);
+                self.content.before_write(buffer, slot.offset);
             }
         }
         if self.settings.timed {

@@ -4,6 +4,7 @@
 //! Called by [`super::worker`] while a worker is set up. Pure but for the seed of a job that wants
 //! another sequence each time; opens nothing and calls no engine.
 
+use super::content;
 use super::result::RunError;
 use super::targets::Files;
 use super::words::{self, place};
@@ -21,10 +22,10 @@ use crate::sys::clock::{mono_ns, wall_ms};
 use crate::workload::{mix_seed, Order, Recipe, Repeat};
 use iodyno_engine_api::abi::*;
 
-/// Alignment of the buffers where neither engine nor target asks for more.
+/// Alignment of the buffers where the job names none.
 const BUFFER_ALIGN: u32 = 4096;
 
-/// Largest alignment that an engine may ask for.
+/// Largest alignment that an engine or a job may ask for.
 const MEM_ALIGN_MAX: u32 = 1 << 30;
 
 /// Facts for the instance.
@@ -37,7 +38,7 @@ pub(super) fn job_facts(context: &Context) -> JobFacts {
         numjobs: job.process.numjobs,
         job_index: context.planned.clone,
         max_bs: max_bs(job),
-        align: BUFFER_ALIGN,
+        align: buffer_align(job),
         direct: job.target.direct,
         op_mask: op_mask(job),
         options: kinds.zip(job.engine.options.iter().cloned()).collect(),
@@ -66,7 +67,8 @@ fn op_mask(job: &JobSpec) -> u32 {
 }
 
 /// The largest block of the directions that the job uses.
-fn max_bs(job: &JobSpec) -> u64 {
+/// The largest request of the job.
+pub(super) fn max_bs(job: &JobSpec) -> u64 {
     let rw = job.load.rw;
     let used = |ddir| match ddir {
         Ddir::Read => rw.reads(),
@@ -116,6 +118,10 @@ fn breach_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
 /// Something that the job wants and the instance cannot.
 fn limit_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
     let engine = &job.engine.name;
+    let align = job.content.mem_align.0;
+    if align != 0 && (!align.is_power_of_two() || align > u64::from(MEM_ALIGN_MAX)) {
+        return Some(format!("mem_align={align} is no power of two up to 1 GiB"));
+    }
     let sync = caps.flags & IOE_F_SYNC != 0;
     if caps.max_depth > 0 && job.depth.iodepth > caps.max_depth && !sync {
         return Some(format!(
@@ -145,13 +151,25 @@ fn limit_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
     None
 }
 
+/// Alignment that the job asks for: `mem_align`, or a page.
+fn buffer_align(job: &JobSpec) -> u32 {
+    match job.content.mem_align.0 {
+        0 => BUFFER_ALIGN,
+        // More is refused before a buffer is made.
+        align => u32::try_from(align).unwrap_or(MEM_ALIGN_MAX),
+    }
+}
+
 /// Shape of the slab.
 pub(super) fn slab_shape(job: &JobSpec, caps: &ioe_caps) -> SlabShape {
     SlabShape {
         depth: if caps.flags & IOE_F_SYNC != 0 { 1 } else { job.depth.iodepth },
         max_bs: max_bs(job),
-        align: caps.mem_align.max(BUFFER_ALIGN) as usize,
+        align: caps.mem_align.max(buffer_align(job)) as usize,
         engine_memory: caps.flags & IOE_F_MUST_MEM != 0,
+        memory: content::memory(&job.content),
+        // An engine that moves no data touches no buffer: a thousand idle ones cost nothing.
+        populate: caps.flags & IOE_F_FAKE == 0,
     }
 }
 

@@ -5,6 +5,7 @@
 //! are loaded and workers run. Views (`report`, `progress`) see events and results, nothing else.
 
 pub mod cell;
+mod content;
 pub mod control;
 mod delay;
 mod doors;

@@ -5,6 +5,7 @@
 //! [`RunError`] with words; after a fault of the engine its memory is left where it is.
 
 use super::cell::{CellEvent, Outbox};
+use super::content;
 use super::delay;
 use super::doors;
 use super::fit;
@@ -26,8 +27,9 @@ use crate::plugin::lent::JobTable;
 use crate::plugin::load::LoadedEngine;
 use crate::stats::live::{WorkerPage, WorkerState};
 use crate::sys::clock::{wall_ms, SystemClock};
+use crate::sys::locked::Locked;
 use crate::sys::thread;
-use crate::workload::{fill, mix_seed, Generator};
+use crate::workload::{Content, Generator};
 use crossbeam::channel;
 use crossbeam::utils::CachePadded;
 use iodyno_engine_api::abi::*;
@@ -142,17 +144,23 @@ struct Prepared {
     files: Files,
     slots: Slots,
     generator: Generator,
+    content: Content,
     caps: ioe_caps,
+    /// Held for its sake alone.
+    locked: Option<Locked>,
 }
 
 /// From the fresh instance to the start: files, load, slab.
 fn prepare(context: &Context, engine: &mut Instance<'_>) -> Result<Prepared, RunError> {
     let job = &context.job;
+    let locked = content::lock(job)?;
     let caps = engine.caps().map_err(|refusal| words::refused(job, &refusal))?;
     let caps = fit::check_caps(job, caps, engine)?;
     let mut files = targets::open(context, engine, &caps)?;
     match build(context, engine, &mut files, &caps) {
-        Ok((slots, generator)) => Ok(Prepared { files, slots, generator, caps }),
+        Ok(Built { slots, generator, content }) => {
+            Ok(Prepared { files, slots, generator, content, caps, locked })
+        }
         Err(error) => {
             if error.kind != ErrorKind::Engine {
                 let _worse = files.close(engine, &context.job);
@@ -162,33 +170,30 @@ fn prepare(context: &Context, engine: &mut Instance<'_>) -> Result<Prepared, Run
     }
 }
 
+/// What is built once the files are open.
+struct Built {
+    slots: Slots,
+    generator: Generator,
+    content: Content,
+}
+
 fn build(
     context: &Context,
     engine: &mut Instance<'_>,
     files: &mut Files,
     caps: &ioe_caps,
-) -> Result<(Slots, Generator), RunError> {
+) -> Result<Built, RunError> {
     let job = &context.job;
     context.page.open_files.set(files.open_now());
     let generator = Generator::new(&fit::recipe(context, files))
         .map_err(|error| RunError::usage(&job.name, format!("{}: {error}", place(job))))?;
     let goal = generator.total_bytes().filter(|_| !files.unbounded);
     context.page.goal_bytes.set(goal.unwrap_or(0));
-    let mut slots = Slots::new(fit::slab_shape(job, caps), engine).map_err(|error| {
-        let told = words::of_engine(job, &error.to_string());
-        match error {
-            SlabError::Refused(_) => words::io_error(job, None, told),
-            SlabError::NoEngineMemory | SlabError::Misaligned { .. } => {
-                RunError::engine(&job.name, told)
-            }
-            SlabError::TooLarge | SlabError::Memory(_) => {
-                RunError::usage(&job.name, format!("{}: {error}", place(job)))
-            }
-        }
-    })?;
+    let content = content::content(context, files)?;
+    let mut slots =
+        Slots::new(fit::slab_shape(job, caps), engine).map_err(|error| no_slab(job, &error))?;
     if job.load.rw.writes() && caps.flags & IOE_F_FAKE == 0 {
-        let seed = fit::seed(context);
-        slots.fill_buffers(|buffer, index| fill(buffer, mix_seed(seed, u64::from(index))));
+        slots.fill_buffers(|buffer, index| content.lay(buffer, index));
     }
     if let Err(refusal) = engine.start() {
         slots.free(engine);
@@ -200,13 +205,27 @@ fn build(
             context.outbox.send(&ToControl::Identity { worker: context.planned.id, facts });
         }
     }
-    Ok((slots, generator))
+    Ok(Built { slots, generator, content })
+}
+
+fn no_slab(job: &JobSpec, error: &SlabError) -> RunError {
+    let told = words::of_engine(job, &error.to_string());
+    match error {
+        SlabError::Refused(_) => words::io_error(job, None, told),
+        SlabError::NoEngineMemory | SlabError::Misaligned { .. } => {
+            RunError::engine(&job.name, told)
+        }
+        SlabError::OnlyEngineMemory => RunError::usage(&job.name, told),
+        SlabError::TooLarge | SlabError::Memory(_) => {
+            RunError::usage(&job.name, format!("{}: {error}", place(job)))
+        }
+    }
 }
 
 /// Waits for the start, runs, ends.
 fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending {
     let job = &context.job;
-    let Prepared { files, slots, generator, caps } = prepared;
+    let Prepared { files, slots, generator, content, caps, locked } = prepared;
     let (table, opened) = files.split();
     let block_size = opened.block_size;
     let opened = Rc::new(RefCell::new(opened));
@@ -222,6 +241,7 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
         slots,
         files: table,
         generator,
+        content,
     });
     context.page.state.set(WorkerState::Ready as u64);
     let _alone = context.events.send(CellEvent::Ready(context.planned.id));
@@ -234,6 +254,7 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
     let (mut engine, mut slots, table) = worker.into_parts();
     let Some(opened) = Rc::into_inner(opened) else { unreachable!("the worker gave its doors up") };
     let opened = opened.into_inner();
+    drop(locked);
     let interrupted = context.signal.get() >= Signal::ABORT;
     let names = &opened.names;
     for line in words::dump(job, names, &failures) {

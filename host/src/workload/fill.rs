@@ -1,7 +1,8 @@
 //! What is written: pseudo-random bytes, and a cheap touch that makes each request's data its own.
 //!
-//! `fill` is called once when a worker's buffers are allocated; `scramble` before each write, and
-//! not at all for engines that move no data. Neither is for checking: `verify` stamps its own.
+//! Used by `content`, which decides what is called when: `fill` where a worker's buffers are laid
+//! out, `scramble` before each write of a plain job. Neither is for checking: `verify` stamps its
+//! own.
 
 use super::rng::Rng;
 
@@ -11,14 +12,22 @@ const STRIDE: usize = 512;
 const LINE: usize = 64;
 
 /// Fills `buffer` with pseudo-random bytes that depend on `seed` alone and cannot be compressed.
-pub fn fill(buffer: &mut [u8], seed: u64) {
-    let mut rng = Rng::new(seed);
+pub(super) fn fill(buffer: &mut [u8], seed: u64) {
+    fill_from(buffer, &mut Rng::new(seed));
+}
+
+/// Fills `buffer` with the generator's next bytes, eight a step.
+#[inline]
+pub(super) fn fill_from(buffer: &mut [u8], from: &mut Rng) {
+    // A copy that the compiler can keep in registers.
+    let mut rng = from.clone();
     let mut words = buffer.chunks_exact_mut(8);
     for word in &mut words {
         word.copy_from_slice(&rng.next_u64().to_le_bytes());
     }
     let rest = words.into_remainder();
     let last = rng.next_u64().to_le_bytes();
+    *from = rng;
     rest.copy_from_slice(&last[..rest.len()]);
 }
 
@@ -26,7 +35,7 @@ pub fn fill(buffer: &mut [u8], seed: u64) {
 /// depend on the place on the target and on `number`, the request's number: devices that compress
 /// or deduplicate find no two blocks alike.
 #[inline]
-pub fn scramble(buffer: &mut [u8], offset: u64, number: u64) {
+pub(super) fn scramble(buffer: &mut [u8], offset: u64, number: u64) {
     let mark = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ offset.rotate_left(32);
     let mut chunks = buffer.chunks_exact_mut(STRIDE);
     let mut value = mark;

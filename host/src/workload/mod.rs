@@ -5,6 +5,7 @@
 //! A seed is a promise: the same recipe gives the same requests in every release (golden tests).
 
 mod bitmap;
+mod content;
 mod fill;
 mod generator;
 mod permutation;
@@ -14,7 +15,7 @@ mod rng;
 #[cfg(test)]
 mod tests;
 
-pub use fill::{fill, scramble};
+pub use content::{Compress, Content, ContentRecipe, Dedupe, Repeats};
 pub use generator::Generator;
 pub use recipe::{Order, Recipe, Region, Repeat, Request, WorkloadError};
 pub use rng::{mix_seed, Rng};

@@ -20,6 +20,8 @@ fn fixed(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     }
     let fixed = match (content.zero_buffers, content.buffer_pattern.is_empty()) {
         (true, _) => "zero_buffers",
+        // Then the pattern is the part that compresses.
+        (_, false) if content.compress_percentage > 0 => return,
         (_, false) => "buffer_pattern",
         _ => return,
     };

@@ -75,8 +75,9 @@ pub(super) const OPTIONS: &[JobOption] = &[
               first and as many as it needs, a negative one four; a string stands in double quotes \
               and knows no escapes; a file, in single quotes, is read when the run begins. In \
               TOML the same text is a string: `'0xdeadface'`. In fio's format a `;` or `#` ends \
-              it. Not together with `zero_buffers`, compression or deduplication.",
-        fio: "not together with `buffer_compress_percentage` or `dedupe_percentage`.",
+              it. With `buffer_compress_percentage` it is the part that compresses. Not together \
+              with `zero_buffers`, nor with `dedupe_percentage` alone.",
+        fio: "alone with `dedupe_percentage`, which would leave nothing of it, it is an error.",
         good: &["0xdeadface", "\"abcd\"-12", "\"abcd\"-120xdeadface'file'", "12"],
         bad: &["", "abcd", "\"abcd", "'file", "0x", "5000000000", "%o"],
         apply: |draft, value| {
@@ -96,8 +97,9 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::Count { min: 0, max: 100 },
         default: "0",
         help: "Percent of the data that compresses away",
-        doc: "Each chunk (`buffer_compress_chunk`) is random data, followed by so much of zeros. \
-              Above 0 the buffers are filled for each request, as with `refill_buffers`.",
+        doc: "Each chunk (`buffer_compress_chunk`) is random data, followed by so much of zeros, \
+              or of `buffer_pattern`. Above 0 the buffers are filled for each \
+              request, as with `refill_buffers`.",
         good: &["50", "0", "100"],
         bad: &["", "101", "-1", "50%"],
         apply: |draft, value| draft.content.compress_percentage = percent(value),
@@ -127,7 +129,9 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::Count { min: 0, max: 100 },
         default: "0",
         help: "Percent of the blocks that were written before",
-        doc: "Above 0 the buffers are filled for each request, as with `refill_buffers`.",
+        doc: "Of each hundred blocks exactly so many, in an order by chance; a block is the \
+              smallest `bs` of the writes. Above 0 the buffers are filled for each \
+              request, as with `refill_buffers`.",
         good: &["30", "0", "100"],
         bad: &["", "101", "-1", "30%"],
         apply: |draft, value| draft.content.dedupe_percentage = percent(value),

@@ -23,7 +23,9 @@ pub(super) const OPTIONS: &[JobOption] = &[
         doc:
             "malloc: anonymous memory; mmap: a mapping, of a file with `mmap:FILE`; shm: System V \
               shared memory; mmaphuge and shmhuge: the same in huge pages, which have to be set \
-              aside (/proc/sys/vm/nr_hugepages). `mmaphuge:FILE` lies on a hugetlbfs.",
+              aside (/proc/sys/vm/nr_hugepages). `mmaphuge:FILE` lies on a hugetlbfs. FILE must \
+              not exist: it is made for each clone and has no name any more when the run begins.",
+        fio: "a file that exists is refused, not overwritten, and none is left behind.",
         good: &["mmap", "malloc", "shm", "shmhuge", "mmaphuge", "mmap:/dev/shm/x"],
         bad: &["", "heap", "malloc:/x", "mmap:", "mmapshared"],
         later: |text| text.split(':').next() == Some("mmapshared"),

@@ -309,8 +309,8 @@ const OF_FILES_CONTENT_AND_MEMORY: &[(&str, &str)] = &[
          contradict one another",
     ),
     (
-        "buffer_pattern=12\nbuffer_compress_percentage=5",
-        "error: `buffer_pattern` and `buffer_compress_percentage` contradict one another",
+        "buffer_pattern=12\ndedupe_percentage=5",
+        "error: `buffer_pattern` and `dedupe_percentage` contradict one another",
     ),
     (
         "zero_buffers\nrefill_buffers",
