@@ -368,7 +368,7 @@ fn memory_nodes_that_are_not_there_are_refused_before_the_start() {
     {
         let scene = Scene::new();
         let outcome = run(&scene, &format!("[a]\nruntime=1\n{lines}")).expect(2);
-        outcome.says(&["there is no memory node 700 on this machine", "job a"]);
+        outcome.says(&["memory node 700 is not there"]);
         assert!(!Lives::read(&scene).has("a"), "{lines}");
     }
 }
