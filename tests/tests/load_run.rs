@@ -146,7 +146,8 @@ fn a_job_that_waits_may_read_what_the_other_one_writes() {
 fn new_group_begins_a_group_without_waiting() {
     require!(c_compiler);
     let (document, lives) = lives(
-        "group_reporting\nruntime=300ms\n[a]\n[b]\n[c]\nnew_group\n[d]\n[e]\nstonewall\nruntime=50ms",
+        "group_reporting\nruntime=300ms\n[a]\n[b]\n[c]\nnew_group\n[d]\n\
+         [e]\nstonewall\nruntime=50ms",
     );
     assert_eq!(document.jobs(), 3, "one record a group");
     let groups: Vec<u64> =
