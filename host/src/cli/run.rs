@@ -13,7 +13,7 @@ use crate::run::control::{self, RunRequest};
 use crate::run::events::Event;
 use crate::run::gather;
 use crate::run::result::{ErrorKind, RunError, RunResult};
-use crate::run::{placement, targets};
+use crate::run::targets;
 use crate::{report, sys};
 use anyhow::Context;
 use std::fs::File;
@@ -29,8 +29,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<u8> {
         Err(unfit) => return refuse(&mut output, &unfit),
     };
     jobs::print_diagnostics(&jobs.resolved.warnings, &jobs.sources);
-    let mut refusals = placement::check(&jobs.resolved.spec);
-    refusals.extend(targets::check(&jobs.resolved.spec));
+    let refusals = targets::check(&jobs.resolved.spec);
     if !refusals.is_empty() {
         return refuse_targets(&mut output, refusals);
     }

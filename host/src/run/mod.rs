@@ -17,7 +17,7 @@ pub mod gather;
 mod loss;
 mod minimum;
 pub mod page;
-pub mod placement;
+mod placement;
 pub mod plan;
 mod process;
 pub mod protocol;

@@ -1,42 +1,15 @@
 //! Where a worker's thread runs and with what right: CPUs, memory nodes, priorities.
 //!
-//! [`settle`] is called by `worker` on the worker's own thread, before the engine's instance is
-//! made, so that whatever the engine allocates or starts inherits it; [`check`] by `cli` before
-//! anything is started. What the kernel refuses is an error in words, never left out.
+//! Called by `worker` on the worker's own thread, before the engine's instance is made, so that
+//! whatever the engine allocates or starts inherits it. What the kernel refuses is an error in
+//! words, never left out; CPUs and nodes that are not there were told of before the start.
 
-use super::result::RunError;
-use super::words::place;
-use crate::job::spec::{CpusPolicy, JobSpec, NumaPolicy, ProcessSpec, RunSpec};
-use crate::sys::{numa, priority, thread};
+use crate::job::spec::{CpusPolicy, JobSpec, NumaPolicy, ProcessSpec};
+use crate::sys::{facts, numa, priority, thread};
 use std::io;
 
 /// Best effort, as with fio where `prio` stands alone.
 const BEST_EFFORT: u8 = 2;
-
-/// What the machine has not. Empty: all is well.
-pub fn check(spec: &RunSpec) -> Vec<RunError> {
-    let wrong = spec.jobs.iter().filter_map(|job| {
-        let why = lacks(&job.process)?;
-        Some(RunError::usage(&job.name, format!("{}: {why}", place(job))))
-    });
-    wrong.collect()
-}
-
-fn lacks(process: &ProcessSpec) -> Option<String> {
-    let nodes = process.numa_cpu_nodes.iter().flatten();
-    if let Some(node) = nodes.copied().find(|&node| !numa::has_node(node)) {
-        return Some(format!("numa_cpu_nodes: there is no memory node {node} on this machine"));
-    }
-    let of_memory = match &process.numa_mem_policy {
-        Some(NumaPolicy::Prefer(node)) => std::slice::from_ref(node),
-        Some(NumaPolicy::Bind(nodes) | NumaPolicy::Interleave(nodes)) => nodes,
-        Some(NumaPolicy::Default | NumaPolicy::Local) | None => &[],
-    };
-    if let Some(node) = of_memory.iter().find(|&&node| !numa::has_node(node)) {
-        return Some(format!("numa_mem_policy: there is no memory node {node} on this machine"));
-    }
-    cpus_of(process, 0).err()
-}
 
 /// Sets the calling thread up for a clone of `job`.
 pub(super) fn settle(job: &JobSpec, clone: u32) -> Result<(), String> {
@@ -87,21 +60,15 @@ fn refused(what: &str, error: &io::Error, may: &str) -> String {
 fn cpus_of(process: &ProcessSpec, clone: u32) -> Result<Option<Vec<u32>>, String> {
     let mut cpus = process.cpus_allowed.clone();
     if let Some(nodes) = &process.numa_cpu_nodes {
-        let mut of_nodes = Vec::new();
-        for &node in nodes {
-            let found = numa::node_cpus(node);
-            of_nodes
-                .extend(found.map_err(|error| format!("numa_cpu_nodes: node {node}: {error}"))?);
-        }
-        match &mut cpus {
-            Some(cpus) => cpus.retain(|cpu| of_nodes.contains(cpu)),
-            None => cpus = Some(of_nodes),
-        }
+        let known = facts::memory_nodes();
+        let wanted = known.iter().filter(|(node, _)| nodes.contains(node));
+        let of_nodes: Vec<u32> = wanted.flat_map(|(_, cpus)| cpus.iter().copied()).collect();
+        cpus.get_or_insert_with(facts::cpu_ids).retain(|cpu| of_nodes.contains(cpu));
     }
     match cpus {
-        Some(cpus) if cpus.is_empty() => Err("numa_cpu_nodes: no CPU is left: these nodes have \
-                                              none, or none of those in cpus_allowed"
-            .to_owned()),
+        Some(cpus) if cpus.is_empty() => {
+            Err("numa_cpu_nodes: no CPU is left that this process may use".to_owned())
+        }
         Some(cpus) if process.cpus_allowed_policy == CpusPolicy::Split => {
             Ok(Some(vec![cpus[clone as usize % cpus.len()]]))
         }
@@ -133,27 +100,16 @@ mod tests {
     }
 
     #[test]
-    fn what_the_machine_has_not_is_told_before_the_start() {
-        let with = |change: fn(&mut ProcessSpec)| {
-            let mut process = ProcessSpec::default();
-            change(&mut process);
-            lacks(&process).unwrap_or_default()
+    fn nodes_and_cpus_both_hold() {
+        let of_node = |nodes: &[u32], cpus: Option<Vec<u32>>| {
+            let numa_cpu_nodes = Some(nodes.to_vec());
+            let process =
+                ProcessSpec { numa_cpu_nodes, cpus_allowed: cpus, ..ProcessSpec::default() };
+            cpus_of(&process, 0)
         };
-        type Row<'a> = (fn(&mut ProcessSpec), &'a str);
-        let table: [Row<'_>; 3] = [
-            (
-                |it| it.numa_cpu_nodes = Some(vec![999]),
-                "numa_cpu_nodes: there is no memory node 999",
-            ),
-            (
-                |it| it.numa_mem_policy = Some(NumaPolicy::Prefer(998)),
-                "numa_mem_policy: there is no memory node 998",
-            ),
-            (|_| {}, ""),
-        ];
-        for (change, words) in table {
-            let told = with(change);
-            assert!(told.starts_with(words) && told.is_empty() == words.is_empty(), "{told}");
-        }
+        let (node, cpus) = facts::memory_nodes().swap_remove(0);
+        assert!(of_node(&[node], None).unwrap().unwrap().iter().all(|cpu| cpus.contains(cpu)));
+        assert!(of_node(&[node], Some(vec![9999])).unwrap_err().contains("no CPU is left"));
+        assert!(of_node(&[9999], None).is_err());
     }
 }

@@ -1,13 +1,7 @@
-//! Memory nodes: which there are, which CPUs are theirs, and where the calling thread's memory is
-//! to come from.
+//! Memory policy: from which nodes the calling thread's memory is to come.
 //!
 //! Called by `run` when a worker's thread is set up, before it allocates anything. Decides nothing:
 //! a policy that the kernel refuses is an error.
-
-use std::path::Path;
-
-/// Where the kernel tells of its nodes.
-const NODES: &str = "/sys/devices/system/node";
 
 /// Nodes that a mask can name.
 const NODES_MAX: u32 = 1024;
@@ -29,34 +23,6 @@ pub enum Policy {
     Interleave = 3,
     /// From the node of the CPU that asks.
     Local = 4,
-}
-
-/// Whether there is such a node. A kernel without nodes has node 0 alone.
-pub fn has_node(node: u32) -> bool {
-    let nodes = Path::new(NODES);
-    if nodes.exists() {
-        nodes.join(format!("node{node}")).exists()
-    } else {
-        node == 0
-    }
-}
-
-/// The CPUs of a node, ascending; there may be none.
-pub fn node_cpus(node: u32) -> std::io::Result<Vec<u32>> {
-    let text = std::fs::read_to_string(format!("{NODES}/node{node}/cpulist"))?;
-    parse_list(text.trim()).ok_or_else(|| {
-        std::io::Error::other(format!("the kernel lists the CPUs of node {node} as \"{text}\""))
-    })
-}
-
-/// "0-3,8" as numbers.
-fn parse_list(text: &str) -> Option<Vec<u32>> {
-    let mut all = Vec::new();
-    for part in text.split(',').filter(|part| !part.is_empty()) {
-        let (from, to) = part.split_once('-').unwrap_or((part, part));
-        all.extend(from.parse::<u32>().ok()?..=to.parse::<u32>().ok()?);
-    }
-    Some(all)
 }
 
 /// Sets where memory that the calling thread touches first comes from.
@@ -85,20 +51,6 @@ pub fn set_policy(policy: Policy, nodes: &[u32]) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lists_of_the_kernel() {
-        assert_eq!(parse_list("0-3,8"), Some(vec![0, 1, 2, 3, 8]));
-        assert_eq!(parse_list("5"), Some(vec![5]));
-        assert_eq!(parse_list(""), Some(vec![]));
-        assert_eq!(parse_list("a-b"), None);
-    }
-
-    #[test]
-    fn this_machine_has_node_0() {
-        assert!(has_node(0));
-        assert!(!has_node(4000));
-    }
 
     #[test]
     fn nodes_that_cannot_be_are_refused() {

@@ -56,8 +56,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::Text,
         unset: "with the others of its stage",
         help: "Begin when all clones of this job have ended",
-        doc: "The job has to stand before this one. It counts as ended when it failed, too. An empty \
-              text lifts what `[global]` says.",
+        doc: "The job has to stand before this one. It counts as ended when it failed, too. An \
+              empty text lifts what `[global]` says.",
         good: &["prepare"],
         apply: |draft, value| {
             let name = value.text();

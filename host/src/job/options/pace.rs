@@ -86,9 +86,9 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::TimeIn(TimeUnit::Millis),
         default: "1000",
         help: "Time that `rate_min` and `rate_iops_min` are averaged over",
-        doc: "A bare number is milliseconds. 0 is an error. Cycles begin with the measure phase; the \
-              first one is for settling and is not judged. Pauses of `thinktime` count, as in fio. \
-              What a cycle lacks is found when it is more than one request.",
+        doc: "A bare number is milliseconds. 0 is an error. Cycles begin with the measure phase; \
+              the first one is for settling and is not judged. Pauses of `thinktime` count, as in \
+              fio. What a cycle lacks is found when it is more than one request.",
         good: &["500", "2s"],
         bad: &["", "-1", "often"],
         fio: "fio averages `rate` over it as well; here requests are due at their own times, \
