@@ -16,7 +16,7 @@ use iodyno::plugin::host_table;
 use iodyno::plugin::lent::{FileFacts, FileTable, JobFacts, JobTable};
 use iodyno::stats::live::WorkerPage;
 use iodyno::sys::clock::SystemClock;
-use iodyno::workload::{Generator, Order, Recipe, Region, Repeat};
+use iodyno::workload::{Generator, Order, Recipe, Region, Repeat, Shape};
 use iodyno_engine_api::abi::*;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::RefCell;
@@ -156,6 +156,7 @@ fn worker(
         max_ios: None,
         repeat: Repeat::Loops(1),
         min_align: 0,
+        shape: Shape::default(),
     };
     let signal: &'static Signal = Box::leak(Box::default());
     signal.raise(Signal::MEASURE);

@@ -13,7 +13,7 @@ use crate::plugin::host_table;
 use crate::plugin::lent::{FileFacts, FileTable, JobFacts, JobTable};
 use crate::stats::live::WorkerPage;
 use crate::sys::clock::{Clock, Ticks};
-use crate::workload::{Generator, Order, Recipe, Region, Repeat};
+use crate::workload::{Generator, Order, Recipe, Region, Repeat, Shape};
 use iodyno_engine_api::abi::*;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
@@ -228,6 +228,7 @@ fn bench(takes: usize, depth: u32) -> Bench {
             max_ios: None,
             repeat: Repeat::Loops(1),
             min_align: 0,
+            shape: Shape::default(),
         },
         limits: PerDir::all(None),
     }

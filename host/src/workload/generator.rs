@@ -5,17 +5,20 @@
 //! allocated in [`Generator::new`]; [`Generator::next`] reads no clock and allocates nothing.
 
 use super::bitmap::Bitmap;
+use super::files::Retired;
+use super::lengths::gcd;
 use super::permutation::Permutation;
 use super::recipe::{Order, Recipe, Region, Repeat, Request, WorkloadError};
 use super::rng::{mix_seed, Rng};
+use super::varied::Varied;
 use crate::ddir::Ddir;
 
 /// Largest random map: 2^35 units are 4 GiB of memory.
-const MAP_UNITS_MAX: u64 = 1 << 35;
+pub(super) const MAP_UNITS_MAX: u64 = 1 << 35;
 /// Directions that carry data.
 const DIRECTIONS: usize = Ddir::DATA.len();
 
-/// How offsets come about.
+/// How offsets come about in a plain load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     /// One behind the other.
@@ -64,6 +67,11 @@ pub struct Generator {
     /// Files that have something left in this pass, and whose turn it is.
     live: Vec<u32>,
     turn: usize,
+    /// In place of ways, blocks and files where the recipe's shape is not plain.
+    varied: Option<Box<Varied>>,
+    retired: Retired,
+    loops_done: u64,
+    ended: bool,
     /// The write that follows a trim.
     pending: Option<Request>,
     /// Direction of the next request of a mix, where somebody looked at it already.
@@ -95,13 +103,18 @@ impl Generator {
             Blocks { min, max, align: gcd(recipe.min_align, min).max(1) }
         });
         let way = pick_way(recipe, unit);
-        let files = recipe
-            .files
+        let varied = Varied::new(recipe)?.map(Box::new);
+        let plain_files = if varied.is_some() { &[][..] } else { &recipe.files };
+        let files = plain_files
             .iter()
             .enumerate()
             .map(|(index, region)| FileState::new(index, region, way, unit, &blocks))
             .collect::<Result<Vec<_>, _>>()?;
         let directions = if matches!(recipe.order, Order::TrimWrite { .. }) { 2 } else { 1 };
+        let block_max = match &varied {
+            Some(varied) => varied.block_max(),
+            None => used().map(|ddir| recipe.bs[ddir].1).max().unwrap_or(0),
+        };
         let mut generator = Generator {
             way,
             order: recipe.order,
@@ -111,13 +124,17 @@ impl Generator {
             live: Vec::with_capacity(files.len()),
             files,
             turn: 0,
+            varied,
+            retired: Retired::new(recipe.files.len()),
+            loops_done: 0,
+            ended: false,
             pending: None,
             drawn: None,
             issued_bytes: 0,
             amount_bytes: recipe.amount.saturating_mul(directions),
             issued_ios: 0,
             max_ios: recipe.max_ios.unwrap_or(u64::MAX),
-            block_max: used().map(|ddir| recipe.bs[ddir].1).max().unwrap_or(0) * directions,
+            block_max: block_max * directions,
             loops_left: match recipe.repeat {
                 Repeat::Loops(loops) => loops,
                 Repeat::Endless => 1,
@@ -142,6 +159,9 @@ impl Generator {
         if let Some(write) = self.pending.take() {
             return Some(self.account(write));
         }
+        if self.varied.is_some() {
+            return self.next_varied();
+        }
         // Bounded: each turn takes a file out of the pass, or begins a pass, in which every file
         // has at least one block to give.
         loop {
@@ -160,12 +180,42 @@ impl Generator {
             if self.turn == self.live.len() {
                 self.turn = 0;
             }
-            let request = Request { ddir, file, offset, len };
-            if matches!(self.order, Order::TrimWrite { .. }) {
-                self.pending = Some(Request { ddir: Ddir::Write, ..request });
-            }
-            return Some(self.account(request));
+            return Some(self.give(Request { ddir, file, offset, len }));
         }
+    }
+
+    #[inline(never)]
+    fn next_varied(&mut self) -> Option<Request> {
+        let ddir = self.draw_ddir();
+        // Bounded: in a pass that has just begun each file has a block to give.
+        loop {
+            let varied = self.varied.as_mut()?;
+            if let Some(request) = varied.next(ddir, &mut self.retired) {
+                return Some(self.give(request));
+            }
+            if !self.start_pass() {
+                return None;
+            }
+        }
+    }
+
+    /// A file that has left the window of live files since the last question, the first to leave
+    /// first; to be asked after each request until there is none. It has nothing left in this
+    /// pass, the loop has ended, or it makes room for another. It is named no more until it enters
+    /// again; requests of it may still be in flight. After a loop's end files may be among them
+    /// that were never named. Files that are live never outnumber [`Shape::openfiles`].
+    ///
+    /// [`Shape::openfiles`]: super::Shape::openfiles
+    #[inline]
+    pub fn retired(&mut self) -> Option<u32> {
+        self.retired.pop()
+    }
+
+    /// Loops that have ended. One is known to have ended when the request after its last one is
+    /// asked for.
+    #[inline]
+    pub fn loops_done(&self) -> u64 {
+        self.loops_done
     }
 
     /// Direction of the request that [`Generator::next`] will give; none where all loops are done.
@@ -199,6 +249,8 @@ impl Generator {
             .map(|ddir| self.blocks[ddir as usize]);
         let one_loop = if self.max_ios == u64::MAX {
             self.amount_bytes
+        } else if let Some(varied) = &self.varied {
+            self.amount_bytes.min(self.max_ios.saturating_mul(varied.block_size()?))
         } else if used.all(|blocks| blocks.min == self.block_size_max() && blocks.min == blocks.max)
         {
             self.amount_bytes.min(self.max_ios.saturating_mul(self.block_size_max()))
@@ -210,6 +262,14 @@ impl Generator {
 
     fn block_size_max(&self) -> u64 {
         self.block_max / if matches!(self.order, Order::TrimWrite { .. }) { 2 } else { 1 }
+    }
+
+    #[inline]
+    fn give(&mut self, request: Request) -> Request {
+        if matches!(self.order, Order::TrimWrite { .. }) {
+            self.pending = Some(Request { ddir: Ddir::Write, ..request });
+        }
+        self.account(request)
     }
 
     #[inline]
@@ -268,7 +328,7 @@ impl Generator {
     /// The file whose turn it is has nothing left.
     #[cold]
     fn retire_file(&mut self) {
-        self.live.remove(self.turn);
+        self.retired.push(self.live.remove(self.turn));
         if self.turn == self.live.len() {
             self.turn = 0;
         }
@@ -287,7 +347,12 @@ impl Generator {
 
     #[cold]
     fn start_loop(&mut self) -> bool {
+        // The first loop is begun by `new`.
+        if !self.ended && self.issued_ios > 0 {
+            self.loops_done += 1;
+        }
         if self.loops_left == 0 {
+            self.ended = true;
             // Also when asked again: the state that led here stays as it is.
             self.live.clear();
             self.pending = None;
@@ -305,8 +370,14 @@ impl Generator {
     }
 
     fn reset_files(&mut self) {
+        if let Some(varied) = &mut self.varied {
+            varied.restart(&mut self.retired);
+            return;
+        }
         self.turn = 0;
-        self.live.clear();
+        for file in self.live.drain(..) {
+            self.retired.push(file);
+        }
         self.live.extend(0..self.files.len() as u32);
         for state in &mut self.files {
             state.position = [0; DIRECTIONS];
@@ -418,7 +489,9 @@ fn check(recipe: &Recipe) -> Result<(), WorkloadError> {
         return Err(WorkloadError::NoFiles);
     }
     let (write, trim) = (recipe.bs.write, recipe.bs.trim);
-    if matches!(recipe.order, Order::TrimWrite { .. }) && write != trim {
+    let split = &recipe.shape.bssplit;
+    let differs = write != trim || split.write != split.trim;
+    if matches!(recipe.order, Order::TrimWrite { .. }) && differs {
         return Err(WorkloadError::TrimWriteSizes { write, trim });
     }
     if recipe.rwmixread > 100 {
@@ -434,12 +507,4 @@ fn check(recipe: &Recipe) -> Result<(), WorkloadError> {
         }
     }
     Ok(())
-}
-
-fn gcd(a: u64, b: u64) -> u64 {
-    if b == 0 {
-        a
-    } else {
-        gcd(b, a % b)
-    }
 }

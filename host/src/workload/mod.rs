@@ -5,12 +5,24 @@
 //! A seed is a promise: the same recipe gives the same requests in every release (golden tests).
 
 mod bitmap;
+mod files;
 mod fill;
 mod generator;
+mod laws;
+mod lengths;
 mod permutation;
+mod places;
+mod reals;
 mod recipe;
 mod rng;
+mod shape;
+mod varied;
+mod zones;
 
+#[cfg(test)]
+mod laws_tests;
+#[cfg(test)]
+mod shape_tests;
 #[cfg(test)]
 mod tests;
 
@@ -18,3 +30,4 @@ pub use fill::{fill, scramble};
 pub use generator::Generator;
 pub use recipe::{Order, Recipe, Region, Repeat, Request, WorkloadError};
 pub use rng::{mix_seed, Rng};
+pub use shape::{FileChoice, Law, Shape, Zoning};
