@@ -66,7 +66,11 @@ impl Files {
     ) -> Files {
         let law = choice.law().map(|law| Sampler::new(&law, u64::from(count), 1, seed));
         Files {
-            every: if choice == FileChoice::Sequential { u64::MAX } else { u64::from(every.max(1)) },
+            every: if choice == FileChoice::Sequential {
+                u64::MAX
+            } else {
+                u64::from(every.max(1))
+            },
             choice,
             left: 0,
             live: Vec::with_capacity(window),

@@ -17,9 +17,18 @@ const REDRAWS: u32 = 64;
 /// A law over the numbers 0..count.
 #[derive(Clone, Debug)]
 pub(super) enum Sampler {
-    Uniform { count: u64 },
-    Zipf { zipf: Zipf, spread: Spread },
-    Pareto { count: u64, power: f64, spread: Spread },
+    Uniform {
+        count: u64,
+    },
+    Zipf {
+        zipf: Zipf,
+        spread: Spread,
+    },
+    Pareto {
+        count: u64,
+        power: f64,
+        spread: Spread,
+    },
     Normal(Normal),
     /// First number and length of a part for each percent of the requests.
     Zoned(Vec<(u64, u64)>),
@@ -49,7 +58,8 @@ impl Sampler {
                 zoned(parts.iter().map(|&(access, size)| (access, u64::from(size))), count, share)
             }
             Law::ZonedAbs(parts) => {
-                let whole = |end: u64| (end / bytes + u64::from(end % bytes * 2 >= bytes)).min(count);
+                let whole =
+                    |end: u64| (end / bytes + u64::from(end % bytes * 2 >= bytes)).min(count);
                 zoned(parts.iter().copied(), count, whole)
             }
         }
@@ -151,8 +161,7 @@ pub(super) struct Zipf {
 
 impl Zipf {
     fn new(count: u64, theta: f64) -> Zipf {
-        let mut zipf =
-            Zipf { count, theta, integral_first: 0.0, integral_last: 0.0, near: 0.0 };
+        let mut zipf = Zipf { count, theta, integral_first: 0.0, integral_last: 0.0, near: 0.0 };
         zipf.integral_first = zipf.integral(1.5) - 1.0;
         zipf.integral_last = zipf.integral(count as f64 + 0.5);
         zipf.near = 2.0 - zipf.inverse(zipf.integral(2.5) - zipf.weight(2.0));
@@ -204,6 +213,7 @@ fn quotient(x: f64, f: impl Fn(f64) -> f64) -> f64 {
 #[derive(Clone, Debug)]
 pub(super) struct Normal {
     count: f64,
+    last: u64,
     mean: f64,
     deviation: f64,
     /// The polar method gives two numbers at a time.
@@ -212,8 +222,10 @@ pub(super) struct Normal {
 
 impl Normal {
     fn new(count: u64, deviation: f64, center: f64) -> Normal {
+        let last = count - 1;
         let count = count as f64;
-        Normal { count, mean: count * center, deviation: count * deviation / 100.0, other: None }
+        let deviation = count * deviation / 100.0;
+        Normal { count, last, mean: count * center, deviation, other: None }
     }
 
     fn draw(&mut self, rng: &mut Rng) -> u64 {
@@ -223,7 +235,7 @@ impl Normal {
                 return x as u64;
             }
         }
-        self.mean.min(self.count - 1.0) as u64
+        (self.mean as u64).min(self.last)
     }
 
     /// Of mean 0 and deviation 1.
@@ -260,7 +272,7 @@ pub(super) fn complaint(law: &Law) -> Option<String> {
             off_center(center.unwrap_or(0.0))
         }
         &Law::Pareto { h, center } => {
-            if !(h > 0.0 && h < 1.0) {
+            if !(h > 1e-9 && h < 1.0) {
                 return Some(format!("pareto's h {h} is not between 0 and 1 (0.2: 80/20)"));
             }
             off_center(center.unwrap_or(0.0))

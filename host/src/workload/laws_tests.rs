@@ -2,11 +2,10 @@
 //! over all blocks with the platform's own functions. Fixed seeds; p > 0.001 throughout.
 
 use super::laws::{complaint, Sampler};
-use super::reals;
 use super::rng::Rng;
 use super::shape::Law;
 
-const DRAWS: usize = 200_000;
+const DRAWS: usize = 100_000;
 /// Beyond so many standard deviations lies one in a thousand.
 const NORMAL_999: f64 = 3.09;
 
@@ -30,9 +29,9 @@ fn expected(law: &Law, count: u64) -> Vec<f64> {
         }
         Law::Normal { deviation, center } => {
             let (mean, deviation) = (n * center, n * deviation / 100.0);
-            // The density, summed over 16 points of each block.
+            // The density, summed over 4 points of each block.
             let density = |x: f64| (-((x - mean) / deviation).powi(2) / 2.0).exp();
-            blocks.map(|b| (0..16).map(|i| density(b + (f64::from(i) + 0.5) / 16.0)).sum()).collect()
+            blocks.map(|b| (0..4).map(|i| density(b + (f64::from(i) + 0.5) / 4.0)).sum()).collect()
         }
         Law::Zoned(zones) => {
             let mut weights = vec![0.0; count as usize];
@@ -109,12 +108,10 @@ fn assert_kolmogorov_smirnov(numbers: &[u64], law: &[f64], what: &str) {
 fn assert_fits(law: &Law, counts: &[u64]) {
     for &count in counts {
         let expected = expected(law, count);
-        for seed in [1, 2] {
-            let numbers = draw(law, count, seed);
-            let what = format!("{law:?} over {count}, seed {seed}");
-            assert_chi_square(&numbers, &expected, &what);
-            assert_kolmogorov_smirnov(&numbers, &expected, &what);
-        }
+        let numbers = draw(law, count, count);
+        let what = format!("{law:?} over {count}");
+        assert_chi_square(&numbers, &expected, &what);
+        assert_kolmogorov_smirnov(&numbers, &expected, &what);
     }
 }
 
@@ -250,12 +247,12 @@ fn laws_without_a_meaning_are_told() {
     }
 }
 
-/// The hit rates of fio-genzipf, where it is installed: of the blocks that were hit at all, the
-/// share of the requests that went to the hottest tenths of them. fio's zipf is an approximation
-/// that gives the first ranks a little more.
+/// The hit rates of fio-genzipf: the share of the requests that the hottest blocks get. fio's zipf
+/// gives the third rank a fifth more than the law does, its normal law is a sum of few numbers.
 #[test]
-#[ignore = "a comparison with another program: run by hand"]
+#[ignore = "a comparison with fio-genzipf, by hand where that is installed"]
 fn hit_rates_are_those_of_fio_genzipf() {
+    let count = 1u64 << 18;
     for (kind, input, law) in [
         ("zipf", "1.2", Law::Zipf { theta: 1.2, center: None }),
         ("zipf", "0.8", Law::Zipf { theta: 0.8, center: None }),
@@ -264,24 +261,27 @@ fn hit_rates_are_those_of_fio_genzipf() {
         ("normal", "10", Law::Normal { deviation: 10.0, center: 0.5 }),
     ] {
         let output = std::process::Command::new("fio-genzipf")
-            .args(["-t", kind, "-i", input, "-g", "1", "-b", "4096", "-o", "10", "-c"])
+            .args(["-t", kind, "-i", input, "-g", "1", "-b", "4096", "-c"])
             .output()
             .expect("fio-genzipf is installed");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let theirs: Vec<f64> = text
-            .lines()
-            .filter_map(|line| line.split([',', ' ']).filter(|w| !w.is_empty()).nth(1)?.trim_end_matches('%').parse().ok())
-            .collect();
-        let count = 1u64 << 18;
+        let hits = |line: &str| line.split_once(", ")?.1.parse().ok();
+        let theirs: Vec<u32> = text.lines().filter_map(hits).collect();
         let mut sampler = Sampler::new(&law, count, 1, 1);
         let mut rng = Rng::new(1);
-        let mut hits = vec![0u32; count as usize];
-        (0..count).for_each(|_| hits[sampler.draw(&mut rng) as usize] += 1);
-        hits.retain(|&hits| hits > 0);
-        hits.sort_unstable_by_key(|&hits| std::cmp::Reverse(hits));
-        let ours = hits.chunks(hits.len().div_ceil(10)).map(|row| row.iter().sum::<u32>());
-        let ours: Vec<f64> = ours.map(|row| f64::from(row) * 100.0 / count as f64).collect();
-        panic!("{kind} {input}: theirs {theirs:?}, ours {ours:.2?}\n{text}");
+        let mut ours = vec![0u32; count as usize];
+        (0..count).for_each(|_| ours[sampler.draw(&mut rng) as usize] += 1);
+        ours.sort_unstable_by_key(|&hits| std::cmp::Reverse(hits));
+        for ranks in [1, 2, 3, 10, 100, 1000, 10_000, 50_000] {
+            let share = |hits: &[u32]| {
+                hits.iter().take(ranks).map(|&n| f64::from(n)).sum::<f64>() * 100.0 / count as f64
+            };
+            let (theirs, ours) = (share(&theirs), share(&ours));
+            assert!(
+                (theirs - ours).abs() < 5.0,
+                "{kind} {input}, the first {ranks}: fio {theirs:.2}, here {ours:.2} percent"
+            );
+        }
     }
 }
 
@@ -289,18 +289,65 @@ fn hit_rates_are_those_of_fio_genzipf() {
 #[test]
 fn sequences_of_laws_are_frozen() {
     let cases: [(Law, &[u64]); 5] = [
-        (Law::Zipf { theta: 1.2, center: None }, &[]),
-        (Law::Zipf { theta: 0.9, center: FIRST }, &[]),
-        (Law::Pareto { h: 0.2, center: FIRST }, &[]),
-        (Law::Normal { deviation: 10.0, center: 0.5 }, &[]),
-        (Law::Zoned(vec![(60, 10), (40, 90)]), &[]),
+        (
+            Law::Zipf { theta: 1.2, center: None },
+            &[
+                865_367,
+                377_745,
+                865_367,
+                395_021,
+                139_152,
+                565_044,
+                762_257,
+                231_153,
+                4_818_377_329_064_365_150,
+            ],
+        ),
+        (
+            Law::Zipf { theta: 0.9, center: FIRST },
+            &[59, 61_444, 0, 468, 89, 2_577, 365_655, 2_029, 14_366_254_956_304_327_856],
+        ),
+        (
+            Law::Pareto { h: 0.2, center: FIRST },
+            &[5, 62_717, 0, 164, 11, 1_665, 380_598, 1_228, 7_757_395_803_714_510_759],
+        ),
+        (
+            Law::Normal { deviation: 10.0, center: 0.5 },
+            &[
+                598_139,
+                443_427,
+                634_032,
+                540_231,
+                403_577,
+                527_055,
+                519_622,
+                615_360,
+                7_021_722_408_796_297_239,
+            ],
+        ),
+        (
+            Law::Zoned(vec![(60, 10), (40, 90)]),
+            &[
+                386_938,
+                731_022,
+                629_288,
+                60_512,
+                93_334,
+                85_002,
+                162_577,
+                54_600,
+                12_374_360_604_284_065_926,
+            ],
+        ),
     ];
-    for (law, expected) in cases {
-        let numbers = draw(&law, 1_000_000, 42);
+    let (laws, expected): (Vec<Law>, Vec<&[u64]>) = cases.into_iter().unzip();
+    let sequence = |law: &Law| {
+        let numbers = draw(law, 1_000_000, 42);
         let sum = numbers.iter().fold(0u64, |sum, &n| sum.wrapping_mul(31).wrapping_add(n));
         let mut seen = numbers[..8].to_vec();
         seen.push(sum);
-        assert_eq!(seen, expected, "{law:?}");
-    }
-    assert!(reals::ln(2.0) > 0.69);
+        seen
+    };
+    let seen: Vec<Vec<u64>> = laws.iter().map(sequence).collect();
+    assert_eq!(seen, expected);
 }

@@ -95,7 +95,11 @@ struct Cursor {
 enum Stock {
     Sequential,
     /// Runs of `run` blocks each; the last may be shorter.
-    Shuffled { order: Permutation, blocks: u64, run: u64 },
+    Shuffled {
+        order: Permutation,
+        blocks: u64,
+        run: u64,
+    },
     Mapped(Bitmap),
     Law(PerDir<Sampler>),
 }
