@@ -129,6 +129,7 @@ fn environment() -> Environment {
         cpus: facts.cpus,
         memory_mb: facts.memory_bytes >> 20,
         cpu_ids: facts::cpu_ids(),
+        nodes: facts::memory_nodes(),
     }
 }
 
@@ -148,6 +149,7 @@ pub(super) fn lint(args: &LintArgs) -> anyhow::Result<u8> {
     match resolve(&args.source, &args.search, false) {
         Ok(jobs) => {
             print_diagnostics(&jobs.resolved.warnings, &jobs.sources);
+            print_diagnostics(&jobs.resolved.advice, &jobs.sources);
             super::print(&lint::lint(&jobs.resolved))
         }
         Err(unfit) => {

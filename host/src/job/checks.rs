@@ -4,6 +4,11 @@
 //! Called by `resolve` for each job when all of its options are applied. Only looks, changes
 //! nothing.
 
+pub(crate) mod between;
+mod latency;
+mod pace;
+mod process;
+
 use super::diagnostic::{push_once, Diagnostic, Place};
 use super::draft::Draft;
 use super::effective::Provenance;
@@ -61,9 +66,11 @@ pub(crate) fn check(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     blocks(job, out);
     amounts(job, out);
     times(job, out);
-    rates(job, out);
+    pace::check(job, out);
+    latency::check(job, out);
     depths(job, out);
-    cpus(job, out);
+    process::check(job, out);
+    traps(job, out);
     if job.readonly && (job.draft.load.rw.writes() || job.draft.load.rw.trims()) {
         let message = format!("job {} writes, but `--readonly` was given", job.name);
         push_once(out, Diagnostic::error(message).at(job.place("rw")));
@@ -147,24 +154,13 @@ fn times(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     }
 }
 
-fn rates(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
-    let pace = &job.draft.pace;
-    let bytes = pace.rate.iter().any(|(_, rate)| rate.is_some());
-    let requests = pace.rate_iops.iter().any(|(_, rate)| rate.is_some());
-    if bytes && requests {
-        let error = Diagnostic::error("`rate` and `rate_iops` exclude one another");
-        let error = error.at(job.place("rate_iops")).related(job.place("rate"), "the other");
-        push_once(out, error.help("give one of them; 0 lifts one that is inherited"));
-    }
-}
-
 fn depths(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     let draft = job.draft;
-    let synchronous = job.engine.filter(|engine| engine.synchronous);
+    let synchronous = job.engine.filter(|engine| engine.synchronous && !draft.offload);
     if let Some(engine) = synchronous.filter(|_| draft.iodepth > 1) {
         let message =
             format!("`iodepth` has no effect: engine {} does one request at a time", engine.name);
-        let help = "more at once: `numjobs`, or an asynchronous engine";
+        let help = "more at once: `numjobs`, `io_submit_mode=offload`, or an asynchronous engine";
         push_once(out, Diagnostic::warning(message).at(job.place("iodepth")).help(help));
     }
     for (name, value) in [
@@ -186,13 +182,38 @@ fn depths(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     }
 }
 
-fn cpus(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
-    let Some(cpus) = &job.draft.process.cpus_allowed else { return };
-    let here = &job.env.cpu_ids;
-    if let Some(missing) = cpus.iter().find(|cpu| !here.contains(cpu)) {
-        let message = format!("cpus_allowed: CPU {missing} is not there");
-        let have: Vec<String> = here.iter().map(u32::to_string).collect();
-        let error = Diagnostic::error(message).at(job.place("cpus_allowed"));
-        push_once(out, error.note(format!("CPUs here: {}", have.join(", "))));
+/// Engines that keep their promise only under conditions that nothing else tells.
+fn traps(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
+    let Some(engine) = job.engine.filter(|engine| engine.name == "libaio") else { return };
+    if !job.draft.target.direct {
+        let message = format!(
+            "engine {} without `direct=1`: the kernel does buffered requests one at a time, \
+             whatever the `iodepth`",
+            engine.name
+        );
+        let place = job.said("direct").map_or(job.place("ioengine"), |said| &said.place);
+        push_once(out, Diagnostic::warning(message).at(place).help("add `direct=1`"));
     }
+}
+
+/// What is allowed and often not meant; told where somebody asks what the job will do.
+pub(crate) fn advise(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
+    let time = &job.draft.time;
+    let Some(runtime) = job.said("runtime").filter(|_| !time.time_based) else { return };
+    if time.runtime.is_none() {
+        return;
+    }
+    let message = format!(
+        "job {} has `runtime` without `time_based`: it ends at its amount, where that comes first",
+        job.name
+    );
+    let warning = Diagnostic::warning(message).at(&runtime.place);
+    push_once(out, warning.help("`time_based` starts over until the time is up"));
+}
+
+/// An option that does nothing because another one is missing.
+fn without(job: &Judged<'_>, name: &str, missing: &str, out: &mut Vec<Diagnostic>) {
+    let Some(said) = job.said(name) else { return };
+    let message = format!("`{name}` has no effect without `{missing}`");
+    push_once(out, Diagnostic::warning(message).at(&said.place));
 }
