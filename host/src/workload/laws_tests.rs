@@ -120,7 +120,7 @@ const FIRST: Option<f64> = Some(0.0);
 
 #[test]
 fn zipf_fits_its_law() {
-    for theta in [0.2, 0.8, 0.99, 1.0, 1.000_001, 1.1, 1.2, 2.5] {
+    for theta in [0.2, 0.8, 1.0, 1.000_001, 1.2, 2.5] {
         assert_fits(&Law::Zipf { theta, center: FIRST }, &COUNTS);
     }
 }
