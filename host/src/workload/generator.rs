@@ -5,6 +5,7 @@
 //! allocated in [`Generator::new`]; [`Generator::next`] reads no clock and allocates nothing.
 
 use super::bitmap::Bitmap;
+use super::checks;
 use super::files::Retired;
 use super::lengths::gcd;
 use super::permutation::Permutation;
@@ -13,8 +14,6 @@ use super::rng::{mix_seed, Rng};
 use super::varied::Varied;
 use crate::ddir::Ddir;
 
-/// Largest random map: 2^35 units are 4 GiB of memory.
-pub(super) const MAP_UNITS_MAX: u64 = 1 << 35;
 /// Directions that carry data.
 const DIRECTIONS: usize = Ddir::DATA.len();
 
@@ -95,7 +94,7 @@ impl Generator {
     /// # Errors
     /// A recipe that gives no load: see [`WorkloadError`].
     pub fn new(recipe: &Recipe) -> Result<Generator, WorkloadError> {
-        check(recipe)?;
+        checks::check(recipe)?;
         let used = || Ddir::DATA.into_iter().filter(|&ddir| recipe.order.uses(ddir));
         let unit = used().fold(recipe.min_align, |unit, ddir| gcd(unit, recipe.bs[ddir].0));
         let blocks = Ddir::DATA.map(|ddir| {
@@ -400,7 +399,7 @@ impl FileState {
         blocks: &[Blocks; DIRECTIONS],
     ) -> Result<FileState, WorkloadError> {
         let units = region.len / unit;
-        if way == Way::Mapped && units > MAP_UNITS_MAX {
+        if way == Way::Mapped && units > checks::MAP_UNITS_MAX {
             return Err(WorkloadError::MapTooLarge { file: index, units, unit });
         }
         let map = (way == Way::Mapped).then(|| Bitmap::new(units));
@@ -465,46 +464,4 @@ fn pick_way(recipe: &Recipe, unit: u64) -> Way {
     } else {
         Way::Mapped
     }
-}
-
-fn check(recipe: &Recipe) -> Result<(), WorkloadError> {
-    for ddir in Ddir::DATA.into_iter().filter(|&ddir| recipe.order.uses(ddir)) {
-        let (min, max) = recipe.bs[ddir];
-        if min == 0 || min > max {
-            return Err(WorkloadError::BadBlockSize { ddir: ddir.name(), min, max });
-        }
-        for (file, region) in recipe.files.iter().enumerate() {
-            if region.len < min {
-                let (len, ddir) = (region.len, ddir.name());
-                return Err(WorkloadError::RegionTooShort { file, len, ddir, block: min });
-            }
-        }
-    }
-    for (file, &Region { offset, len }) in recipe.files.iter().enumerate() {
-        if offset.checked_add(len).is_none_or(|end| end > i64::MAX as u64) {
-            return Err(WorkloadError::RegionTooFar { file, offset, len });
-        }
-    }
-    if recipe.files.is_empty() {
-        return Err(WorkloadError::NoFiles);
-    }
-    let (write, trim) = (recipe.bs.write, recipe.bs.trim);
-    let split = &recipe.shape.bssplit;
-    let differs = write != trim || split.write != split.trim;
-    if matches!(recipe.order, Order::TrimWrite { .. }) && differs {
-        return Err(WorkloadError::TrimWriteSizes { write, trim });
-    }
-    if recipe.rwmixread > 100 {
-        return Err(WorkloadError::BadMix { percent: recipe.rwmixread });
-    }
-    for (what, zero) in [
-        ("the amount of data", recipe.amount == 0),
-        ("the number of requests", recipe.max_ios == Some(0)),
-        ("the number of loops", recipe.repeat == Repeat::Loops(0)),
-    ] {
-        if zero {
-            return Err(WorkloadError::Nothing { what });
-        }
-    }
-    Ok(())
 }

@@ -112,7 +112,7 @@ fn part_of(count: u64, share: u64, whole: u64) -> u64 {
 /// Where ranks lie.
 #[derive(Clone, Debug)]
 pub(super) enum Spread {
-    Scattered(Permutation),
+    Scattered(Box<Permutation>),
     Behind { first: u64, count: u64 },
 }
 
@@ -125,7 +125,7 @@ impl Spread {
             None => {
                 let mut permutation = Permutation::new(count);
                 permutation.restart(&mut Rng::new(seed));
-                Spread::Scattered(permutation)
+                Spread::Scattered(Box::new(permutation))
             }
         }
     }

@@ -5,6 +5,7 @@
 //! A seed is a promise: the same recipe gives the same requests in every release (golden tests).
 
 mod bitmap;
+mod checks;
 mod files;
 mod fill;
 mod generator;

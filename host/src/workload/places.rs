@@ -96,7 +96,7 @@ enum Stock {
     Sequential,
     /// Runs of `run` blocks each; the last may be shorter.
     Shuffled {
-        order: Permutation,
+        order: Box<Permutation>,
         blocks: u64,
         run: u64,
     },
@@ -120,7 +120,11 @@ impl Part {
             Source::Shuffled => {
                 let blocks = len / style.unit;
                 let run = if style.identical { 1 } else { style.run };
-                Stock::Shuffled { order: Permutation::new(blocks.div_ceil(run)), blocks, run }
+                Stock::Shuffled {
+                    order: Box::new(Permutation::new(blocks.div_ceil(run))),
+                    blocks,
+                    run,
+                }
             }
             Source::Mapped => Stock::Mapped(Bitmap::new(len / style.unit)),
             Source::Law => {

@@ -4,9 +4,8 @@
 //! [`super::files`] (which file), [`super::zones`] (which part of it) and [`super::places`] (where in
 //! that); knows no amounts. Allocates in [`Varied::new`] only.
 
+use super::checks;
 use super::files::{Files, Retired};
-use super::generator::MAP_UNITS_MAX;
-use super::laws;
 use super::lengths::{gcd, Lengths};
 use super::places::{Draws, Source, Style};
 use super::recipe::{Recipe, Request, WorkloadError};
@@ -27,12 +26,11 @@ pub(super) struct Varied {
 impl Varied {
     /// None if the plain ways do.
     pub(super) fn new(recipe: &Recipe) -> Result<Option<Varied>, WorkloadError> {
-        check(recipe)?;
         if is_plain(recipe) {
             return Ok(None);
         }
         let style = style(recipe);
-        check_regions(recipe, &style)?;
+        checks::check_regions(recipe, &style)?;
         let seed = |number| mix_seed(recipe.seed, number);
         let hot = seed(6);
         let place = |(file, &region)| {
@@ -136,7 +134,7 @@ fn size_of(random: bool) -> Ddir {
 }
 
 /// Directions for which places are drawn: the write of a trimmed block goes where the trim went.
-fn drawn(recipe: &Recipe) -> impl Iterator<Item = Ddir> + '_ {
+pub(super) fn drawn(recipe: &Recipe) -> impl Iterator<Item = Ddir> + '_ {
     Ddir::DATA.into_iter().filter(|&ddir| recipe.order.draws(ddir))
 }
 
@@ -173,7 +171,7 @@ fn style(recipe: &Recipe) -> Style {
         seq_add: if recipe.order.is_random() { 0 } else { shape.seq_add },
         run: if source == Source::Sequential { 1 } else { u64::from(shape.seq_nr.max(1)) },
         identical: shape.identical && shape.seq_nr > 1,
-        percent_random: shape.percentage_random.clone().map(u64::from),
+        percent_random: shape.percentage_random.map(u64::from),
         align: PerDir {
             read: align(Ddir::Read),
             write: align(Ddir::Write),
@@ -188,70 +186,4 @@ fn style(recipe: &Recipe) -> Style {
         sequential,
         random,
     }
-}
-
-/// What is wrong with the shape by itself.
-fn check(recipe: &Recipe) -> Result<(), WorkloadError> {
-    let shape = &recipe.shape;
-    let sizes = |ddir: Ddir| {
-        if shape.seq_rand {
-            vec![Ddir::Read, Ddir::Write]
-        } else {
-            vec![ddir]
-        }
-    };
-    for ddir in drawn(recipe) {
-        let percent = shape.percentage_random[ddir];
-        if percent > 100 {
-            return Err(WorkloadError::BadPercentage { ddir: ddir.name(), percent });
-        }
-        if shape.blockalign[ddir] == Some(0) {
-            return Err(WorkloadError::BadAlign { ddir: ddir.name() });
-        }
-        if let Some(what) = laws::complaint(&shape.laws[ddir]) {
-            return Err(WorkloadError::BadLaw { ddir: ddir.name(), what });
-        }
-        for ddir in sizes(ddir) {
-            let ((min, max), split) = (recipe.bs[ddir], &shape.bssplit[ddir]);
-            let percent: u32 = split.iter().map(|share| u32::from(share.1)).sum();
-            if !split.is_empty() && percent != 100 {
-                return Err(WorkloadError::BadSplit { ddir: ddir.name(), percent });
-            }
-            if split.iter().any(|share| share.0 == 0) || split.is_empty() && (min == 0 || min > max)
-            {
-                return Err(WorkloadError::BadBlockSize { ddir: ddir.name(), min, max });
-            }
-        }
-    }
-    if let Some(what) = shape.files.law().and_then(|law| laws::complaint(&law)) {
-        return Err(WorkloadError::BadFileChoice { what });
-    }
-    Ok(())
-}
-
-/// What is wrong with the shape on these files.
-fn check_regions(recipe: &Recipe, style: &Style) -> Result<(), WorkloadError> {
-    let block = style.block_min();
-    if let Some(zoning) = recipe.shape.strided {
-        if zoning.size == 0 || zoning.range < block {
-            return Err(WorkloadError::BadZones { size: zoning.size, range: zoning.range, block });
-        }
-    }
-    for (file, region) in recipe.files.iter().enumerate() {
-        if region.len < block {
-            let ddir = drawn(recipe).next().unwrap_or(Ddir::Read).name();
-            return Err(WorkloadError::RegionTooShort { file, len: region.len, ddir, block });
-        }
-        let len = recipe.shape.strided.map_or(region.len, |zoning| zoning.range.min(region.len));
-        let units = len / style.unit;
-        if style.source == Source::Mapped && units > MAP_UNITS_MAX {
-            return Err(WorkloadError::MapTooLarge { file, units, unit: style.unit });
-        }
-        for ddir in drawn(recipe).filter(|_| style.source == Source::Law) {
-            if let Some(zone) = laws::part_behind(&recipe.shape.laws[ddir], len) {
-                return Err(WorkloadError::ZoneBehind { file, zone: zone + 1, len });
-            }
-        }
-    }
-    Ok(())
 }

@@ -26,7 +26,11 @@ pub(super) const OPTIONS: &[JobOption] = &[
               order. Random, `randread:8`: 8 requests one behind the other, then a new random \
               offset; or the same offset 8 times (`rw_sequencer`). Sequential, `read:8k`: so many \
               bytes are left out between one request and the next; `read:-8k` with `bs=4k` goes \
-              backwards. It is bytes behind a sequential word and a count behind a random one.",
+              backwards. It is bytes behind a sequential word and a count behind a random one. A sequential load \
+              begins again at its end until all of `size` or `io_size` is transferred.",
+        fio: "a run behind a random offset touches no block that was touched in this pass; a \
+              direction of a mix has runs of its own; backwards begins at the region's end, where \
+              fio reads offset 0 first; fio ends early where a skipping block meets the end.",
         good: &["randread", "rw", "trimwrite", "randtrimwrite", "randread:8", "read:-8k"],
         bad: &["", "READ", "random", "read:", "randread:0", "randread:-8", "read:8x", "read:1:2"],
         apply: |draft, value| {
@@ -61,10 +65,11 @@ pub(super) const OPTIONS: &[JobOption] = &[
             };
         },
         show: |job| {
-            Some(match job.load.rw_sequencer {
-                Sequencer::Sequential => quoted("sequential"),
-                Sequencer::Identical => quoted("identical"),
-            })
+            match job.load.rw_sequencer {
+                Sequencer::Sequential if job.load.seq_nr == 0 => None,
+                Sequencer::Sequential => Some(quoted("sequential")),
+                Sequencer::Identical => Some(quoted("identical")),
+            }
         },
         ..OPTION
     },
@@ -127,7 +132,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
               rest, the first ones one more where that does not divide. They add up to 100. Per \
               direction as `bs`, in TOML an array of up to three texts, \"\" for a direction that \
               keeps its `bs`. Up to 64 sizes for a direction.",
-        fio: "a sum below 100 and a share of 0 are errors, where fio takes them",
+        fio: "a sum below 100 and a share of 0 are errors, where fio takes them.",
         good: &["4k/60:64k/40", "4k/50:1k/:32k/", "2k/50:4k/50,4k/90:8k/10"],
         bad: &["", "4k/60:8k/30", "4k/60:8k/50", "4k/100:8k/", "0/100", "4k/x", "4k/0:8k/100"],
         apply: |draft, value| {
@@ -180,6 +185,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
         help: "Sizes drawn from `bsrange` are any number of bytes",
         doc: "Without it they are multiples of the smallest. Rarely of use with `direct=1`, which \
               wants whole logical blocks.",
+        fio: "each size is equally likely, where fio gives the largest to nearly half of them.",
         good: &["1", "0"],
         bad: &["yes", "2"],
         apply: |draft, value| draft.load.bs_unaligned = value.bool(),
