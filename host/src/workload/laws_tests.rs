@@ -1,5 +1,6 @@
 //! The laws against their definitions, which are written here a second time and otherwise: sums
-//! over all blocks with the platform's own functions. Fixed seeds; p > 0.001 throughout.
+//! over all blocks with the platform's own functions.
+//! Fixed seeds; p > 0.001 throughout. Nothing of the sampler's own arithmetic may be used here.
 
 use super::laws::{complaint, Sampler};
 use super::rng::Rng;

@@ -1,5 +1,6 @@
-//! Loads that are not plain: fio's sequences word by word, exactness, shares, windows of files,
-//! what holds for any of them, frozen numbers, and what is refused.
+//! Loads that are not plain: fio's sequences word by word, exactness, shares, windows of files, what
+//! holds for any of them, frozen numbers, and what is refused.
+//! Everything goes through the generator as its callers see it; plain loads are in `tests`.
 
 use super::*;
 use crate::ddir::{Ddir, PerDir};
