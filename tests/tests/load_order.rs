@@ -1,5 +1,6 @@
-//! Options that decide which request comes next, read off an engine that writes each of them down:
-//! skips, runs, sizes, shares, laws, zones, files in turn. One test an option, on the built program.
+//! Options that decide which request comes next, read off an engine that writes them down: skips,
+//! runs, sizes, shares, laws, zones, files in turn.
+//! One test an option, on the built program.
 
 use crate::workload::{offsets, record, Seen};
 use iodyno_tests::require;

@@ -1,7 +1,7 @@
 //! What makes a recipe give no load, each with its words.
 //!
-//! Called when a generator is made, before anything is allocated. Judges numbers alone: which option
-//! they came from, and at which line, is for the option table's own checks.
+//! Called when a generator is made, before anything is allocated. Judges numbers alone: which
+//! option they came from, and at which line, is for the option table's own checks.
 
 use super::laws;
 use super::places::{Source, Style};

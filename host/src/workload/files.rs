@@ -48,7 +48,7 @@ pub(super) struct Files {
     window: usize,
     /// The next file to enter.
     entering: u32,
-    /// Of a choice by law: the law, each file's place in the window, whose place is next given away.
+    /// Of a choice by law: the law, each file's place in the window, whose is given away next.
     law: Option<Sampler>,
     place_of: Vec<u32>,
     oldest: usize,

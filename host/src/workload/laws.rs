@@ -1,7 +1,7 @@
 //! Draws a block by a law: uniform, zipf, pareto, normal, zoned.
 //!
-//! Called by [`super::places`] and [`super::files`]. Exact laws, not approximations of them: zipf by
-//! rejection-inversion (Hörmann and Derflinger, 1996), pareto by inversion, normal by the polar
+//! Called by [`super::places`] and [`super::files`]. Exact laws, not approximations of them: zipf
+//! by rejection-inversion (Hörmann and Derflinger, 1996), pareto by inversion, normal by the polar
 //! method. Floating point is `+ - * /`, the square root and [`super::reals`]: the same everywhere.
 //! Allocates in [`Sampler::new`] only.
 
@@ -9,6 +9,9 @@ use super::permutation::Permutation;
 use super::reals::{exp, exp_m1, ln, ln_1p};
 use super::rng::Rng;
 use super::shape::Law;
+
+#[cfg(test)]
+mod tests;
 
 /// So often a normal number outside of the region is drawn again, before the nearest block is
 /// taken. Even with the mean at the region's end that happens once in 10^11 requests.

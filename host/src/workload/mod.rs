@@ -21,10 +21,6 @@ mod varied;
 mod zones;
 
 #[cfg(test)]
-mod laws_tests;
-#[cfg(test)]
-mod shape_tests;
-#[cfg(test)]
 mod tests;
 
 pub use fill::{fill, scramble};

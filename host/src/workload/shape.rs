@@ -6,6 +6,9 @@
 
 use crate::ddir::PerDir;
 
+#[cfg(test)]
+mod tests;
+
 /// Everything that makes a load less plain.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shape {

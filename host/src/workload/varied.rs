@@ -1,8 +1,8 @@
 //! The sequence of a load that is not plain: skips, runs, shares, laws, zones, choices of files.
 //!
 //! Called by the generator in place of its plain ways, which stay as fast as they are. Made of
-//! [`super::files`] (which file), [`super::zones`] (which part of it) and [`super::places`] (where in
-//! that); knows no amounts. Allocates in [`Varied::new`] only.
+//! [`super::files`] (which file), [`super::zones`] (which part of it) and [`super::places`]
+//! (where in that); knows no amounts. Allocates in [`Varied::new`] only.
 
 use super::checks;
 use super::files::{Files, Retired};

@@ -1,7 +1,7 @@
 //! One file of a varied load: a whole region, or the strided zones of it, one behind the other.
 //!
-//! Called by [`super::varied`], once a request. A zone is a [`Part`] that is begun afresh; there are
-//! at most two kinds of them, whole ones and the one that the region's end cuts off.
+//! Called by [`super::varied`], once a request. A zone is a [`Part`] that is begun afresh; there
+//! are at most two kinds of them, whole ones and the one that the region's end cuts off.
 
 use super::places::{Draws, Part, Style};
 use super::recipe::Region;

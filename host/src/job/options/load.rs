@@ -26,8 +26,9 @@ pub(super) const OPTIONS: &[JobOption] = &[
               order. Random, `randread:8`: 8 requests one behind the other, then a new random \
               offset; or the same offset 8 times (`rw_sequencer`). Sequential, `read:8k`: so many \
               bytes are left out between one request and the next; `read:-8k` with `bs=4k` goes \
-              backwards. It is bytes behind a sequential word and a count behind a random one. A sequential load \
-              begins again at its end until all of `size` or `io_size` is transferred.",
+              backwards. It is bytes behind a sequential word and a count behind a random one. A \
+              sequential load begins again at its end until all of `size` or `io_size` is \
+              transferred.",
         fio: "a run behind a random offset touches no block that was touched in this pass; a \
               direction of a mix has runs of its own; backwards begins at the region's end, where \
               fio reads offset 0 first; fio ends early where a skipping block meets the end.",
@@ -64,12 +65,10 @@ pub(super) const OPTIONS: &[JobOption] = &[
                 _ => Sequencer::Sequential,
             };
         },
-        show: |job| {
-            match job.load.rw_sequencer {
-                Sequencer::Sequential if job.load.seq_nr == 0 => None,
-                Sequencer::Sequential => Some(quoted("sequential")),
-                Sequencer::Identical => Some(quoted("identical")),
-            }
+        show: |job| match job.load.rw_sequencer {
+            Sequencer::Sequential if job.load.seq_nr == 0 => None,
+            Sequencer::Sequential => Some(quoted("sequential")),
+            Sequencer::Identical => Some(quoted("identical")),
         },
         ..OPTION
     },
@@ -103,8 +102,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         unset: "`bs`",
         help: "Range that the size of each request is drawn from",
         doc: "`1k-4k` or `1k:4k`, per direction as `bs`. Sizes are multiples of the smallest, \
-              unless `bs_unaligned` is set. The later of `bs`, `bsrange` and `bssplit` wins; two of \
-              them in one section are an error.",
+              unless `bs_unaligned` is set. The later of `bs`, `bsrange` and `bssplit` wins; two \
+              of them in one section are an error.",
         good: &["1k-4k", "4k:64k", "1k-4k,8k-16k"],
         bad: &["", "4k", "4k-1k", "0-4k", "1-2-3"],
         apply: |draft, value| {
@@ -160,7 +159,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::BytesPerDir { min: 1, max: BLOCK_MAX },
         unset: "the smallest block",
         help: "Random offsets are multiples of this",
-        doc: "Per direction, as `bs`. Below the block size requests may overlap. Given, the random \
+        doc:
+            "Per direction, as `bs`. Below the block size requests may overlap. Given, the random \
               map is off: blocks may repeat, as with `norandommap`. No effect on sequential loads, \
               and a warning says so.",
         good: &["4k", "512,4k"],
@@ -198,7 +198,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::Bool,
         default: "0",
         help: "`bs=A,B` is sequential,random instead of read,write",
-        doc: "The first size (or range, or split) is for sequential requests of any direction, the \
+        doc:
+            "The first size (or range, or split) is for sequential requests of any direction, the \
               second for random ones: for loads that are both, by `percentage_random`.",
         good: &["1", "0"],
         bad: &["yes", "2", ""],

@@ -2,9 +2,8 @@
 //! over all blocks with the platform's own functions.
 //! Fixed seeds; p > 0.001 throughout. Nothing of the sampler's own arithmetic may be used here.
 
-use super::laws::{complaint, Sampler};
-use super::rng::Rng;
-use super::shape::Law;
+use super::{complaint, Sampler};
+use crate::workload::{Law, Rng};
 
 const DRAWS: usize = 100_000;
 /// Beyond so many standard deviations lies one in a thousand.

@@ -1,9 +1,11 @@
-//! Loads that are not plain: fio's sequences word by word, exactness, shares, windows of files, what
-//! holds for any of them, frozen numbers, and what is refused.
+//! Loads that are not plain: fio's sequences word by word, exactness, shares, windows of files,
+//! what holds for any of them, frozen numbers, and what is refused.
 //! Everything goes through the generator as its callers see it; plain loads are in `tests`.
 
-use super::*;
 use crate::ddir::{Ddir, PerDir};
+use crate::workload::{
+    FileChoice, Generator, Law, Order, Recipe, Region, Repeat, Request, Shape, Zoning,
+};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
