@@ -20,7 +20,7 @@ use iodyno::stats::live::WorkerPage;
 use iodyno::sys::clock::SystemClock;
 use iodyno::sys::memory::MemoryWish;
 use iodyno::workload::{Compress, Content, ContentRecipe, Dedupe};
-use iodyno::workload::{Generator, Order, Recipe, Region, Repeat, Repeats};
+use iodyno::workload::{Generator, Order, Recipe, Region, Repeat, Repeats, Shape};
 use iodyno_engine_api::abi::*;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::RefCell;
@@ -171,6 +171,7 @@ fn worker(
         max_ios: None,
         repeat: Repeat::Loops(1),
         min_align: 0,
+        shape: Shape::default(),
     };
     let signal: &'static Signal = Box::leak(Box::default());
     signal.raise(Signal::MEASURE);

@@ -7,16 +7,16 @@ use std::collections::BTreeSet;
 
 /// One request as the engine saw it.
 #[derive(Clone, Debug, PartialEq)]
-struct Seen {
-    job: String,
-    op: String,
-    offset: u64,
-    len: u64,
-    file: u32,
+pub(crate) struct Seen {
+    pub(crate) job: String,
+    pub(crate) op: String,
+    pub(crate) offset: u64,
+    pub(crate) len: u64,
+    pub(crate) file: u32,
 }
 
 /// Runs a job whose `[global]` is given the recorder; answers the document and the requests.
-fn record(sections: &str) -> (Document, Vec<Seen>) {
+pub(crate) fn record(sections: &str) -> (Document, Vec<Seen>) {
     let scene = Scene::new();
     let path = scene.at("record");
     let engine = plugins::built("recorder");
@@ -38,7 +38,7 @@ fn parse(line: &str) -> Seen {
     }
 }
 
-fn offsets(seen: &[Seen]) -> Vec<u64> {
+pub(crate) fn offsets(seen: &[Seen]) -> Vec<u64> {
     seen.iter().map(|request| request.offset).collect()
 }
 

@@ -111,7 +111,9 @@ impl<C: Clock> Worker<'_, C> {
                 self.close_file(way, left)?;
             }
         }
+        let mut is_last = false;
         while let Some(retired) = self.generator.retired() {
+            is_last |= retired == file;
             if way.is_open[retired as usize] && !way.leaving.contains(&retired) {
                 way.leaving.push(retired);
             }
@@ -119,6 +121,18 @@ impl<C: Clock> Worker<'_, C> {
         if way.is_open[file as usize] {
             return Ok(());
         }
+        self.make_way(way)?;
+        if self.failures.stop {
+            return Ok(());
+        }
+        if is_last {
+            way.leaving.push(file);
+        }
+        self.open_file(way, file)
+    }
+
+    /// Closes what has to be closed before one more file is opened.
+    fn make_way(&mut self, way: &mut Doorway<'_>) -> Result<(), Trouble> {
         while way.open.len() >= way.limit {
             let leaving = way.leaving.first().or(way.open.front());
             let Some(&leaving) = leaving else { break };
@@ -128,7 +142,7 @@ impl<C: Clock> Worker<'_, C> {
             }
             self.close_file(way, leaving)?;
         }
-        self.open_file(way, file)
+        Ok(())
     }
 
     fn open_file(&mut self, way: &mut Doorway<'_>, file: u32) -> Result<(), Trouble> {

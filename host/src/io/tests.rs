@@ -16,7 +16,7 @@ use crate::plugin::lent::{FileFacts, FileTable, JobFacts, JobTable};
 use crate::stats::live::WorkerPage;
 use crate::sys::clock::{Clock, Ticks};
 use crate::sys::memory::MemoryWish;
-use crate::workload::{Content, Generator, Order, Recipe, Region, Repeat};
+use crate::workload::{Content, Generator, Order, Recipe, Region, Repeat, Shape};
 use iodyno_engine_api::abi::*;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
@@ -263,6 +263,7 @@ fn bench(takes: usize, depth: u32) -> Bench {
             max_ios: None,
             repeat: Repeat::Loops(1),
             min_align: 0,
+            shape: Shape::default(),
         },
         limits: PerDir::all(None),
         tolerance: Tolerance::default(),

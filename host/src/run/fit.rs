@@ -15,11 +15,13 @@ use crate::io::pace::Limit;
 use crate::io::settings::Settings;
 use crate::io::slots::SlabShape;
 use crate::io::syncs::SyncPlan;
-use crate::job::spec::{JobSpec, Rw};
+use crate::job::spec::{
+    self as job_spec, BlockShare, Distribution, JobSpec, RandomGenerator, Rw, Sequencer,
+};
 use crate::plugin::handle::{Callback, Instance};
 use crate::plugin::lent::JobFacts;
 use crate::sys::clock::{mono_ns, wall_ms};
-use crate::workload::{mix_seed, Order, Recipe, Repeat};
+use crate::workload::{mix_seed, FileChoice, Law, Order, Recipe, Repeat, Shape, Zoning};
 use iodyno_engine_api::abi::*;
 
 /// Alignment of the buffers where the job names none.
@@ -71,6 +73,8 @@ fn op_mask(job: &JobSpec) -> u32 {
 pub(super) fn max_bs(job: &JobSpec) -> u64 {
     let rw = job.load.rw;
     let used = |ddir| match ddir {
+        // By order, not by direction.
+        Ddir::Read | Ddir::Write if job.load.bs_is_seq_rand => true,
         Ddir::Read => rw.reads(),
         Ddir::Write => rw.writes(),
         Ddir::Trim => rw.trims(),
@@ -265,7 +269,8 @@ pub(super) fn recipe(context: &Context, files: &Files) -> Recipe {
         files: files.regions.clone(),
         amount: files.amount,
         rwmixread: load.rwmixread,
-        random_map: !load.norandommap,
+        // lfsr is asked for where each block is to come once in spite of norandommap.
+        random_map: !load.norandommap || load.random_generator == RandomGenerator::Lfsr,
         seed: seed(context),
         max_ios: load.number_ios,
         repeat: match (job.time.time_based, job.time.loops) {
@@ -273,6 +278,55 @@ pub(super) fn recipe(context: &Context, files: &Files) -> Recipe {
             (false, loops) => Repeat::Loops(loops),
         },
         min_align: 0,
+        shape: shape(job),
+    }
+}
+
+fn shape(job: &JobSpec) -> Shape {
+    let load = &job.load;
+    let split = |shares: &Vec<BlockShare>| -> Vec<(u64, u8)> {
+        shares.iter().map(|share| (share.bs.0, share.percent)).collect()
+    };
+    Shape {
+        seq_add: load.seq_add,
+        seq_nr: load.seq_nr,
+        identical: load.rw_sequencer == Sequencer::Identical,
+        percentage_random: load.percentage_random,
+        bssplit: load.bssplit.clone().map(|shares| split(&shares)),
+        unaligned: load.bs_unaligned,
+        seq_rand: load.bs_is_seq_rand,
+        blockalign: load.blockalign.map(|align| align.map(|align| align.0)),
+        laws: load.random_distribution.clone().map(|distribution| law(&distribution)),
+        strided: load.strided.map(|strided| Zoning {
+            size: strided.size.0,
+            range: strided.range.0,
+            skip: strided.skip.0,
+        }),
+        files: match load.file_service {
+            job_spec::FileChoice::RoundRobin => FileChoice::RoundRobin,
+            job_spec::FileChoice::Random => FileChoice::Random,
+            job_spec::FileChoice::Sequential => FileChoice::Sequential,
+            job_spec::FileChoice::Zipf(theta) => FileChoice::Zipf(theta),
+            job_spec::FileChoice::Pareto(h) => FileChoice::Pareto(h),
+            job_spec::FileChoice::Gauss(deviation) => FileChoice::Gauss(deviation),
+        },
+        files_every: load.file_service_every,
+        openfiles: job.target.openfiles,
+    }
+}
+
+fn law(distribution: &Distribution) -> Law {
+    match *distribution {
+        Distribution::Random => Law::Uniform,
+        Distribution::Zipf { theta, center } => Law::Zipf { theta, center },
+        Distribution::Pareto { h, center } => Law::Pareto { h, center },
+        Distribution::Normal { deviation, center } => {
+            Law::Normal { deviation, center: center.unwrap_or(0.5) }
+        }
+        Distribution::Zoned(ref zones) => Law::Zoned(zones.clone()),
+        Distribution::ZonedAbs(ref zones) => {
+            Law::ZonedAbs(zones.iter().map(|&(access, size)| (access, size.0)).collect())
+        }
     }
 }
 

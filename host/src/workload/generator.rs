@@ -5,17 +5,19 @@
 //! allocated in [`Generator::new`]; [`Generator::next`] reads no clock and allocates nothing.
 
 use super::bitmap::Bitmap;
+use super::checks;
+use super::files::Retired;
+use super::lengths::gcd;
 use super::permutation::Permutation;
 use super::recipe::{Order, Recipe, Region, Repeat, Request, WorkloadError};
 use super::rng::{mix_seed, Rng};
+use super::varied::Varied;
 use crate::ddir::Ddir;
 
-/// Largest random map: 2^35 units are 4 GiB of memory.
-const MAP_UNITS_MAX: u64 = 1 << 35;
 /// Directions that carry data.
 const DIRECTIONS: usize = Ddir::DATA.len();
 
-/// How offsets come about.
+/// How offsets come about in a plain load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     /// One behind the other.
@@ -64,6 +66,11 @@ pub struct Generator {
     /// Files that have something left in this pass, and whose turn it is.
     live: Vec<u32>,
     turn: usize,
+    /// In place of ways, blocks and files where the recipe's shape is not plain.
+    varied: Option<Box<Varied>>,
+    retired: Retired,
+    loops_done: u64,
+    ended: bool,
     /// The write that follows a trim.
     pending: Option<Request>,
     /// Direction of the next request of a mix, where somebody looked at it already.
@@ -75,7 +82,6 @@ pub struct Generator {
     /// A pass that ends with less than this missing ends the loop.
     block_max: u64,
     loops_left: u64,
-    loops_begun: u64,
     repeat: Repeat,
     ddir_rng: Rng,
     length_rng: Rng,
@@ -88,7 +94,7 @@ impl Generator {
     /// # Errors
     /// A recipe that gives no load: see [`WorkloadError`].
     pub fn new(recipe: &Recipe) -> Result<Generator, WorkloadError> {
-        check(recipe)?;
+        checks::check(recipe)?;
         let used = || Ddir::DATA.into_iter().filter(|&ddir| recipe.order.uses(ddir));
         let unit = used().fold(recipe.min_align, |unit, ddir| gcd(unit, recipe.bs[ddir].0));
         let blocks = Ddir::DATA.map(|ddir| {
@@ -96,13 +102,18 @@ impl Generator {
             Blocks { min, max, align: gcd(recipe.min_align, min).max(1) }
         });
         let way = pick_way(recipe, unit);
-        let files = recipe
-            .files
+        let varied = Varied::new(recipe)?.map(Box::new);
+        let plain_files = if varied.is_some() { &[][..] } else { &recipe.files };
+        let files = plain_files
             .iter()
             .enumerate()
             .map(|(index, region)| FileState::new(index, region, way, unit, &blocks))
             .collect::<Result<Vec<_>, _>>()?;
         let directions = if matches!(recipe.order, Order::TrimWrite { .. }) { 2 } else { 1 };
+        let block_max = match &varied {
+            Some(varied) => varied.block_max(),
+            None => used().map(|ddir| recipe.bs[ddir].1).max().unwrap_or(0),
+        };
         let mut generator = Generator {
             way,
             order: recipe.order,
@@ -112,18 +123,21 @@ impl Generator {
             live: Vec::with_capacity(files.len()),
             files,
             turn: 0,
+            varied,
+            retired: Retired::new(recipe.files.len()),
+            loops_done: 0,
+            ended: false,
             pending: None,
             drawn: None,
             issued_bytes: 0,
             amount_bytes: recipe.amount.saturating_mul(directions),
             issued_ios: 0,
             max_ios: recipe.max_ios.unwrap_or(u64::MAX),
-            block_max: used().map(|ddir| recipe.bs[ddir].1).max().unwrap_or(0) * directions,
+            block_max: block_max * directions,
             loops_left: match recipe.repeat {
                 Repeat::Loops(loops) => loops,
                 Repeat::Endless => 1,
             },
-            loops_begun: 0,
             repeat: recipe.repeat,
             ddir_rng: Rng::new(mix_seed(recipe.seed, 1)),
             length_rng: Rng::new(mix_seed(recipe.seed, 2)),
@@ -131,16 +145,6 @@ impl Generator {
         };
         generator.start_loop();
         Ok(generator)
-    }
-
-    /// A file that the last request was the last one to, in this loop; each is named once.
-    pub fn retired(&mut self) -> Option<u32> {
-        None
-    }
-
-    /// Loops that were over when the last request was drawn.
-    pub fn loops_done(&self) -> u64 {
-        self.loops_begun.saturating_sub(1)
     }
 
     /// The next request; none once all loops are done (and then for ever).
@@ -153,6 +157,9 @@ impl Generator {
         }
         if let Some(write) = self.pending.take() {
             return Some(self.account(write));
+        }
+        if self.varied.is_some() {
+            return self.next_varied();
         }
         // Bounded: each turn takes a file out of the pass, or begins a pass, in which every file
         // has at least one block to give.
@@ -172,12 +179,42 @@ impl Generator {
             if self.turn == self.live.len() {
                 self.turn = 0;
             }
-            let request = Request { ddir, file, offset, len };
-            if matches!(self.order, Order::TrimWrite { .. }) {
-                self.pending = Some(Request { ddir: Ddir::Write, ..request });
-            }
-            return Some(self.account(request));
+            return Some(self.give(Request { ddir, file, offset, len }));
         }
+    }
+
+    #[inline(never)]
+    fn next_varied(&mut self) -> Option<Request> {
+        let ddir = self.draw_ddir();
+        // Bounded: in a pass that has just begun each file has a block to give.
+        loop {
+            let varied = self.varied.as_mut()?;
+            if let Some(request) = varied.next(ddir, &mut self.retired) {
+                return Some(self.give(request));
+            }
+            if !self.start_pass() {
+                return None;
+            }
+        }
+    }
+
+    /// A file that has left the window of live files since the last question, the first to leave
+    /// first; to be asked after each request until there is none. It has nothing left in this
+    /// pass, the loop has ended, or it makes room for another. It is named no more until it enters
+    /// again; requests of it may still be in flight. After a loop's end files may be among them
+    /// that were never named. Files that are live never outnumber [`Shape::openfiles`].
+    ///
+    /// [`Shape::openfiles`]: super::Shape::openfiles
+    #[inline]
+    pub fn retired(&mut self) -> Option<u32> {
+        self.retired.pop()
+    }
+
+    /// Loops that have ended. One is known to have ended when the request after its last one is
+    /// asked for.
+    #[inline]
+    pub fn loops_done(&self) -> u64 {
+        self.loops_done
     }
 
     /// Direction of the request that [`Generator::next`] will give; none where all loops are done.
@@ -211,6 +248,8 @@ impl Generator {
             .map(|ddir| self.blocks[ddir as usize]);
         let one_loop = if self.max_ios == u64::MAX {
             self.amount_bytes
+        } else if let Some(varied) = &self.varied {
+            self.amount_bytes.min(self.max_ios.saturating_mul(varied.block_size()?))
         } else if used.all(|blocks| blocks.min == self.block_size_max() && blocks.min == blocks.max)
         {
             self.amount_bytes.min(self.max_ios.saturating_mul(self.block_size_max()))
@@ -222,6 +261,14 @@ impl Generator {
 
     fn block_size_max(&self) -> u64 {
         self.block_max / if matches!(self.order, Order::TrimWrite { .. }) { 2 } else { 1 }
+    }
+
+    #[inline]
+    fn give(&mut self, request: Request) -> Request {
+        if matches!(self.order, Order::TrimWrite { .. }) {
+            self.pending = Some(Request { ddir: Ddir::Write, ..request });
+        }
+        self.account(request)
     }
 
     #[inline]
@@ -280,7 +327,7 @@ impl Generator {
     /// The file whose turn it is has nothing left.
     #[cold]
     fn retire_file(&mut self) {
-        self.live.remove(self.turn);
+        self.retired.push(self.live.remove(self.turn));
         if self.turn == self.live.len() {
             self.turn = 0;
         }
@@ -299,7 +346,12 @@ impl Generator {
 
     #[cold]
     fn start_loop(&mut self) -> bool {
+        // The first loop is begun by `new`.
+        if !self.ended && self.issued_ios > 0 {
+            self.loops_done += 1;
+        }
         if self.loops_left == 0 {
+            self.ended = true;
             // Also when asked again: the state that led here stays as it is.
             self.live.clear();
             self.pending = None;
@@ -309,7 +361,6 @@ impl Generator {
         if self.repeat != Repeat::Endless {
             self.loops_left -= 1;
         }
-        self.loops_begun += 1;
         self.issued_bytes = 0;
         self.issued_ios = 0;
         self.pending = None;
@@ -318,8 +369,14 @@ impl Generator {
     }
 
     fn reset_files(&mut self) {
+        if let Some(varied) = &mut self.varied {
+            varied.restart(&mut self.retired);
+            return;
+        }
         self.turn = 0;
-        self.live.clear();
+        for file in self.live.drain(..) {
+            self.retired.push(file);
+        }
         self.live.extend(0..self.files.len() as u32);
         for state in &mut self.files {
             state.position = [0; DIRECTIONS];
@@ -342,7 +399,7 @@ impl FileState {
         blocks: &[Blocks; DIRECTIONS],
     ) -> Result<FileState, WorkloadError> {
         let units = region.len / unit;
-        if way == Way::Mapped && units > MAP_UNITS_MAX {
+        if way == Way::Mapped && units > checks::MAP_UNITS_MAX {
             return Err(WorkloadError::MapTooLarge { file: index, units, unit });
         }
         let map = (way == Way::Mapped).then(|| Bitmap::new(units));
@@ -406,53 +463,5 @@ fn pick_way(recipe: &Recipe, unit: u64) -> Way {
         Way::Shuffled
     } else {
         Way::Mapped
-    }
-}
-
-fn check(recipe: &Recipe) -> Result<(), WorkloadError> {
-    for ddir in Ddir::DATA.into_iter().filter(|&ddir| recipe.order.uses(ddir)) {
-        let (min, max) = recipe.bs[ddir];
-        if min == 0 || min > max {
-            return Err(WorkloadError::BadBlockSize { ddir: ddir.name(), min, max });
-        }
-        for (file, region) in recipe.files.iter().enumerate() {
-            if region.len < min {
-                let (len, ddir) = (region.len, ddir.name());
-                return Err(WorkloadError::RegionTooShort { file, len, ddir, block: min });
-            }
-        }
-    }
-    for (file, &Region { offset, len }) in recipe.files.iter().enumerate() {
-        if offset.checked_add(len).is_none_or(|end| end > i64::MAX as u64) {
-            return Err(WorkloadError::RegionTooFar { file, offset, len });
-        }
-    }
-    if recipe.files.is_empty() {
-        return Err(WorkloadError::NoFiles);
-    }
-    let (write, trim) = (recipe.bs.write, recipe.bs.trim);
-    if matches!(recipe.order, Order::TrimWrite { .. }) && write != trim {
-        return Err(WorkloadError::TrimWriteSizes { write, trim });
-    }
-    if recipe.rwmixread > 100 {
-        return Err(WorkloadError::BadMix { percent: recipe.rwmixread });
-    }
-    for (what, zero) in [
-        ("the amount of data", recipe.amount == 0),
-        ("the number of requests", recipe.max_ios == Some(0)),
-        ("the number of loops", recipe.repeat == Repeat::Loops(0)),
-    ] {
-        if zero {
-            return Err(WorkloadError::Nothing { what });
-        }
-    }
-    Ok(())
-}
-
-fn gcd(a: u64, b: u64) -> u64 {
-    if b == 0 {
-        a
-    } else {
-        gcd(b, a % b)
     }
 }

@@ -5,12 +5,21 @@
 //! A seed is a promise: the same recipe gives the same requests in every release (golden tests).
 
 mod bitmap;
+mod checks;
 mod content;
+mod files;
 mod fill;
 mod generator;
+mod laws;
+mod lengths;
 mod permutation;
+mod places;
+mod reals;
 mod recipe;
 mod rng;
+mod shape;
+mod varied;
+mod zones;
 
 #[cfg(test)]
 mod tests;
@@ -19,3 +28,4 @@ pub use content::{Compress, Content, ContentRecipe, Dedupe, Repeats};
 pub use generator::Generator;
 pub use recipe::{Order, Recipe, Region, Repeat, Request, WorkloadError};
 pub use rng::{mix_seed, Rng};
+pub use shape::{FileChoice, Law, Shape, Zoning};

@@ -71,6 +71,20 @@ impl Permutation {
         Some(number)
     }
 
+    /// Where one number goes: each of 0..n somewhere else in 0..n. Apart from the walk, and in
+    /// another order than the walk's.
+    #[inline]
+    pub(super) fn place(&self, number: u64) -> u64 {
+        debug_assert!(number < self.count);
+        let mut place = self.permute(number);
+        // Bounded: following the permutation from a number below `count` leads back to it. Less
+        // than two steps on the average.
+        while place >= self.count {
+            place = self.permute(place);
+        }
+        place
+    }
+
     #[inline(never)]
     fn refill(&mut self) -> bool {
         self.batch_at = 0;
@@ -117,6 +131,17 @@ mod tests {
             let mut numbers = order(count, count);
             numbers.sort_unstable();
             assert!(numbers.into_iter().eq(0..count), "count {count}");
+        }
+    }
+
+    #[test]
+    fn places_are_a_permutation_too() {
+        for count in (1..100).chain([1023, 1024, 1025, 65_537]) {
+            let mut permutation = Permutation::new(count);
+            permutation.restart(&mut Rng::new(count));
+            let mut places: Vec<u64> = (0..count).map(|n| permutation.place(n)).collect();
+            places.sort_unstable();
+            assert!(places.into_iter().eq(0..count), "count {count}");
         }
     }
 

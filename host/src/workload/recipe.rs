@@ -3,6 +3,7 @@
 //! Filled in by `io` from the job and the sizes of its targets. Plain data in bytes; knows nothing
 //! of options, paths or devices.
 
+use super::shape::Shape;
 use crate::ddir::{Ddir, PerDir};
 use thiserror::Error;
 
@@ -22,8 +23,8 @@ pub enum Order {
         /// Offsets are drawn at random.
         random: bool,
     },
-    /// Each block is trimmed, then written: `trimwrite`, `randtrimwrite`. The write must not be issued before its
-    /// trim has ended.
+    /// Each block is trimmed, then written: `trimwrite`, `randtrimwrite`. The write must not be
+    /// issued before its trim has ended.
     TrimWrite {
         /// Offsets are drawn at random.
         random: bool,
@@ -37,6 +38,15 @@ impl Order {
             Order::Single { ddir: only, .. } => ddir == only,
             Order::Mixed { .. } => matches!(ddir, Ddir::Read | Ddir::Write),
             Order::TrimWrite { .. } => matches!(ddir, Ddir::Trim | Ddir::Write),
+        }
+    }
+
+    /// Whether places are drawn for that direction: the write of a trimmed block goes where the
+    /// trim went.
+    pub(super) fn draws(self, ddir: Ddir) -> bool {
+        match self {
+            Order::TrimWrite { .. } => ddir == Ddir::Trim,
+            Order::Single { .. } | Order::Mixed { .. } => self.uses(ddir),
         }
     }
 
@@ -69,7 +79,7 @@ pub enum Repeat {
 }
 
 /// Everything that a [`Generator`](super::Generator) has to know.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Recipe {
     /// Directions and order.
     pub order: Order,
@@ -94,6 +104,8 @@ pub struct Recipe {
     /// Random offsets are multiples of it, counted from the region's beginning; 0 = the smallest
     /// block. Where blocks are no multiples of it, the greatest common divisor is used.
     pub min_align: u64,
+    /// What makes the load less plain.
+    pub shape: Shape,
 }
 
 /// One request: what to do, where, how much.
@@ -172,6 +184,68 @@ pub enum WorkloadError {
     BadMix {
         /// As given.
         percent: u8,
+    },
+    /// A share of random requests above 100.
+    #[error("percentage_random of {ddir}: {percent} is no percentage (0 to 100)")]
+    BadPercentage {
+        /// Direction.
+        ddir: &'static str,
+        /// As given.
+        percent: u8,
+    },
+    /// Offsets that are multiples of nothing.
+    #[error("blockalign of {ddir} is 0: offsets cannot be multiples of it (512 or more)")]
+    BadAlign {
+        /// Direction.
+        ddir: &'static str,
+    },
+    /// Shares of block sizes that leave requests without a size.
+    #[error("bssplit of {ddir} adds up to {percent} percent (make it 100)")]
+    BadSplit {
+        /// Direction.
+        ddir: &'static str,
+        /// Their sum.
+        percent: u32,
+    },
+    /// A law without a meaning.
+    #[error("random_distribution of {ddir}: {what}")]
+    BadLaw {
+        /// Direction.
+        ddir: &'static str,
+        /// What is wrong, and what to do.
+        what: String,
+    },
+    /// A law of files without a meaning.
+    #[error("file_service_type: {what}")]
+    BadFileChoice {
+        /// What is wrong, and what to do.
+        what: String,
+    },
+    /// A zone that requests are to go to lies behind the end.
+    #[error(
+        "file {file}: random_distribution: zone {zone} begins behind the end of the {len} bytes \
+         that the load may touch (raise size or make the zones before it smaller)"
+    )]
+    ZoneBehind {
+        /// Index of the file.
+        file: usize,
+        /// Which, from 1.
+        zone: usize,
+        /// Length of the region, or of a strided zone of it.
+        len: u64,
+    },
+    /// Zones that hold nothing.
+    #[error(
+        "zonemode=strided: zonesize {size} and zonerange {range} bytes hold no request (zonesize \
+         must be above 0 and zonerange at least one block of {block} bytes)"
+    )]
+    BadZones {
+        /// Bytes issued in a zone.
+        size: u64,
+        /// Length of a zone.
+        range: u64,
+        /// Smallest block.
+        block: u64,
     },
     /// A random map beyond all reason.
     #[error(

@@ -32,6 +32,12 @@ impl Rng {
     pub fn below(&mut self, bound: u64) -> u64 {
         scale(self.next_u64(), bound)
     }
+
+    /// A multiple of 2^-53 from 0 to below 1.
+    #[inline]
+    pub(super) fn real(&mut self) -> f64 {
+        (self.next_u64() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
+    }
 }
 
 /// Maps 64 random bits to 0..`bound`, taking the high bits of the product.

@@ -22,6 +22,7 @@ fn recipe(order: Order, len: u64) -> Recipe {
         max_ios: None,
         repeat: Repeat::Loops(1),
         min_align: 0,
+        shape: Shape::default(),
     }
 }
 
@@ -409,6 +410,7 @@ fn recipes() -> impl Strategy<Value = Recipe> {
             max_ios: None,
             repeat: Repeat::Loops(loops),
             min_align: 0,
+            shape: Shape::default(),
         },
     )
 }

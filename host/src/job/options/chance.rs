@@ -78,7 +78,9 @@ pub(super) const OPTIONS: &[JobOption] = &[
               to 100. `zoned_abs:60/20g:40/100g`: the same with sizes in bytes; what is behind the \
               last zone is never touched. All but random let blocks repeat. Per direction as `bs`; \
               up to 256 zones.",
-        fio: "zipf, pareto and normal need their number; a deviation of 0 is an error.",
+        fio: "zipf, pareto and normal need their number; a deviation of 0 is an error; \
+              laws are exact, where fio draws near to them; a law with a middle is not spread over \
+              the region, and normal never is.",
         good: &["zipf:1.2", "random", "pareto:0.9", "normal:10:0.25", "zoned:60/10:40/90"],
         bad: &[
             "",
@@ -203,7 +205,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
               behind it is how many requests go to a file before the next is chosen \
               (`random:8`). `zipf:THETA`, `pareto:H` and `normal:DEVIATION` (or gauss) draw the \
               file by that law, see `random_distribution`.",
-        fio: "zipf, pareto and normal need their number.",
+        fio: "zipf, pareto and normal need their number; the first file is the most frequent, of \
+              normal the middle one.",
         good: &["roundrobin", "random:8", "sequential", "zipf:1.2", "pareto:0.9", "gauss:10"],
         bad: &["", "zipf", "zipf:1", "pareto:1.5", "normal:0", "random:0", "random:x", "lifo"],
         apply: |draft, value| {

@@ -26,7 +26,12 @@ pub(super) const OPTIONS: &[JobOption] = &[
               order. Random, `randread:8`: 8 requests one behind the other, then a new random \
               offset; or the same offset 8 times (`rw_sequencer`). Sequential, `read:8k`: so many \
               bytes are left out between one request and the next; `read:-8k` with `bs=4k` goes \
-              backwards. It is bytes behind a sequential word and a count behind a random one.",
+              backwards. It is bytes behind a sequential word and a count behind a random one. A \
+              sequential load begins again at its end until all of `size` or `io_size` is \
+              transferred.",
+        fio: "a run behind a random offset touches no block that was touched in this pass; a \
+              direction of a mix has runs of its own; backwards begins at the region's end, where \
+              fio reads offset 0 first; fio ends early where a skipping block meets the end.",
         good: &["randread", "rw", "trimwrite", "randtrimwrite", "randread:8", "read:-8k"],
         bad: &["", "READ", "random", "read:", "randread:0", "randread:-8", "read:8x", "read:1:2"],
         apply: |draft, value| {
@@ -180,6 +185,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
         help: "Sizes drawn from `bsrange` are any number of bytes",
         doc: "Without it they are multiples of the smallest. Rarely of use with `direct=1`, which \
               wants whole logical blocks.",
+        fio: "each size is equally likely, where fio gives the largest to nearly half of them.",
         good: &["1", "0"],
         bad: &["yes", "2"],
         apply: |draft, value| draft.load.bs_unaligned = value.bool(),

@@ -128,7 +128,9 @@ pub(super) const OPTIONS: &[JobOption] = &[
         doc: "With strided, `zonesize` bytes are transferred within a zone of `zonerange` bytes, \
               in the order that `rw` says; then the next zone follows, `zoneskip` bytes behind \
               the end of this one. fio's `zbd`, for zoned block devices, is not there yet.",
-        fio: "has to be written: fio takes a bare `zonesize` for strided.",
+        fio: "has to be written: fio takes a bare `zonesize` for strided; all of \
+              `size` is transferred, where a random load of fio ends when the last zone is cut \
+              off.",
         good: &["strided", "none"],
         bad: &["", "zbd", "1"],
         later: |text| text == "zbd",
