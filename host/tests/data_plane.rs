@@ -185,6 +185,7 @@ fn worker(
         generator: Generator::new(&recipe).unwrap(),
         pacer: Pacer::new(PerDir::all(None)),
         tolerance: Tolerance::default(),
+        crew: None,
         doorway: None,
         page,
         signal,

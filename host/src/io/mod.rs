@@ -7,8 +7,10 @@
 //! a system call of the host's own (waiting for a rate and opening files on the way excepted).
 //! Knows engines through [`crate::plugin::handle`] alone.
 
+pub mod crew;
 pub mod doors;
 mod drain;
+mod drive;
 pub mod failures;
 mod harness;
 pub mod pace;

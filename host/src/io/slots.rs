@@ -131,6 +131,22 @@ impl Slots {
         }
     }
 
+    /// The same for units that are served by other instances, one each ([`super::crew`]): the
+    /// slab's owner announces none of them, and the buffers are the host's own.
+    pub fn apart(shape: SlabShape, io_private_size: usize) -> Result<Slots, SlabError> {
+        if shape.engine_memory {
+            return Err(SlabError::NoEngineMemory);
+        }
+        let buffer_stride = (shape.max_bs as usize)
+            .checked_next_multiple_of(shape.align.max(1))
+            .ok_or(SlabError::TooLarge)?
+            .max(shape.align);
+        buffer_stride.checked_mul(shape.depth as usize).ok_or(SlabError::TooLarge)?;
+        let slots = Slots::allocate(shape, buffer_stride, io_private_size)?;
+        (0..slots.depth()).for_each(|index| slots.initialise_unit(index, false));
+        Ok(slots)
+    }
+
     fn allocate(
         shape: SlabShape,
         buffer_stride: usize,
@@ -439,6 +455,28 @@ impl Slots {
         drop(ManuallyDrop::into_inner(units));
         drop(ManuallyDrop::into_inner(private));
         drop(ManuallyDrop::into_inner(buffers));
+    }
+}
+
+/// Points a unit at another table's entry of its file. For the thread that has the unit.
+pub(super) fn readdress(unit: UnitPtr, files: &FileTable, file: u32) {
+    // SAFETY: a `UnitPtr` is a live unit; the worker handed it to this thread through a channel and
+    // does not touch it until it comes back through another.
+    unsafe { (*unit.as_ptr()).file = files.as_ptr(file) }
+}
+
+/// Whether the engine left neither error nor vendor status. For the thread that has the unit.
+pub(super) fn went_well(unit: UnitPtr) -> bool {
+    // SAFETY: as in `readdress`.
+    unsafe { (*unit.as_ptr()).error == 0 && (*unit.as_ptr()).vendor_status == 0 }
+}
+
+/// Ends a unit that the engine did not take. For the thread that has the unit.
+pub(super) fn fail(unit: UnitPtr, errno: i32) {
+    // SAFETY: as in `readdress`.
+    unsafe {
+        (*unit.as_ptr()).error = errno;
+        (*unit.as_ptr()).resid = (*unit.as_ptr()).len;
     }
 }
 

@@ -310,6 +310,7 @@ impl Bench {
             generator: Generator::new(&self.recipe).unwrap(),
             pacer: Pacer::new(self.limits),
             tolerance: self.tolerance,
+            crew: None,
             doorway: self.doors.map(|(limit, renews)| doors::doorway(&did, count, limit, renews)),
             page,
             signal: &signal,
@@ -317,7 +318,7 @@ impl Bench {
         });
         let result = worker.run();
         let failures = worker.take_failures();
-        let (engine, slots, files) = worker.into_parts();
+        let (engine, _crew, slots, files) = worker.into_parts();
         engine.cleanup();
         slots.dispose();
         files.dispose();

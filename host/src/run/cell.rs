@@ -93,7 +93,8 @@ struct Cell {
 #[derive(Default)]
 struct Stage {
     signals: BTreeMap<u32, Arc<CachePadded<Signal>>>,
-    terminators: BTreeMap<u32, Terminator>,
+    /// Several of a worker whose requests are submitted by threads of their own.
+    terminators: BTreeMap<u32, Vec<Terminator>>,
     gate: Arc<Gate>,
     /// Neither ready nor through.
     preparing: BTreeSet<u32>,
@@ -299,7 +300,7 @@ impl Cell {
         self.layout.stop.store(true, Relaxed);
         self.stage.signals.values().for_each(|signal| signal.raise(Signal::ABORT));
         self.stage.gate.open(false);
-        self.stage.terminators.values().for_each(wake);
+        self.stage.terminators.values().flatten().for_each(wake);
     }
 
     fn raise(&self, worker: u32, to: u32) {
@@ -307,7 +308,7 @@ impl Cell {
             signal.raise(to);
         }
         if to == Signal::ABORT {
-            self.stage.terminators.get(&worker).into_iter().for_each(wake);
+            self.stage.terminators.get(&worker).into_iter().flatten().for_each(wake);
         }
     }
 
@@ -317,7 +318,7 @@ impl Cell {
         if signal.is_some_and(|signal| signal.get() >= Signal::ABORT) {
             wake(&terminator);
         }
-        self.stage.terminators.insert(worker, terminator);
+        self.stage.terminators.entry(worker).or_default().push(terminator);
     }
 
     /// A worker is stuck in its engine: should it ever come back, it is to do nothing more.

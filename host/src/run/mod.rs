@@ -6,6 +6,7 @@
 
 pub mod cell;
 pub mod control;
+mod crew;
 mod doors;
 pub mod events;
 mod fit;

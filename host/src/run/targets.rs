@@ -34,7 +34,7 @@ pub(super) struct Files {
     pub regions: Vec<Region>,
     /// Bytes to issue in one loop.
     pub amount: u64,
-    opened: Opened,
+    pub opened: Opened,
 }
 
 /// The paths of a clone; empty where the engine's targets are none, or the names make no sense.
@@ -218,7 +218,7 @@ pub(super) fn open(
         regions: plan.files.iter().map(region).collect(),
         amount: plan.amount,
         opened: Opened::new(
-            facts.into_iter().map(|facts| facts.name).collect(),
+            facts,
             if diskless { Vec::new() } else { to_unlink(context, &targets) },
             targets,
             plan,

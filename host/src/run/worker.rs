@@ -5,6 +5,7 @@
 //! [`RunError`] with words; after a fault of the engine its memory is left where it is.
 
 use super::cell::{CellEvent, Outbox};
+use super::crew;
 use super::doors;
 use super::fit;
 use super::gate::Gate;
@@ -13,6 +14,7 @@ use super::protocol::ToControl;
 use super::result::{ErrorKind, RunError};
 use super::targets::{self, Files};
 use super::words::{self, place};
+use crate::io::crew::Crew;
 use crate::io::pace::Pacer;
 use crate::io::signal::Signal;
 use crate::io::slots::{SlabError, Slots};
@@ -151,6 +153,7 @@ struct Prepared {
     files: Files,
     slots: Slots,
     generator: Generator,
+    crew: Option<Box<Crew>>,
     caps: ioe_caps,
 }
 
@@ -161,7 +164,7 @@ fn prepare(context: &Context, engine: &mut Instance<'_>) -> Result<Prepared, Run
     let caps = fit::check_caps(job, caps, engine)?;
     let mut files = targets::open(context, engine, &caps)?;
     match build(context, engine, &mut files, &caps) {
-        Ok((slots, generator)) => Ok(Prepared { files, slots, generator, caps }),
+        Ok((slots, generator, crew)) => Ok(Prepared { files, slots, generator, crew, caps }),
         Err(error) => {
             if error.kind != ErrorKind::Engine {
                 let _worse = files.close(engine, &context.job);
@@ -176,13 +179,21 @@ fn build(
     engine: &mut Instance<'_>,
     files: &mut Files,
     caps: &ioe_caps,
-) -> Result<(Slots, Generator), RunError> {
+) -> Result<(Slots, Generator, Option<Box<Crew>>), RunError> {
     let job = &context.job;
+    if let Some(why) = crew::obstacle(job, caps.flags, files.table.len()) {
+        return Err(RunError::usage(&job.name, format!("{}: {why}", place(job))));
+    }
     context.page.open_files.set(files.open_now());
     let generator = Generator::new(&fit::recipe(context, files))
         .map_err(|error| RunError::usage(&job.name, format!("{}: {error}", place(job))))?;
     context.page.goal_bytes.set(generator.total_bytes().unwrap_or(0));
-    let mut slots = Slots::new(fit::slab_shape(job, caps), engine).map_err(|error| {
+    let shape = fit::slab_shape(job, caps);
+    let slots = match job.depth.offload {
+        false => Slots::new(shape, engine),
+        true => Slots::apart(shape, engine.io_private_size()),
+    };
+    let mut slots = slots.map_err(|error| {
         let told = words::of_engine(job, &error.to_string());
         match error {
             SlabError::Refused(_) => words::io_error(job, None, told),
@@ -198,29 +209,34 @@ fn build(
         let seed = fit::seed(context);
         slots.fill_buffers(|buffer, index| fill(buffer, mix_seed(seed, u64::from(index))));
     }
-    if let Err(refusal) = engine.start() {
+    let crew = if job.depth.offload {
+        Some(Box::new(crew::hire(context, &slots, &files.opened, &files.table)?))
+    } else if let Err(refusal) = engine.start() {
         slots.free(engine);
         return Err(words::refused(job, &refusal));
-    }
+    } else {
+        None
+    };
     for index in 0..files.table.len() {
         let facts = engine.identify(&mut files.table, index);
         if !facts.is_empty() {
             context.outbox.send(&ToControl::Identity { worker: context.planned.id, facts });
         }
     }
-    Ok((slots, generator))
+    Ok((slots, generator, crew))
 }
 
 /// Waits for the start, runs, ends.
 fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending {
     let job = &context.job;
-    let Prepared { files, slots, generator, caps } = prepared;
+    let Prepared { files, slots, generator, crew, caps } = prepared;
     let (table, opened) = files.split();
     let block_size = opened.block_size;
     let opened = Rc::new(RefCell::new(opened));
     let mut worker = Worker::new(Parts {
         settings: fit::settings(job, &caps, block_size, &engine),
         tolerance: fit::tolerance(job),
+        crew,
         doorway: doors::doorway(context, &opened, table.len()),
         pacer: Pacer::new(fit::limits(job)),
         page: context.page,
@@ -235,7 +251,7 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
     let _alone = context.events.send(CellEvent::Ready(context.planned.id));
     let outcome = if context.gate.wait() { worker.run() } else { Ok(()) };
     let (lost, failures) = (worker.in_flight(), worker.take_failures());
-    let (mut engine, mut slots, table) = worker.into_parts();
+    let (mut engine, crew, mut slots, table) = worker.into_parts();
     let Some(opened) = Rc::into_inner(opened) else { unreachable!("the worker gave its doors up") };
     let opened = opened.into_inner();
     let interrupted = context.signal.get() >= Signal::ABORT;
@@ -255,7 +271,10 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
         }
         outcome => {
             context.page.state.set(WorkerState::Teardown as u64);
-            slots.free(&mut engine);
+            match crew {
+                Some(crew) => crew.dismiss(),
+                None => slots.free(&mut engine),
+            }
             let mut files = Files::join(table, opened);
             let closed = files.close(&mut engine, job);
             engine.cleanup();
