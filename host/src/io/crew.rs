@@ -183,14 +183,19 @@ impl Crew {
                 member.serves.take().map(|(unit, _)| unit)
             }
             Err(trouble) => {
-                self.broken = true;
-                self.trouble.get_or_insert(trouble);
+                if !std::mem::replace(&mut self.broken, true) {
+                    self.trouble = Some(trouble);
+                }
                 None
             }
         }
     }
 
     pub(super) fn take_trouble(&mut self) -> Option<Trouble> {
+        // What is broken stays so.
+        if self.broken {
+            return self.trouble.clone();
+        }
         self.trouble.take()
     }
 
