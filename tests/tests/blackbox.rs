@@ -12,6 +12,7 @@ mod faults;
 mod io_errors;
 mod load_errors;
 mod load_files_open;
+mod load_misuse;
 mod load_offload;
 mod load_syncs;
 mod quickstart;

@@ -130,6 +130,7 @@ fn environment() -> Environment {
         memory_mb: facts.memory_bytes >> 20,
         cpu_ids: facts::cpu_ids(),
         nodes: facts::memory_nodes(),
+        huge_pages: facts::huge_pages(),
     }
 }
 

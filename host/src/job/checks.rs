@@ -5,7 +5,10 @@
 //! nothing.
 
 pub(crate) mod between;
+mod content;
+mod files;
 mod latency;
+mod load;
 mod pace;
 mod process;
 
@@ -58,12 +61,44 @@ impl Judged<'_> {
         let one_section = matches!(a.speaker, Speaker::Global(_) | Speaker::Section(_));
         (one_section && a.speaker == b.speaker).then_some((a, b))
     }
+
+    /// Warns of an option that was given and acts on nothing.
+    fn no_effect(&self, name: &str, why: &str, out: &mut Vec<Diagnostic>) {
+        let Some(said) = self.said(name) else { return };
+        let message = format!("`{name}` has no effect: {why}");
+        push_once(out, Diagnostic::warning(message).at(&said.place));
+    }
+
+    /// Refuses two options that one section may not give both.
+    fn exclude(&self, a: &str, b: &str, out: &mut Vec<Diagnostic>) {
+        let Some((a_said, b_said)) = self.together(a, b) else { return };
+        let error = Diagnostic::error(format!("`{a}` and `{b}` in one section")).at(&b_said.place);
+        push_once(out, error.related(&a_said.place, "the other").help("give one of them"));
+    }
+
+    /// Refuses an option that goes against another one, wherever that stands.
+    fn refuse(
+        &self,
+        name: &str,
+        other: &str,
+        message: &str,
+        help: &str,
+        out: &mut Vec<Diagnostic>,
+    ) {
+        let mut error = Diagnostic::error(message).at(self.place(name)).help(help);
+        if let Some(other) = self.said(other) {
+            error = error.related(&other.place, "the other");
+        }
+        push_once(out, error);
+    }
 }
 
 /// All checks of a job.
 pub(crate) fn check(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     mix(job, out);
-    blocks(job, out);
+    load::check(job, out);
+    files::check(job, out);
+    content::check(job, out);
     amounts(job, out);
     times(job, out);
     pace::check(job, out);
@@ -107,13 +142,6 @@ fn mix(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     }
 }
 
-fn blocks(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
-    if let Some((bs, range)) = job.together("bs", "bsrange") {
-        let error = Diagnostic::error("`bs` and `bsrange` in one section").at(&range.place);
-        push_once(out, error.related(&bs.place, "the other").help("give one of them"));
-    }
-}
-
 fn amounts(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     let block = job.draft.block_min();
     if let Some(size) = job.draft.size_bytes().filter(|size| *size < block) {
@@ -134,14 +162,17 @@ fn amounts(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
         );
         push_once(out, Diagnostic::error(message).at(job.section).help("write `size=1g`"));
     }
-    for (name, amount) in [("size", load.size), ("offset", load.offset)] {
-        if let Some(Amount::Percent(percent)) = amount {
-            let message = format!(
-                "{name}: {percent}% of what? engine {} has no target with a size",
-                engine.name
-            );
-            push_once(out, Diagnostic::error(message).at(job.place(name)).help("give bytes"));
-        }
+    for (name, amount) in
+        [("size", load.size), ("offset", load.offset), ("offset_increment", load.offset_increment)]
+    {
+        let what = match amount {
+            Some(Amount::Percent(percent)) => format!("{percent}%"),
+            Some(Amount::Zones(zones)) => format!("{zones}z"),
+            _ => continue,
+        };
+        let message =
+            format!("{name}: {what} of what? engine {} has no target with a size", engine.name);
+        push_once(out, Diagnostic::error(message).at(job.place(name)).help("give bytes"));
     }
 }
 

@@ -60,6 +60,8 @@ pub(crate) struct Draft {
     /// `direct` and `buffered` as given; `target` has what the later one says.
     pub(crate) direct_asked: bool,
     pub(crate) buffered_asked: bool,
+    /// `zero_buffers` as given; a later `buffer_pattern` takes it back.
+    pub(crate) zeros_asked: bool,
     pub(crate) iodepth: u32,
     /// 0 = `iodepth`.
     pub(crate) batch_submit: u32,
@@ -118,6 +120,7 @@ impl Draft {
             target: TargetSpec::default(),
             direct_asked: false,
             buffered_asked: false,
+            zeros_asked: false,
             iodepth: 0,
             batch_submit: 0,
             batch_complete_min: 0,
