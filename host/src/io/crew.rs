@@ -2,9 +2,9 @@
 //! blocks holds no later one back.
 //!
 //! The worker hands a slot to its member and goes on; members put what is done into one channel.
-//! [`Crew`] is the worker's side, [`serve`] a member's; `run` makes the threads and their instances.
-//! A slot's unit belongs to its member from the order to the report, and to nobody else. Every
-//! channel is as long as it may get from the start.
+//! [`Crew`] is the worker's side, [`Post::serve`] a member's; `run` makes the threads and their
+//! instances. A slot's unit belongs to its member from the order to the report, and to nobody
+//! else. Every channel is as long as it may get from the start.
 
 use super::slots::{self, SlotIndex};
 use super::trouble::{Breach, Fault, Trouble};

@@ -17,6 +17,7 @@ pub mod pace;
 mod reap;
 pub mod settings;
 pub mod signal;
+mod slab;
 pub mod slots;
 pub mod syncs;
 pub mod trouble;

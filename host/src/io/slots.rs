@@ -6,6 +6,7 @@
 //! these; a pointer that comes back from an engine is believed only if it is one of ours and in
 //! flight.
 
+pub use super::slab::{SlabError, SlabShape, Stray};
 use crate::ddir::Ddir;
 use crate::plugin::handle::{Instance, Refusal, UnitPtr};
 use crate::plugin::lent::FileTable;
@@ -77,19 +78,6 @@ pub struct Outcome {
     pub issue_ns: u64,
 }
 
-/// What the slab needs to know.
-#[derive(Clone, Copy, Debug)]
-pub struct SlabShape {
-    /// Number of slots.
-    pub depth: u32,
-    /// Bytes of the largest request.
-    pub max_bs: u64,
-    /// Alignment of each buffer, a power of two.
-    pub align: usize,
-    /// Buffers may come from the engine alone (`IOE_F_MUST_MEM`).
-    pub engine_memory: bool,
-}
-
 /// Memory of the buffers.
 #[derive(Debug)]
 enum Buffers {
@@ -115,10 +103,7 @@ impl Slots {
     /// the engine refuses, it has seen each announced unit off again.
     pub fn new(shape: SlabShape, engine: &mut Instance<'_>) -> Result<Slots, SlabError> {
         let depth = shape.depth as usize;
-        let buffer_stride = (shape.max_bs as usize)
-            .checked_next_multiple_of(shape.align.max(1))
-            .ok_or(SlabError::TooLarge)?
-            .max(shape.align);
+        let buffer_stride = shape.buffer_stride()?;
         let buffers_len = buffer_stride.checked_mul(depth).ok_or(SlabError::TooLarge)?;
         let mut slots = Slots::allocate(shape, buffer_stride, engine.io_private_size())?;
         slots.take_engine_buffers(shape, buffers_len, engine)?;
@@ -137,10 +122,7 @@ impl Slots {
         if shape.engine_memory {
             return Err(SlabError::NoEngineMemory);
         }
-        let buffer_stride = (shape.max_bs as usize)
-            .checked_next_multiple_of(shape.align.max(1))
-            .ok_or(SlabError::TooLarge)?
-            .max(shape.align);
+        let buffer_stride = shape.buffer_stride()?;
         buffer_stride.checked_mul(shape.depth as usize).ok_or(SlabError::TooLarge)?;
         let slots = Slots::allocate(shape, buffer_stride, io_private_size)?;
         (0..slots.depth()).for_each(|index| slots.initialise_unit(index, false));
@@ -490,38 +472,4 @@ fn op_of(ddir: Ddir) -> u8 {
         Ddir::Sync => IOE_OP_FSYNC,
     };
     op as u8
-}
-
-/// A pointer from `getevents` that cannot be accounted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stray {
-    /// No unit of this worker lies there.
-    Invented(usize),
-    /// A unit of this worker that is not in flight: handed back twice, or never queued.
-    NotInFlight(SlotIndex),
-}
-
-/// Why there is no slab.
-#[derive(Debug, thiserror::Error)]
-pub enum SlabError {
-    /// The product overflows.
-    #[error("iodepth times the largest block is more memory than there are addresses")]
-    TooLarge,
-    /// The kernel gave none.
-    #[error("allocate the I/O buffers: {0} (lower iodepth, bs or numjobs)")]
-    Memory(rustix::io::Errno),
-    /// The engine says that buffers come from it alone, and gives none.
-    #[error("says IOE_F_MUST_MEM, and iodyno.iomem/1 gives no memory")]
-    NoEngineMemory,
-    /// The engine's memory cannot be used.
-    #[error("iodyno.iomem/1 gave memory at {address:#x}, which is not aligned to {align}")]
-    Misaligned {
-        /// Where it begins.
-        address: usize,
-        /// What was asked for.
-        align: usize,
-    },
-    /// The engine wants none of it.
-    #[error("{0}")]
-    Refused(String),
 }
