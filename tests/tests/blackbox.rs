@@ -13,6 +13,7 @@ mod io_errors;
 mod load_errors;
 mod load_files_open;
 mod load_misuse;
+mod load_misuse_run;
 mod load_offload;
 mod load_syncs;
 mod quickstart;
