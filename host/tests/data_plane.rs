@@ -200,6 +200,7 @@ fn worker(
         content,
         pacer: Pacer::new(PerDir::all(None)),
         tolerance: Tolerance::default(),
+        crew: None,
         doorway: None,
         page,
         signal,

@@ -18,6 +18,7 @@ mod load_files_open;
 mod load_memory;
 mod load_misuse;
 mod load_misuse_run;
+mod load_offload;
 mod load_order;
 mod load_run;
 mod load_syncs;

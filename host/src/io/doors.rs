@@ -146,7 +146,7 @@ impl<C: Clock> Worker<'_, C> {
     }
 
     fn open_file(&mut self, way: &mut Doorway<'_>, file: u32) -> Result<(), Trouble> {
-        way.doors.open(&mut self.engine, &mut self.files, file)?;
+        way.doors.open(&mut self.engine.own, &mut self.files, file)?;
         way.is_open[file as usize] = true;
         way.was_open[file as usize] = true;
         way.open.push_back(file);
@@ -164,7 +164,7 @@ impl<C: Clock> Worker<'_, C> {
         way.open.retain(|open| *open != file);
         way.leaving.retain(|leaving| *leaving != file);
         self.doors_moved(way);
-        way.doors.close(&mut self.engine, &mut self.files, file)
+        way.doors.close(&mut self.engine.own, &mut self.files, file)
     }
 
     /// What was stamped before belongs to no request, and no sample of the tester's own time.

@@ -77,7 +77,7 @@ impl<C: Clock> Worker<'_, C> {
             if self.in_flight == 0 && self.pending.is_empty() {
                 return refused.map_or(Ok(()), |refusal| Err(Trouble::Refused(refusal)));
             }
-            self.reap(1, self.in_flight, -1)?;
+            keep_refusal(self.reap(1, self.in_flight, -1), &mut refused)?;
         }
     }
 

@@ -158,7 +158,7 @@ impl<C: Clock> Worker<'_, C> {
             len: slot.len,
             errno,
             vendor_status: outcome.vendor_status,
-            words: self.engine.errdetails(self.slots.unit(index)),
+            words: self.engine.errdetails(self.slots.unit(index), index),
         };
         if tells {
             let ignored = verdict == Verdict::Ignored;

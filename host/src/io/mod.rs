@@ -7,14 +7,17 @@
 //! a system call of the host's own (waiting for a rate and opening files on the way excepted).
 //! Knows engines through [`crate::plugin::handle`] alone.
 
+pub mod crew;
 pub mod doors;
 mod drain;
+mod drive;
 pub mod failures;
 mod harness;
 pub mod pace;
 mod reap;
 pub mod settings;
 pub mod signal;
+mod slab;
 pub mod slots;
 pub mod syncs;
 pub mod trouble;

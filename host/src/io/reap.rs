@@ -5,7 +5,7 @@
 
 use super::signal::Signal;
 use super::slots::{Outcome, SlotIndex};
-use super::trouble::{Breach, Trouble};
+use super::trouble::{Breach, Fault, Trouble};
 use super::worker::{batch_level, Worker};
 use crate::ddir::Ddir;
 use crate::plugin::handle::Callback;
@@ -74,10 +74,22 @@ impl<C: Clock> Worker<'_, C> {
         if got >= 0 && (got as u32) < min && self.signal.get() >= Signal::ABORT {
             return self.bear_short_wait(got, min, max);
         }
+        if let Some(trouble) = self.engine.take_trouble() {
+            return Err(self.with_in_flight(trouble));
+        }
         if (-4095..0).contains(&got) {
             return Err(Trouble::Refused(self.engine.refusal(Callback::GetEvents, got)));
         }
         Err(self.fault(Callback::GetEvents, Breach::Count { got, min, max }))
+    }
+
+    /// A fault of another thread, with what is lost by it.
+    #[cold]
+    fn with_in_flight(&self, trouble: Trouble) -> Trouble {
+        match trouble {
+            Trouble::Fault(fault) => Trouble::Fault(Fault { in_flight: self.in_flight, ..fault }),
+            other => other,
+        }
     }
 
     /// A wait that `terminate()` interrupted may return with less than it was asked for. Once; an

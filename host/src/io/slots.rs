@@ -6,6 +6,7 @@
 //! these; a pointer that comes back from an engine is believed only if it is one of ours and in
 //! flight.
 
+pub use super::slab::{SlabError, SlabShape, Stray};
 use crate::ddir::Ddir;
 use crate::plugin::handle::{Instance, Refusal, UnitPtr};
 use crate::plugin::lent::FileTable;
@@ -78,23 +79,6 @@ pub struct Outcome {
     pub issue_ns: u64,
 }
 
-/// What the slab needs to know.
-#[derive(Clone, Debug)]
-pub struct SlabShape {
-    /// Number of slots.
-    pub depth: u32,
-    /// Bytes of the largest request.
-    pub max_bs: u64,
-    /// Alignment of each buffer, a power of two.
-    pub align: usize,
-    /// Buffers may come from the engine alone (`IOE_F_MUST_MEM`).
-    pub engine_memory: bool,
-    /// Where the buffers come from, if not from the engine.
-    pub memory: MemoryWish,
-    /// Their pages are brought in before the start, so that no request waits for one.
-    pub populate: bool,
-}
-
 /// Memory of the buffers.
 #[derive(Debug)]
 enum Buffers {
@@ -120,10 +104,7 @@ impl Slots {
     /// the engine refuses, it has seen each announced unit off again.
     pub fn new(shape: SlabShape, engine: &mut Instance<'_>) -> Result<Slots, SlabError> {
         let depth = shape.depth as usize;
-        let buffer_stride = (shape.max_bs as usize)
-            .checked_next_multiple_of(shape.align.max(1))
-            .ok_or(SlabError::TooLarge)?
-            .max(shape.align);
+        let buffer_stride = shape.buffer_stride()?;
         let buffers_len = buffer_stride.checked_mul(depth).ok_or(SlabError::TooLarge)?;
         let mut slots = Slots::allocate(&shape, buffer_stride, engine.io_private_size())?;
         slots.take_engine_buffers(&shape, buffers_len, engine)?;
@@ -137,6 +118,22 @@ impl Slots {
                 Err(SlabError::Refused(refusal.to_string()))
             }
         }
+    }
+
+    /// The same for units that are served by other instances, one each ([`super::crew`]): the
+    /// slab's owner announces none of them, and the buffers are the host's own.
+    pub fn apart(shape: SlabShape, io_private_size: usize) -> Result<Slots, SlabError> {
+        if shape.engine_memory {
+            return Err(SlabError::NoEngineMemory);
+        }
+        let buffer_stride = shape.buffer_stride()?;
+        buffer_stride.checked_mul(shape.depth as usize).ok_or(SlabError::TooLarge)?;
+        let slots = Slots::allocate(&shape, buffer_stride, io_private_size)?;
+        if let (Buffers::Own(memory), true) = (&*slots.buffers, shape.populate) {
+            memory.populate()?;
+        }
+        (0..slots.depth()).for_each(|index| slots.initialise_unit(index, false));
+        Ok(slots)
     }
 
     fn allocate(
@@ -454,6 +451,28 @@ impl Slots {
     }
 }
 
+/// Points a unit at another table's entry of its file. For the thread that has the unit.
+pub(super) fn readdress(unit: UnitPtr, files: &FileTable, file: u32) {
+    // SAFETY: a `UnitPtr` is a live unit; the worker handed it to this thread through a channel and
+    // does not touch it until it comes back through another.
+    unsafe { (*unit.as_ptr()).file = files.as_ptr(file) }
+}
+
+/// Whether the engine left neither error nor vendor status. For the thread that has the unit.
+pub(super) fn went_well(unit: UnitPtr) -> bool {
+    // SAFETY: as in `readdress`.
+    unsafe { (*unit.as_ptr()).error == 0 && (*unit.as_ptr()).vendor_status == 0 }
+}
+
+/// Ends a unit that the engine did not take. For the thread that has the unit.
+pub(super) fn fail(unit: UnitPtr, errno: i32) {
+    // SAFETY: as in `readdress`.
+    unsafe {
+        (*unit.as_ptr()).error = errno;
+        (*unit.as_ptr()).resid = (*unit.as_ptr()).len;
+    }
+}
+
 /// What the engine is asked for; a sync is an fsync where nobody says another one.
 #[inline(always)]
 fn op_of(ddir: Ddir) -> u8 {
@@ -464,41 +483,4 @@ fn op_of(ddir: Ddir) -> u8 {
         Ddir::Sync => IOE_OP_FSYNC,
     };
     op as u8
-}
-
-/// A pointer from `getevents` that cannot be accounted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stray {
-    /// No unit of this worker lies there.
-    Invented(usize),
-    /// A unit of this worker that is not in flight: handed back twice, or never queued.
-    NotInFlight(SlotIndex),
-}
-
-/// Why there is no slab.
-#[derive(Debug, thiserror::Error)]
-pub enum SlabError {
-    /// The product overflows.
-    #[error("iodepth times the largest block is more memory than there are addresses")]
-    TooLarge,
-    /// The kernel gave none.
-    #[error("allocate the I/O buffers: {0}")]
-    Memory(#[from] MemoryError),
-    /// The engine says that buffers come from it alone, and gives none.
-    #[error("says IOE_F_MUST_MEM, and iodyno.iomem/1 gives no memory")]
-    NoEngineMemory,
-    /// The job wants other memory.
-    #[error("its buffers come from itself alone (IOE_F_MUST_MEM): leave mem out")]
-    OnlyEngineMemory,
-    /// The engine's memory cannot be used.
-    #[error("iodyno.iomem/1 gave memory at {address:#x}, which is not aligned to {align}")]
-    Misaligned {
-        /// Where it begins.
-        address: usize,
-        /// What was asked for.
-        align: usize,
-    },
-    /// The engine wants none of it.
-    #[error("{0}")]
-    Refused(String),
 }

@@ -319,6 +319,7 @@ impl Bench {
             content: Content::scrambled(1),
             pacer: Pacer::new(self.limits),
             tolerance: self.tolerance,
+            crew: None,
             doorway: self.doors.map(|(limit, renews)| doors::doorway(&did, count, limit, renews)),
             page,
             signal: &signal,
@@ -326,7 +327,7 @@ impl Bench {
         });
         let result = worker.run();
         let failures = worker.take_failures();
-        let (engine, slots, files) = worker.into_parts();
+        let (engine, _crew, slots, files) = worker.into_parts();
         engine.cleanup();
         slots.dispose();
         files.dispose();

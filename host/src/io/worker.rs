@@ -6,7 +6,9 @@
 //! the load (that is the generator's affair) and prints nothing: what ends it comes back as
 //! [`Trouble`].
 
+use super::crew::Crew;
 use super::doors::Doorway;
+use super::drive::Drive;
 use super::failures::{Failures, Tolerance};
 use super::harness::Harness;
 use super::pace::Pacer;
@@ -46,6 +48,8 @@ pub struct Parts<'a, C> {
     pub pacer: Pacer,
     /// What failures do.
     pub tolerance: Tolerance,
+    /// Threads that submit, one to a slot; none: the worker does.
+    pub crew: Option<Box<Crew>>,
     /// Where files are opened and closed on the way; none: they all are open.
     pub doorway: Option<Doorway<'a>>,
     /// Where to count.
@@ -60,7 +64,7 @@ pub struct Parts<'a, C> {
 #[derive(Debug)]
 pub struct Worker<'a, C> {
     pub(super) settings: Settings,
-    pub(super) engine: Instance<'a>,
+    pub(super) engine: Drive<'a>,
     pub(super) slots: Slots,
     pub(super) files: FileTable,
     pub(super) generator: Generator,
@@ -108,7 +112,7 @@ impl<'a, C: Clock> Worker<'a, C> {
         let syncs = Syncs::new(settings.syncs, settings.fsync_every, parts.files.len());
         Worker {
             settings: parts.settings,
-            engine: parts.engine,
+            engine: Drive::new(parts.engine, parts.crew),
             slots: parts.slots,
             files: parts.files,
             generator: parts.generator,
@@ -278,7 +282,8 @@ impl<'a, C: Clock> Worker<'a, C> {
         loop {
             self.slots.load_unit(index, &self.files);
             let unit = self.slots.unit(index);
-            let answer = self.timed_if_sampling(|worker| worker.engine.offer(unit));
+            let file = self.slots.slot(index).file;
+            let answer = self.timed_if_sampling(|worker| worker.engine.offer(unit, index, file));
             match answer {
                 Answer::Completed => {
                     let end = if self.settings.timed { self.clock.ticks() } else { Ticks(0) };
@@ -397,8 +402,9 @@ impl<'a, C: Clock> Worker<'a, C> {
     }
 
     /// Gives the parts back for an orderly end.
-    pub fn into_parts(self) -> (Instance<'a>, Slots, FileTable) {
-        (self.engine, self.slots, self.files)
+    pub fn into_parts(self) -> (Instance<'a>, Option<Box<Crew>>, Slots, FileTable) {
+        let (engine, crew) = self.engine.into_parts();
+        (engine, crew, self.slots, self.files)
     }
 }
 

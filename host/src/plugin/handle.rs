@@ -34,6 +34,10 @@ pub enum Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnitPtr(NonNull<ioe_io>);
 
+// SAFETY: an address alone. Whoever looks behind it has been handed the unit: `io::slots` knows who
+// owns it, and what hands it to another thread and back (`io::crew`) is a channel.
+unsafe impl Send for UnitPtr {}
+
 impl UnitPtr {
     /// # Safety
     /// `unit` must point to an initialised `ioe_io` that stays where it is until the instance that

@@ -217,6 +217,12 @@ impl FileTable {
         unsafe { (*self.as_ptr(index)).fd = fd }
     }
 
+    /// The descriptor that stands there now, or -1.
+    pub fn fd(&self, index: u32) -> i32 {
+        // SAFETY: as in `set_fd`.
+        unsafe { (*self.as_ptr(index)).fd }
+    }
+
     /// Size and block size as they stand there now: the engine may have filled them in.
     pub fn size(&self, index: u32) -> (u64, u32) {
         let file = self.as_ptr(index);

@@ -111,7 +111,8 @@ struct Wave {
 struct Seat {
     wave: u32,
     signal: Arc<CachePadded<Signal>>,
-    terminator: Option<Terminator>,
+    /// Several where threads of their own submit its requests.
+    terminators: Vec<Terminator>,
     /// Its `startdelay`.
     delay_ns: u64,
 }
@@ -233,7 +234,7 @@ impl Cell {
             let seat = Seat {
                 wave: number,
                 signal: Arc::clone(&signal),
-                terminator: None,
+                terminators: Vec::new(),
                 delay_ns: delay::draw(job, &planned),
             };
             let delay_ns = seat.delay_ns;
@@ -350,14 +351,14 @@ impl Cell {
         self.layout.stop.store(true, Relaxed);
         self.seats.values().for_each(|seat| seat.signal.raise(Signal::ABORT));
         self.waves.values().for_each(|wave| wave.gate.open(None));
-        self.seats.values().filter_map(|seat| seat.terminator.as_ref()).for_each(wake);
+        self.seats.values().flat_map(|seat| &seat.terminators).for_each(wake);
     }
 
     fn raise(&self, worker: u32, to: u32) {
         let Some(seat) = self.seats.get(&worker) else { return };
         seat.signal.raise(to);
         if to == Signal::ABORT {
-            seat.terminator.iter().for_each(wake);
+            seat.terminators.iter().for_each(wake);
         }
     }
 
@@ -367,7 +368,7 @@ impl Cell {
         if seat.signal.get() >= Signal::ABORT {
             wake(&terminator);
         }
-        seat.terminator = Some(terminator);
+        seat.terminators.push(terminator);
     }
 
     /// A worker is stuck in its engine: should it ever come back, it is to do nothing more.
@@ -402,7 +403,7 @@ impl Cell {
             wave.running.remove(&worker);
         });
         if let Some(seat) = self.seats.get_mut(&worker) {
-            seat.terminator = None;
+            seat.terminators.clear();
         }
         self.alarms.retain(|alarm| alarm.worker != worker);
     }

@@ -13,7 +13,7 @@ use crate::io::doors::{Doors, Doorway};
 use crate::io::trouble::{Breach, Fault, FileTrouble, Trouble};
 use crate::job::spec::JobSpec;
 use crate::plugin::handle::{Callback, Instance, Refusal};
-use crate::plugin::lent::FileTable;
+use crate::plugin::lent::{FileFacts, FileTable};
 use crate::target::{self, Invalidated, Kind, Plan, Target, TargetError};
 use iodyno_engine_api::abi::*;
 use rustix::fd::{AsRawFd, OwnedFd};
@@ -30,6 +30,7 @@ pub(super) struct Opened {
     pub block_size: u32,
     /// To be removed at the end.
     pub unlinked: Vec<PathBuf>,
+    facts: Vec<FileFacts>,
     targets: Vec<Target>,
     plan: Plan,
     caps: ioe_caps,
@@ -51,7 +52,7 @@ pub(super) fn are_used(job: &JobSpec, files: u32) -> bool {
 impl Opened {
     /// All are closed.
     pub(super) fn new(
-        names: Vec<String>,
+        facts: Vec<FileFacts>,
         unlinked: Vec<PathBuf>,
         targets: Vec<Target>,
         plan: Plan,
@@ -59,7 +60,8 @@ impl Opened {
     ) -> Opened {
         let files = targets.len();
         Opened {
-            names,
+            names: facts.iter().map(|facts| facts.name.clone()).collect(),
+            facts,
             block_size: targets.iter().map(|target| target.block_size).max().unwrap_or(512),
             unlinked,
             targets,
@@ -73,6 +75,15 @@ impl Opened {
     /// Files that are open now.
     pub(super) fn open_now(&self) -> u64 {
         self.is_told.iter().filter(|told| **told).count() as u64
+    }
+
+    /// The files as another instance is to see them: sizes are those of `table`.
+    pub(super) fn facts(&self, table: &FileTable) -> Vec<FileFacts> {
+        let sized = |(index, facts): (usize, &FileFacts)| {
+            let (size, block_size) = table.size(index as u32);
+            FileFacts { size, block_size, ..facts.clone() }
+        };
+        self.facts.iter().enumerate().map(sized).collect()
     }
 
     /// Opens a file: the engine does, or the host where it says so.

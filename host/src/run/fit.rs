@@ -164,10 +164,15 @@ fn buffer_align(job: &JobSpec) -> u32 {
     }
 }
 
+/// One request at a time: the worker itself calls an engine that never answers Queued.
+fn is_serial(job: &JobSpec, caps: &ioe_caps) -> bool {
+    caps.flags & IOE_F_SYNC != 0 && !job.depth.offload
+}
+
 /// Shape of the slab.
 pub(super) fn slab_shape(job: &JobSpec, caps: &ioe_caps) -> SlabShape {
     SlabShape {
-        depth: if caps.flags & IOE_F_SYNC != 0 { 1 } else { job.depth.iodepth },
+        depth: if is_serial(job, caps) { 1 } else { job.depth.iodepth },
         max_bs: max_bs(job),
         align: caps.mem_align.max(buffer_align(job)) as usize,
         engine_memory: caps.flags & IOE_F_MUST_MEM != 0,
@@ -192,7 +197,7 @@ pub(super) fn settings(
         low: depth.low,
         timed: !job.report.gtod_reduce,
         stamps_batches: engine.has(Callback::Commit) && depth.batch_submit > 1,
-        sync_engine: caps.flags & IOE_F_SYNC != 0,
+        sync_engine: is_serial(job, caps),
         sets_issue: caps.flags & IOE_F_SETS_ISSUE != 0,
         mixed: job.load.rw.is_mixed(),
         write_after_trim: job.load.rw.is_trimwrite(),

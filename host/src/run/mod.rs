@@ -7,6 +7,7 @@
 pub mod cell;
 mod content;
 pub mod control;
+mod crew;
 mod delay;
 mod doors;
 pub mod events;

@@ -6,6 +6,7 @@
 
 use super::cell::{CellEvent, Outbox};
 use super::content;
+use super::crew;
 use super::delay;
 use super::doors;
 use super::fit;
@@ -16,6 +17,7 @@ use super::protocol::ToControl;
 use super::result::{ErrorKind, RunError};
 use super::targets::{self, Files, LayoutDesk};
 use super::words::{self, place};
+use crate::io::crew::Crew;
 use crate::io::pace::Pacer;
 use crate::io::signal::Signal;
 use crate::io::slots::{SlabError, Slots};
@@ -145,6 +147,7 @@ struct Prepared {
     slots: Slots,
     generator: Generator,
     content: Content,
+    crew: Option<Box<Crew>>,
     caps: ioe_caps,
     /// Held for its sake alone.
     locked: Option<Locked>,
@@ -158,8 +161,8 @@ fn prepare(context: &Context, engine: &mut Instance<'_>) -> Result<Prepared, Run
     let caps = fit::check_caps(job, caps, engine)?;
     let mut files = targets::open(context, engine, &caps)?;
     match build(context, engine, &mut files, &caps) {
-        Ok(Built { slots, generator, content }) => {
-            Ok(Prepared { files, slots, generator, content, caps, locked })
+        Ok(Built { slots, generator, content, crew }) => {
+            Ok(Prepared { files, slots, generator, content, crew, caps, locked })
         }
         Err(error) => {
             if error.kind != ErrorKind::Engine {
@@ -175,6 +178,7 @@ struct Built {
     slots: Slots,
     generator: Generator,
     content: Content,
+    crew: Option<Box<Crew>>,
 }
 
 fn build(
@@ -184,28 +188,39 @@ fn build(
     caps: &ioe_caps,
 ) -> Result<Built, RunError> {
     let job = &context.job;
+    if let Some(why) = crew::obstacle(job, caps.flags, files.table.len()) {
+        return Err(RunError::usage(&job.name, format!("{}: {why}", place(job))));
+    }
     context.page.open_files.set(files.open_now());
     let generator = Generator::new(&fit::recipe(context, files))
         .map_err(|error| RunError::usage(&job.name, format!("{}: {error}", place(job))))?;
     let goal = generator.total_bytes().filter(|_| !files.unbounded);
     context.page.goal_bytes.set(goal.unwrap_or(0));
     let content = content::content(context, files)?;
-    let mut slots =
-        Slots::new(fit::slab_shape(job, caps), engine).map_err(|error| no_slab(job, &error))?;
+    let shape = fit::slab_shape(job, caps);
+    let slots = match job.depth.offload {
+        false => Slots::new(shape, engine),
+        true => Slots::apart(shape, engine.io_private_size()),
+    };
+    let mut slots = slots.map_err(|error| no_slab(job, &error))?;
     if job.load.rw.writes() && caps.flags & IOE_F_FAKE == 0 {
         slots.fill_buffers(|buffer, index| content.lay(buffer, index));
     }
-    if let Err(refusal) = engine.start() {
+    let crew = if job.depth.offload {
+        Some(Box::new(crew::hire(context, &slots, &files.opened, &files.table)?))
+    } else if let Err(refusal) = engine.start() {
         slots.free(engine);
         return Err(words::refused(job, &refusal));
-    }
+    } else {
+        None
+    };
     for index in 0..files.table.len() {
         let facts = engine.identify(&mut files.table, index);
         if !facts.is_empty() {
             context.outbox.send(&ToControl::Identity { worker: context.planned.id, facts });
         }
     }
-    Ok(Built { slots, generator, content })
+    Ok(Built { slots, generator, content, crew })
 }
 
 fn no_slab(job: &JobSpec, error: &SlabError) -> RunError {
@@ -225,13 +240,14 @@ fn no_slab(job: &JobSpec, error: &SlabError) -> RunError {
 /// Waits for the start, runs, ends.
 fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending {
     let job = &context.job;
-    let Prepared { files, slots, generator, content, caps, locked } = prepared;
+    let Prepared { files, slots, generator, content, crew, caps, locked } = prepared;
     let (table, opened) = files.split();
     let block_size = opened.block_size;
     let opened = Rc::new(RefCell::new(opened));
     let mut worker = Worker::new(Parts {
         settings: fit::settings(job, &caps, block_size, &engine),
         tolerance: fit::tolerance(job),
+        crew,
         doorway: doors::doorway(context, &opened, table.len()),
         pacer: Pacer::new(fit::limits(job)),
         page: context.page,
@@ -251,7 +267,7 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
     });
     let outcome = if started { worker.run() } else { Ok(()) };
     let (lost, failures) = (worker.in_flight(), worker.take_failures());
-    let (mut engine, mut slots, table) = worker.into_parts();
+    let (mut engine, crew, mut slots, table) = worker.into_parts();
     let Some(opened) = Rc::into_inner(opened) else { unreachable!("the worker gave its doors up") };
     let opened = opened.into_inner();
     drop(locked);
@@ -272,7 +288,10 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
         }
         outcome => {
             context.page.state.set(WorkerState::Teardown as u64);
-            slots.free(&mut engine);
+            match crew {
+                Some(crew) => crew.dismiss(),
+                None => slots.free(&mut engine),
+            }
             let mut files = Files::join(table, opened);
             let closed = files.close(&mut engine, job);
             engine.cleanup();

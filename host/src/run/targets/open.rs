@@ -28,7 +28,7 @@ pub(in super::super) struct Files {
     pub amount: u64,
     /// Nobody knows how much it will be: until there is no space left.
     pub unbounded: bool,
-    opened: Opened,
+    pub opened: Opened,
 }
 
 /// Finds, sizes, lays out and opens a worker's files.
@@ -72,7 +72,7 @@ pub(in super::super) fn open(
         amount: plan.amount,
         unbounded: plan.unbounded,
         opened: Opened::new(
-            facts.into_iter().map(|facts| facts.name).collect(),
+            facts,
             if diskless { Vec::new() } else { to_unlink(context, &targets) },
             targets,
             plan,

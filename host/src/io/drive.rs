@@ -1,0 +1,81 @@
+//! What the loop drives: an engine instance on its own thread, or a crew of them.
+//!
+//! Chosen once, before the start. The names are those of [`Instance`], so that the loop does not
+//! know the difference; the plain way costs one comparison that always goes the same way.
+
+use super::crew::Crew;
+use super::slots::SlotIndex;
+use super::trouble::Trouble;
+use crate::plugin::handle::{Answer, Callback, Instance, Refusal, Terminator, UnitPtr};
+use iodyno_engine_api::abi::ioe_io;
+
+/// What serves the requests.
+#[derive(Debug)]
+pub(super) struct Drive<'a> {
+    /// The worker's own instance. With a crew it opens files and nothing else.
+    pub(super) own: Instance<'a>,
+    crew: Option<Box<Crew>>,
+}
+
+impl<'a> Drive<'a> {
+    pub(super) fn new(own: Instance<'a>, crew: Option<Box<Crew>>) -> Drive<'a> {
+        Drive { own, crew }
+    }
+
+    pub(super) fn into_parts(self) -> (Instance<'a>, Option<Box<Crew>>) {
+        (self.own, self.crew)
+    }
+
+    #[inline(always)]
+    pub(super) fn offer(&mut self, unit: UnitPtr, index: SlotIndex, file: u32) -> Answer {
+        match &mut self.crew {
+            None => self.own.offer(unit),
+            Some(crew) => crew.offer(unit, index, file),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn commit(&mut self) -> i32 {
+        match &self.crew {
+            None => self.own.commit(),
+            Some(_) => 0,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn getevents(
+        &mut self,
+        min: u32,
+        max: u32,
+        timeout_ns: i64,
+        out: &mut [*mut ioe_io],
+    ) -> i32 {
+        match &mut self.crew {
+            None => self.own.getevents(min, max, timeout_ns, out),
+            Some(crew) => crew.getevents(min, max, timeout_ns, out),
+        }
+    }
+
+    /// What a member of the crew met with, that is no answer about a request.
+    #[cold]
+    pub(super) fn take_trouble(&mut self) -> Option<Trouble> {
+        self.crew.as_mut()?.take_trouble()
+    }
+
+    #[cold]
+    pub(super) fn refusal(&self, callback: Callback, status: i32) -> Refusal {
+        self.own.refusal(callback, status)
+    }
+
+    /// The engine's words about a unit that failed.
+    pub(super) fn errdetails(&mut self, unit: UnitPtr, index: SlotIndex) -> Option<String> {
+        match &mut self.crew {
+            None => self.own.errdetails(unit),
+            Some(crew) => crew.take_words(index),
+        }
+    }
+
+    pub(super) fn terminator(&self) -> Terminator {
+        self.own.terminator()
+    }
+}

@@ -1,0 +1,68 @@
+//! What a slab of request slots is asked for, and what can be wrong with it or what comes back.
+//!
+//! The words of [`super::slots`], under whose name others use them. Plain data.
+
+use super::slots::SlotIndex;
+use crate::sys::memory::{MemoryError, MemoryWish};
+
+/// What the slab needs to know.
+#[derive(Clone, Debug)]
+pub struct SlabShape {
+    /// Number of slots.
+    pub depth: u32,
+    /// Bytes of the largest request.
+    pub max_bs: u64,
+    /// Alignment of each buffer, a power of two.
+    pub align: usize,
+    /// Buffers may come from the engine alone (`IOE_F_MUST_MEM`).
+    pub engine_memory: bool,
+    /// Where the buffers come from, if not from the engine.
+    pub memory: MemoryWish,
+    /// Their pages are brought in before the start, so that no request waits for one.
+    pub populate: bool,
+}
+
+impl SlabShape {
+    /// From one buffer to the next.
+    pub(super) fn buffer_stride(&self) -> Result<usize, SlabError> {
+        let stride = (self.max_bs as usize).checked_next_multiple_of(self.align.max(1));
+        Ok(stride.ok_or(SlabError::TooLarge)?.max(self.align))
+    }
+}
+
+/// A pointer from `getevents` that cannot be accounted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stray {
+    /// No unit of this worker lies there.
+    Invented(usize),
+    /// A unit of this worker that is not in flight: handed back twice, or never queued.
+    NotInFlight(SlotIndex),
+}
+
+/// Why there is no slab.
+#[derive(Debug, thiserror::Error)]
+pub enum SlabError {
+    /// The product overflows.
+    #[error("iodepth times the largest block is more memory than there are addresses")]
+    TooLarge,
+    /// The kernel gave none.
+    #[error("allocate the I/O buffers: {0}")]
+    Memory(#[from] MemoryError),
+    /// The engine says that buffers come from it alone, and gives none.
+    #[error("says IOE_F_MUST_MEM, and iodyno.iomem/1 gives no memory")]
+    NoEngineMemory,
+    /// The job wants other memory.
+    #[error("its buffers come from itself alone (IOE_F_MUST_MEM): leave mem out")]
+    OnlyEngineMemory,
+    /// The engine's memory cannot be used.
+    #[error("iodyno.iomem/1 gave memory at {address:#x}, which is not aligned to {align}")]
+    Misaligned {
+        /// Where it begins.
+        address: usize,
+        /// What was asked for.
+        align: usize,
+    },
+    /// The engine wants none of it.
+    #[error("{0}")]
+    Refused(String),
+}
