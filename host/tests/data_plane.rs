@@ -6,7 +6,7 @@
 //! exit), with an allocator that counts. Must not use the test harness's threads in the child.
 
 use iodyno::ddir::{Ddir, PerDir};
-use iodyno::io::pace::Pacer;
+use iodyno::io::pace::{Pace, PaceRules};
 use iodyno::io::settings::Settings;
 use iodyno::io::signal::Signal;
 use iodyno::io::slots::{SlabShape, Slots};
@@ -180,7 +180,7 @@ fn worker(
         slots,
         files: FileTable::new(&[file]).unwrap(),
         generator: Generator::new(&recipe).unwrap(),
-        pacer: Pacer::new(PerDir::all(None)),
+        pace: Pace::new(PaceRules::none(), depth),
         page,
         signal,
         clock: SystemClock::new(),

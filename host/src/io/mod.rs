@@ -1,20 +1,29 @@
 //! The data plane: one worker, one engine instance, a fixed slab of request slots.
 //!
 //! [`worker`] holds the loop, `reap` the way back, `drain` the ends of phases, [`slots`] the slab,
-//! [`pace`] the rates. Between the begin of `measure`
+//! [`pace`] what holds a job back. Between the begin of `measure`
 //! and the end of `drain` nothing here takes a lock, allocates, logs, formats, or makes a system
-//! call of the host's own (waiting for a rate excepted). Knows engines through
+//! call of the host's own (waiting that the job asks for excepted). Knows engines through
 //! [`crate::plugin::handle`] alone.
 
 mod drain;
+pub mod flow;
 mod harness;
+mod openloop;
 pub mod pace;
+mod poisson;
 mod reap;
+pub mod schedule;
 pub mod settings;
 pub mod signal;
 pub mod slots;
+pub mod target_depth;
+pub mod thinktime;
 pub mod trouble;
+mod watch;
 pub mod worker;
 
+#[cfg(test)]
+mod pace_tests;
 #[cfg(test)]
 mod tests;

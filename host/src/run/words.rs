@@ -5,7 +5,7 @@
 
 use super::result::{EngineFault, ErrorKind, RunError};
 use crate::ddir::Ddir;
-use crate::io::trouble::{RequestError, Trouble};
+use crate::io::trouble::{RequestError, TooSlow, Trouble};
 use crate::job::spec::JobSpec;
 use crate::plugin::handle::{Callback, Refusal};
 
@@ -77,7 +77,41 @@ pub(super) fn told(
         Trouble::Fault(breach) => {
             fault(job, breach.callback, &breach.breach.to_string(), breach.in_flight)
         }
+        Trouble::TooSlow(slow) => {
+            io_error(job, Some(libc::ETIMEDOUT), slow_words(job, names, &slow))
+        }
     }
+}
+
+fn slow_words(job: &JobSpec, names: &[String], slow: &TooSlow) -> String {
+    let words = match *slow {
+        TooSlow::Request { ddir, file, offset, len, lat_ns, limit_ns } => {
+            let name = names.get(file as usize).map_or("?", String::as_str);
+            let what = format!("{} of {len} bytes at offset {offset} of {name}", ddir.name());
+            let (took, limit) = (duration_words(lat_ns), duration_words(limit_ns));
+            format!("{what} took {took}, max_latency is {limit}")
+        }
+        TooSlow::Target { target_ns, percentile, ios, slow_ios } => {
+            let target = duration_words(target_ns);
+            format!(
+                "latency_target of {target} is missed with a single request in flight: {slow_ios} \
+                 of {ios} requests took longer, and {percentile} % have to keep to it (raise \
+                 latency_target or latency_window, or lower latency_percentile)"
+            )
+        }
+    };
+    format!("{}: {words}", place(job))
+}
+
+/// "1.5 ms".
+fn duration_words(ns: u64) -> String {
+    let (unit_ns, unit) = match ns {
+        0..1_000 => (1, "ns"),
+        1_000..1_000_000 => (1_000, "us"),
+        1_000_000..1_000_000_000 => (1_000_000, "ms"),
+        _ => (1_000_000_000, "s"),
+    };
+    format!("{} {unit}", (ns as f64 * 1000.0 / f64::from(unit_ns)).round() / 1000.0)
 }
 
 fn request_words(job: &JobSpec, names: &[String], error: &RequestError) -> String {
