@@ -32,6 +32,8 @@ def arguments():
     parser.add_argument("--iodyno", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--runs", type=int, default=5, help="runs of each program and case")
     parser.add_argument("--seconds", type=float, default=1.0, help="length of one run")
+    parser.add_argument("--before", metavar="IODYNO",
+                        help="another build of iodyno (its engines beside it) to compare with")
     args = parser.parse_args()
     if args.runs < 1 or args.seconds <= 0:
         parser.error("--runs and --seconds must be positive")
@@ -61,8 +63,10 @@ def cpu_ns_per_request(document):
     return cpu_ns / requests
 
 
-def programs(iodyno):
+def programs(iodyno, before):
     found = {"iodyno": lambda job: [iodyno, "run", job, "--output-format", "json"]}
+    if before:
+        found["before"] = lambda job: [before, "run", job, "--output-format", "json"]
     fio = shutil.which("fio")
     if fio:
         found["fio"] = lambda job: [fio, "--output-format=json", "--eta=never", job]
@@ -87,8 +91,8 @@ def place_for_hot_file():
 def print_row(name, samples):
     ours = samples["iodyno"]
     cells = [f"{name:<34}", f"{min(ours):8.1f} {statistics.median(ours):8.1f}"]
-    if "fio" in samples:
-        theirs = samples["fio"]
+    for other in [name for name in samples if name != "iodyno"]:
+        theirs = samples[other]
         ratio = statistics.median(theirs) / statistics.median(ours)
         cells.append(f"{min(theirs):8.1f} {statistics.median(theirs):8.1f} {ratio:7.2f}x")
     print("  ".join(cells), flush=True)
@@ -96,17 +100,18 @@ def print_row(name, samples):
 
 def main():
     args = arguments()
-    runners = programs(args.iodyno)
+    runners = programs(args.iodyno, args.before)
     directory, where = place_for_hot_file()
     print(f"CPU ns per request, 4 KiB, 1 job; best and median of {args.runs} runs of "
           f"{args.seconds:g} s; hot file on {where}")
     if "fio" in runners:
         print(subprocess.run(["fio", "--version"], capture_output=True, text=True).stdout.strip()
-              + " alternates with iodyno; the ratio is of the medians")
+              + " alternates with iodyno; ratios are of medians, above 1 where iodyno is faster")
     else:
         print("fio is not here and could not be installed: iodyno alone")
     head = f"{'':<34}  {'iodyno':>8} {'median':>8}"
-    print(head + (f"  {'fio':>8} {'median':>8} {'ratio':>8}" if "fio" in runners else ""))
+    others = [name for name in runners if name != "iodyno"]
+    print(head + "".join(f"  {other:>8} {'median':>8} {'ratio':>8}" for other in others))
     with tempfile.TemporaryDirectory(prefix="iodyno-bench-", dir=directory) as scratch:
         hot = Path(scratch) / "hot"
         hot.write_bytes(os.urandom(HOT_FILE_BYTES))

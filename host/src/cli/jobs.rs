@@ -129,6 +129,7 @@ fn environment() -> Environment {
         cpus: facts.cpus,
         memory_mb: facts.memory_bytes >> 20,
         cpu_ids: facts::cpu_ids(),
+        nodes: facts::memory_nodes(),
     }
 }
 

@@ -98,7 +98,7 @@ mod tests {
         let text = lint(&load_text("job.fio", JOB, &overrides));
         assert!(!text.contains("hunter2"));
         assert_snapshot!(text, @r#"
-    # 1 job, fingerprint 747d68cf478df202c51bbc446931ea36
+    # 1 job, fingerprint 8020029ab02ef72e646a84cc950fe3d5
 
     [global]
     isolation = "run"
@@ -128,17 +128,43 @@ mod tests {
     iodepth_batch_complete_min = 1           # default
     iodepth_batch_complete_max = 1           # default
     iodepth_low = 16                         # default
+    io_submit_mode = "inline"                # default
     runtime = "60s"                          # job.fio:10
     time_based = true                        # job.fio:11
     ramp_time = "0s"                         # default
     loops = 1                                # default
     rate = ["1MiB", 0, 0]                    # job.fio:12
+    ratecycle = "1s"                         # default
+    rate_process = "linear"                  # default
+    thinktime = "0s"                         # default
+    thinktime_spin = "0s"                    # default
+    thinktime_blocks = 1                     # default
+    thinktime_blocks_type = "complete"       # default
+    thinktime_iotime = "0s"                  # default
+    startdelay = "0s"                        # default
+    stonewall = false                        # default
+    new_group = false                        # default
+    exitall = false                          # default
+    exitall_on_error = false                 # default
+    exit_what = "group"                      # default
     numjobs = 1                              # default
     group_reporting = false                  # default
-    stonewall = false                        # default
     thread = false                           # default
+    cpus_allowed_policy = "shared"           # default
+    nice = 0                                 # default
+    continue_on_error = "none"               # default
+    error_dump = false                       # default
     gtod_reduce = false                      # default
     percentile_list = [50, 99]               # job.fio:16
+    disable_lat = false                      # default
+    disable_clat = false                     # default
+    disable_slat = false                     # default
+    disable_bw = false                       # default
+    clat_percentiles = true                  # default
+    lat_percentiles = false                  # default
+    slat_percentiles = false                 # default
+    unified_rw_reporting = "none"            # default
+    significant_figures = 4                  # default
     vast.polls = false                       # default
     vast.entries = 64                        # default
     vast.chunk = "64KiB"                     # default
@@ -153,8 +179,22 @@ mod tests {
     # io_size is not set: `size`
     # offset is not set: the target's beginning
     # number_ios is not set: no limit
+    # steadystate is not set: steady or not, the job goes on
+    # steadystate_duration is not set: `steadystate` needs it
     # rate_iops is not set: as fast as it goes
+    # rate_min is not set: as slow as it goes
+    # rate_iops_min is not set: as slow as it goes
+    # latency_target is not set: the depth is `iodepth`
+    # latency_window is not set: `latency_target` needs it
+    # max_latency is not set: however long it takes
+    # wait_for is not set: with the others of its stage
+    # flow is not set: at its own pace
     # cpus_allowed is not set: all CPUs
+    # numa_cpu_nodes is not set: all nodes
+    # numa_mem_policy is not set: that of the process
+    # prio is not set: that of the process
+    # prioclass is not set: that of the process
+    # ignore_error is not set: every failure counts
     # vast.shift is not set: the engine decides
     # vast.share is not set: the engine decides
     # vast.label is not set: the engine decides

@@ -43,6 +43,10 @@ pub fn one(name: &str) -> Result<String, String> {
     push(&mut text, format_args!("  default  {}", default(option)));
     push(&mut text, format_args!("  example  {}\n", example(option)));
     push(&mut text, format_args!("{}", wrap(option.doc)));
+    if !option.fio.is_empty() {
+        let words = format!("Difference from fio: {}", option.fio);
+        push(&mut text, format_args!("\n{}", wrap(&words)));
+    }
     if let Kind::Choice(words) = option.kind {
         text.push('\n');
         for (word, help) in words {
@@ -90,6 +94,9 @@ fn push_option(text: &mut String, option: &JobOption) {
     }
     push(text, format_args!("- default: {}", default(option)));
     push(text, format_args!("- example in fio's format: `{}`", example(option)));
+    if !option.fio.is_empty() {
+        push(text, format_args!("- difference from fio: {}", option.fio));
+    }
 }
 
 fn default(option: &JobOption) -> String {

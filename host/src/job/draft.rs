@@ -3,16 +3,45 @@
 //! Starts with the defaults of the option table; `resolve` makes a `JobSpec` of it once everything
 //! is said. Only the fields whose meaning depends on others are kept apart from the spec's types.
 
+use super::criterion::Criterion;
+use super::machine;
 use super::options;
 use super::raw::{RawItem, RawValue};
 use super::spec::{
-    Amount, ContentSpec, DepthSpec, ErrorsSpec, Isolation, LoadSpec, PaceSpec, ProcessSpec,
-    ReportSpec, TargetSpec, TimeSpec,
+    Amount, ContentSpec, DepthSpec, ErrorsSpec, FlowSpec, Isolation, LatencyTarget, LoadSpec,
+    PaceSpec, ProcessSpec, ReportSpec, SteadyState, Strided, TargetSpec, TimeSpec,
 };
 use super::value::Reading;
 use super::{diagnostic::Place, number::Dialect};
-use crate::ddir::{Ddir, PerDir};
+use crate::ddir::Ddir;
 use crate::units::{Bytes, Nanos};
+
+/// `zonemode` and its kin as given; 0 = not given.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Zones {
+    pub(crate) strided: bool,
+    pub(crate) size: Bytes,
+    pub(crate) range: Bytes,
+    pub(crate) skip: Bytes,
+}
+
+/// `latency_target` and its kin, which are one where the target is given.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LatencyParts {
+    pub(crate) target: Option<Nanos>,
+    pub(crate) window: Option<Nanos>,
+    pub(crate) percentile: f64,
+    pub(crate) run: bool,
+}
+
+/// `steadystate` and its kin, which are one where the criterion is given.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SteadyParts {
+    pub(crate) criterion: Option<Criterion>,
+    pub(crate) duration: Nanos,
+    pub(crate) ramp_time: Nanos,
+    pub(crate) interval: Nanos,
+}
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -26,7 +55,11 @@ pub(crate) struct Draft {
     /// `rwmixread` and `rwmixwrite` as given; `load` has what the later one says.
     pub(crate) mix_percent: (u8, u8),
     pub(crate) content: ContentSpec,
+    pub(crate) zones: Zones,
     pub(crate) target: TargetSpec,
+    /// `direct` and `buffered` as given; `target` has what the later one says.
+    pub(crate) direct_asked: bool,
+    pub(crate) buffered_asked: bool,
     pub(crate) iodepth: u32,
     /// 0 = `iodepth`.
     pub(crate) batch_submit: u32,
@@ -36,8 +69,14 @@ pub(crate) struct Draft {
     /// 0 = `iodepth`.
     pub(crate) low: u32,
     pub(crate) offload: bool,
+    /// Without `steadystate`.
     pub(crate) time: TimeSpec,
+    pub(crate) steady: SteadyParts,
+    /// Without `flow` and `latency_target`.
     pub(crate) pace: PaceSpec,
+    /// Weight 0 = none.
+    pub(crate) flow: FlowSpec,
+    pub(crate) latency: LatencyParts,
     pub(crate) process: ProcessSpec,
     pub(crate) errors: ErrorsSpec,
     pub(crate) report: ReportSpec,
@@ -72,15 +111,13 @@ impl Draft {
             engine_pin: None,
             engine_timeout: None,
             isolation: Isolation::Run,
-            load: LoadSpec { percentage_random: PerDir::all(100), ..LoadSpec::default() },
+            load: LoadSpec::default(),
             mix_percent: (0, 0),
-            content: ContentSpec { scramble_buffers: true, ..ContentSpec::default() },
-            target: TargetSpec {
-                create_serialize: true,
-                create_fsync: true,
-                allow_file_create: true,
-                ..TargetSpec::default()
-            },
+            content: ContentSpec::default(),
+            zones: Zones::default(),
+            target: TargetSpec::default(),
+            direct_asked: false,
+            buffered_asked: false,
             iodepth: 0,
             batch_submit: 0,
             batch_complete_min: 0,
@@ -88,14 +125,13 @@ impl Draft {
             low: 0,
             offload: false,
             time: TimeSpec::default(),
+            steady: SteadyParts::default(),
             pace: PaceSpec::default(),
+            flow: FlowSpec { weight: 0, id: 0, sleep: Nanos(0) },
+            latency: LatencyParts::default(),
             process: ProcessSpec::default(),
             errors: ErrorsSpec::default(),
-            report: ReportSpec {
-                clat_percentiles: true,
-                significant_figures: 4,
-                ..ReportSpec::default()
-            },
+            report: ReportSpec::default(),
         }
     }
 
@@ -115,6 +151,62 @@ impl Draft {
             low: or_depth(self.low),
             offload: self.offload,
         }
+    }
+
+    /// The load with the zones filled in.
+    pub(crate) fn load(&self) -> LoadSpec {
+        let Zones { strided, size, range, skip } = self.zones;
+        let range = if range == Bytes(0) { size } else { range };
+        let strided = strided.then_some(Strided { size, range, skip });
+        LoadSpec { strided, ..self.load.clone() }
+    }
+
+    /// The target with what follows from other options.
+    pub(crate) fn target(&self) -> TargetSpec {
+        let mut target = self.target.clone();
+        // What is read ahead would be dropped again.
+        target.invalidate &= !target.pre_read;
+        target
+    }
+
+    /// The times, with `steadystate` where it is given.
+    pub(crate) fn time(&self) -> TimeSpec {
+        let steady = self.steady;
+        let steadystate = steady.criterion.map(|criterion| SteadyState {
+            metric: criterion.metric,
+            slope: criterion.slope,
+            limit: criterion.limit,
+            percent: criterion.percent,
+            duration: steady.duration,
+            ramp_time: steady.ramp_time,
+            interval: steady.interval,
+        });
+        TimeSpec { steadystate, ..self.time }
+    }
+
+    /// The pace, with `flow` and `latency_target` where they are given.
+    pub(crate) fn pace(&self) -> PaceSpec {
+        let latency = self.latency;
+        let latency_target = latency.target.map(|target| LatencyTarget {
+            target,
+            // The checks refuse a target without a window.
+            window: latency.window.unwrap_or_default(),
+            percentile: latency.percentile,
+            run: latency.run,
+        });
+        PaceSpec {
+            flow: Some(self.flow).filter(|flow| flow.weight != 0),
+            latency_target,
+            ..self.pace
+        }
+    }
+
+    /// The process, with the nodes that `all` stands for.
+    pub(crate) fn process(&self, nodes: &[u32]) -> ProcessSpec {
+        let mut process = self.process.clone();
+        process.numa_mem_policy =
+            process.numa_mem_policy.map(|policy| machine::filled(policy, nodes));
+        process
     }
 
     /// Smallest block of the directions that the job uses.

@@ -37,7 +37,7 @@ pub(crate) fn parse(
         }
         EngineOptionKind::Uint => unsigned(option, text, Measure::Count, reading)?,
         EngineOptionKind::Size => unsigned(option, text, Measure::Bytes, reading)?,
-        EngineOptionKind::TimeNs => unsigned(option, text, Measure::Time, reading)?,
+        EngineOptionKind::TimeNs => unsigned(option, text, Measure::TIME, reading)?,
         EngineOptionKind::Float => EngineValue::Float(float(option, text)?),
         EngineOptionKind::Enum => {
             let choice = option.choices.iter().find(|choice| choice.name == text);

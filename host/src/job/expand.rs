@@ -17,6 +17,8 @@ pub struct Environment {
     pub memory_mb: u64,
     /// Ids of the CPUs that a job may run on, ascending.
     pub cpu_ids: Vec<u32>,
+    /// Memory nodes by their number, each with its CPUs, ascending.
+    pub nodes: Vec<(u32, Vec<u32>)>,
 }
 
 /// A text with everything put in.
@@ -79,6 +81,7 @@ pub(crate) fn test_environment() -> Environment {
         cpus: 4,
         memory_mb: 1000,
         cpu_ids: vec![0, 1, 2, 3],
+        nodes: vec![(0, vec![0, 1]), (1, vec![2, 3, 8]), (2, vec![9])],
     }
 }
 

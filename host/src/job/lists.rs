@@ -1,4 +1,4 @@
-//! Values that are lists: names, percentiles, CPUs.
+//! Values that are lists: names, percentiles, CPUs and memory nodes.
 //!
 //! Called by `value`, whose tests cover it. In fio's format a list is one text with separators, in
 //! TOML an array.
@@ -8,8 +8,8 @@ use super::value::{number_text, scalar_text, Fault};
 
 /// Most percentiles, as in fio.
 pub(crate) const PERCENTILES_MAX: usize = 20;
-/// Highest CPU number that is looked at.
-const CPU_MAX: u32 = 65_535;
+/// Highest number of a CPU or node that is looked at.
+const ID_MAX: u32 = 65_535;
 
 /// fio's `a:b`, where `\:` stands for a colon; a string of TOML is one element.
 pub(crate) fn list(item: &RawItem) -> Result<Vec<String>, Fault> {
@@ -66,19 +66,30 @@ pub(crate) fn percentiles(item: &RawItem) -> Result<Vec<f64>, Fault> {
     }
 }
 
-pub(crate) fn cpus(item: &RawItem) -> Result<Option<Vec<u32>>, Fault> {
+/// `0-3,5` or `all`, of what `what` says.
+pub(crate) fn numbers(item: &RawItem, what: &str) -> Result<Option<Vec<u32>>, Fault> {
     let texts: Vec<&str> = match &item.value {
         RawValue::Array(items) => items.iter().map(number_text).collect::<Result<_, _>>()?,
-        _ => match number_text(item)? {
-            "all" => return Ok(None),
-            text => text.split([',', ':']).map(str::trim).collect(),
-        },
+        _ => return numbers_of(number_text(item)?, what),
     };
-    let mut cpus = Vec::new();
+    numbers_in(&texts, what).map(Some)
+}
+
+/// The same in a text.
+pub(crate) fn numbers_of(text: &str, what: &str) -> Result<Option<Vec<u32>>, Fault> {
+    if text == "all" {
+        return Ok(None);
+    }
+    let texts: Vec<&str> = text.split([',', ':']).map(str::trim).collect();
+    numbers_in(&texts, what).map(Some)
+}
+
+fn numbers_in(texts: &[&str], what: &str) -> Result<Vec<u32>, Fault> {
+    let mut ids = Vec::new();
     for text in texts {
         let number = |text: &str| {
-            let cpu = text.trim().parse::<u32>().ok().filter(|cpu| *cpu <= CPU_MAX);
-            cpu.ok_or_else(|| Fault::new(format!("`{text}` is not a CPU number")))
+            let id = text.trim().parse::<u32>().ok().filter(|id| *id <= ID_MAX);
+            id.ok_or_else(|| Fault::new(format!("`{text}` is not a {what} number")))
         };
         let (low, high) = match text.split_once('-') {
             Some((low, high)) => (number(low)?, number(high)?),
@@ -88,12 +99,12 @@ pub(crate) fn cpus(item: &RawItem) -> Result<Option<Vec<u32>>, Fault> {
             return Err(Fault::new(format!("`{text}` is a reversed range"))
                 .help(format!("write `{high}-{low}`")));
         }
-        cpus.extend(low..=high);
+        ids.extend(low..=high);
     }
-    cpus.sort_unstable();
-    cpus.dedup();
-    if cpus.is_empty() {
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.is_empty() {
         return Err(Fault::new("has an empty value"));
     }
-    Ok(Some(cpus))
+    Ok(ids)
 }

@@ -10,28 +10,34 @@
 //! ```
 
 mod checks;
+mod criterion;
 pub mod diagnostic;
 mod draft;
 pub mod effective;
 mod engine_options;
 mod engines;
 mod entries;
+mod errnos;
 mod expand;
 mod fingerprint;
 mod from_ini;
 mod from_toml;
 mod lists;
+mod machine;
 mod number;
 mod one_job;
 pub mod options;
 mod overrides;
+mod pattern;
 pub mod raw;
 mod refusals;
 mod render;
 mod resolve;
+mod shapes;
 mod source;
 pub mod spec;
 mod suggest;
+mod times;
 mod value;
 
 pub use diagnostic::{exit_status, Diagnostic, Severity};

@@ -22,8 +22,13 @@ pub(crate) enum Measure {
     Count,
     /// Bytes.
     Bytes,
-    /// Nanoseconds; a bare number is seconds.
-    Time,
+    /// Nanoseconds; a bare number is so many of these.
+    Time(i128),
+}
+
+impl Measure {
+    /// A bare number is seconds.
+    pub(crate) const TIME: Measure = Measure::Time(NS_PER_S);
 }
 
 /// A number, and what its reading may surprise with.
@@ -55,7 +60,7 @@ pub(crate) fn parse(text: &str, measure: Measure, dialect: Dialect) -> Result<Qu
         return Err(match measure {
             Measure::Count => "is not a whole number",
             Measure::Bytes => "is not a whole number of bytes",
-            Measure::Time => "is not a whole number of nanoseconds",
+            Measure::Time(_) => "is not a whole number of nanoseconds",
         }
         .to_owned());
     }
@@ -186,7 +191,7 @@ impl<'a> Parser<'a> {
         if let (false, Some(rest)) = (whole.is_empty(), self.rest.strip_prefix('.')) {
             self.rest = rest;
             let fraction = self.take(|c| c.is_ascii_digit());
-            if let (Dialect::Fio { .. }, Measure::Bytes | Measure::Time) =
+            if let (Dialect::Fio { .. }, Measure::Bytes | Measure::Time(_)) =
                 (self.dialect, self.measure)
             {
                 return Err(format!("is not a whole number (fio would read {whole})"));
@@ -199,18 +204,20 @@ impl<'a> Parser<'a> {
         Fraction::new(value, scale).ok_or_else(too_large)
     }
 
-    /// What a unit multiplies by. A bare time is seconds, so that a sum cannot mix units.
+    /// What a unit multiplies by. A bare time has the option's unit, so that a sum cannot mix units.
     fn unit(&mut self, word: &str, depth: u32) -> Result<i128, String> {
         if word.is_empty() {
-            let is_whole_time = self.measure == Measure::Time && depth == 0;
-            return Ok(if is_whole_time { NS_PER_S } else { 1 });
+            return Ok(match self.measure {
+                Measure::Time(bare) if depth == 0 => bare,
+                _ => 1,
+            });
         }
-        if self.measure == Measure::Time && depth > 0 {
+        if matches!(self.measure, Measure::Time(_)) && depth > 0 {
             return Err(format!("has its unit `{word}` inside of the parentheses: put it behind"));
         }
         let unit = word.to_ascii_lowercase();
         match self.measure {
-            Measure::Time => time_unit(&unit)
+            Measure::Time(_) => time_unit(&unit)
                 .ok_or_else(|| format!("has an unknown unit of time `{word}` ({TIME_UNITS})")),
             Measure::Count if self.dialect == Dialect::Stated => {
                 Err(format!("has a unit `{word}`, but a count takes none"))
@@ -379,10 +386,16 @@ mod tests {
             ("(2*30)", 60 * NS_PER_S),
             ("(2*30)m", 3600 * NS_PER_S),
         ] {
-            let found = parse(text, Measure::Time, FIO).map(|q| q.value);
+            let found = parse(text, Measure::TIME, FIO).map(|q| q.value);
             assert_eq!(found, Ok(ns), "{text}");
         }
-        let half = parse("1.5", Measure::Time, Dialect::Stated).map(|q| q.value);
+        for (text, bare, ns) in
+            [("10", 1_000, 10_000), ("10ms", 1_000, 10_000_000), ("(2*3)", 1_000_000, 6_000_000)]
+        {
+            let found = parse(text, Measure::Time(bare), FIO).map(|q| q.value);
+            assert_eq!(found, Ok(ns), "{text}");
+        }
+        let half = parse("1.5", Measure::TIME, Dialect::Stated).map(|q| q.value);
         assert_eq!(half, Ok(1_500_000_000));
         let half = parse("1.5GiB", Measure::Bytes, Dialect::Stated).map(|q| q.value);
         assert_eq!(half, Ok(3 << 29));
@@ -400,15 +413,15 @@ mod tests {
             ("4.5", Measure::Count, FIO, "is not a whole number"),
             ("1.5k", Measure::Bytes, FIO, "fio would read 1"),
             ("1.0001k", Measure::Bytes, Dialect::Stated, "whole number of bytes"),
-            ("1.5ns", Measure::Time, Dialect::Stated, "nanoseconds"),
+            ("1.5ns", Measure::TIME, Dialect::Stated, "nanoseconds"),
             ("10k", Measure::Count, Dialect::Stated, "takes none"),
             ("4*1024", Measure::Bytes, FIO, "parentheses"),
             ("(4", Measure::Bytes, FIO, "closing parenthesis"),
             ("(4/0)", Measure::Bytes, FIO, "divides by zero"),
             ("(1/3)", Measure::Bytes, FIO, "whole"),
-            ("1:30", Measure::Time, FIO, "behind the number"),
-            ("(1m+30)", Measure::Time, FIO, "put it behind"),
-            ("1w", Measure::Time, FIO, "unknown unit of time"),
+            ("1:30", Measure::TIME, FIO, "behind the number"),
+            ("(1m+30)", Measure::TIME, FIO, "put it behind"),
+            ("1w", Measure::TIME, FIO, "unknown unit of time"),
             (&"9".repeat(60), Measure::Bytes, FIO, "too large"),
             (&"(".repeat(999), Measure::Bytes, FIO, "nested"),
             (&"-".repeat(999), Measure::Bytes, FIO, "is not a number"),
@@ -436,7 +449,7 @@ mod tests {
     proptest! {
         #[test]
         fn never_panics(text in "[0-9.xkKmiB()*/+ -]{0,24}", other in any::<String>()) {
-            for measure in [Measure::Count, Measure::Bytes, Measure::Time] {
+            for measure in [Measure::Count, Measure::Bytes, Measure::TIME] {
                 for dialect in [FIO, FIO_1000, Dialect::Stated] {
                     let _ = parse(&text, measure, dialect);
                     let _ = parse(&other, measure, dialect);

@@ -22,6 +22,9 @@ use super::suggest::did_you_mean;
 use super::value::Reading;
 use crate::catalogue::{EngineInfo, EngineOption, EngineValue};
 
+/// Options that are the other side of one that is shown.
+const TWINS: [&str; 3] = ["rwmixwrite", "buffered", "cpumask"];
+
 /// See the module.
 pub(crate) struct Job<'a> {
     raw: &'a RawRun,
@@ -262,17 +265,18 @@ impl<'a> Job<'a> {
     }
 
     /// None where the engine is missing: an error was told.
-    pub(crate) fn spec(&self, sets: &[SetOption]) -> Option<JobSpec> {
+    pub(crate) fn spec(&self, sets: &[SetOption], env: &Environment) -> Option<JobSpec> {
         let found = self.found?;
         let engine = found.info()?;
         let draft = &self.draft;
-        let mut load = draft.load.clone();
+        let mut load = draft.load();
         load.randrepeat |= self.said("randseed").is_some();
         let values = engine.options.iter().zip(&self.engine_values);
         let options = values.map(|(option, value)| match value {
             Some((value, _)) => value.clone(),
             None => engine_options::default(option).unwrap_or(EngineValue::Unset),
         });
+        let nodes: Vec<u32> = env.nodes.iter().map(|(node, _)| *node).collect();
         Some(JobSpec {
             name: self.name.to_owned(),
             description: draft.description.clone(),
@@ -292,11 +296,11 @@ impl<'a> Job<'a> {
             },
             load,
             content: draft.content.clone(),
-            target: draft.target.clone(),
+            target: draft.target(),
             depth: draft.depth(),
-            time: draft.time,
-            pace: draft.pace,
-            process: draft.process.clone(),
+            time: draft.time(),
+            pace: draft.pace(),
+            process: draft.process(&nodes),
             errors: draft.errors.clone(),
             report: draft.report.clone(),
         })
@@ -331,9 +335,8 @@ impl<'a> Job<'a> {
 
     pub(crate) fn effective(&self, spec: &JobSpec) -> EffectiveJob {
         let mut lines = Vec::new();
-        // `rwmixwrite` is the other side of `rwmixread`, which is shown.
         let of_job = options::all().filter(|option| {
-            matches!(option.scope, Scope::Job | Scope::Name) && option.name != "rwmixwrite"
+            matches!(option.scope, Scope::Job | Scope::Name) && !TWINS.contains(&option.name)
         });
         for option in of_job {
             let from = match option.name {
@@ -371,13 +374,14 @@ impl<'a> Job<'a> {
 
     /// Who set an option, or the one that it shares its value with.
     fn from(&self, name: &str) -> Provenance {
-        let twin = match name {
-            "bs" => "bsrange",
-            "bsrange" => "bs",
-            "rwmixread" => "rwmixwrite",
-            other => other,
+        let twins: &[&str] = match name {
+            "bs" | "bsrange" => &["bs", "bsrange", "bssplit"],
+            "rwmixread" => &["rwmixread", "rwmixwrite"],
+            "direct" => &["direct", "buffered"],
+            "cpus_allowed" => &["cpus_allowed", "cpumask"],
+            other => &[other],
         };
-        let said = self.said.iter().rev().find(|said| said.name == name || said.name == twin);
+        let said = self.said.iter().rev().find(|said| twins.contains(&said.name));
         said.map_or(Provenance::Default, |said| said.from.clone())
     }
 }

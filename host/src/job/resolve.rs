@@ -67,7 +67,7 @@ pub fn resolve(
         checks::check(&job.judged(overrides.readonly, env), &mut out);
         let place = job.said("isolation").map(|said| said.place.clone());
         isolations.push((job.draft.isolation, place));
-        if let Some(spec) = job.spec(&sets) {
+        if let Some(spec) = job.spec(&sets, env) {
             effective.push(job.effective(&spec));
             specs.push(spec);
         }

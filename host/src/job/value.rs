@@ -2,11 +2,19 @@
 //!
 //! Called by `resolve` with the kind that the option table states. Knows no option by name.
 
+use super::criterion::{self, Criterion};
 use super::diagnostic::Place;
-use super::lists::{cpus, list, percentiles, PERCENTILES_MAX};
+use super::lists::{list, numbers, percentiles, PERCENTILES_MAX};
 use super::number::{self, Dialect, Measure};
+use super::pattern;
 use super::raw::{RawItem, RawValue};
-use super::spec::Amount;
+use super::shapes;
+use super::spec::{
+    Amount, BlockShare, Distribution, FileChoice, IgnoreError, MemoryKind, NumaPolicy, PatternPart,
+    Rw, SyncFileRange,
+};
+pub use super::times::TimeUnit;
+use super::{errnos, machine, times};
 use crate::ddir::PerDir;
 use crate::units::{Bytes, Nanos};
 
@@ -31,6 +39,13 @@ pub enum Kind {
         /// Largest.
         max: u64,
     },
+    /// A number of bytes.
+    Bytes {
+        /// Smallest.
+        min: u64,
+        /// Largest.
+        max: u64,
+    },
     /// Numbers of bytes for reads, writes, trims.
     BytesPerDir {
         /// Smallest.
@@ -47,20 +62,64 @@ pub enum Kind {
     },
     /// Bytes, or a range of them.
     Range,
-    /// Bytes, or percent of the target.
+    /// Bytes, percent of the target, or zones of a zoned device.
     Amount,
     /// A time; a bare number is seconds.
     Time,
+    /// A time; a bare number is so many of this.
+    TimeIn(TimeUnit),
+    /// Times for reads, writes, trims; a bare number is so many of this.
+    TimePerDir(TimeUnit),
+    /// A time or a range of times; a bare number is seconds.
+    TimeRange,
+    /// A number that may be negative.
+    Signed {
+        /// Smallest.
+        min: i32,
+        /// Largest.
+        max: i32,
+    },
+    /// A number above 0, at most 100.
+    Percent,
     /// One of these words, each with its help.
     Choice(&'static [(&'static str, &'static str)]),
     /// Any text.
     Text,
+    /// A text that is not empty and could be a file's name.
+    Name,
+    /// `rw`: directions, and a number behind them.
+    Rw,
+    /// `bssplit`: block sizes and their shares, for reads, writes, trims.
+    Split {
+        /// Largest block.
+        max: u64,
+    },
+    /// `random_distribution`: a law, for reads, writes, trims.
+    Distribution,
+    /// `file_service_type`: a law, or an order and how long a file is kept.
+    FileChoice,
+    /// `sync_file_range`: flags, and after how many writes.
+    SyncFileRange,
+    /// `mem`: where memory comes from.
+    Memory,
+    /// `buffer_pattern`: numbers, strings and files.
+    Pattern,
     /// Texts, in fio's syntax joined by `:`.
     List,
     /// Percentiles, joined by `:`.
     Percentiles,
     /// CPU numbers: `0-3,5`, or `all`.
     Cpus,
+    /// The CPUs whose bits are set.
+    CpuMask,
+    /// Numbers of memory nodes: `0-1,3`, or `all`.
+    Nodes,
+    /// `MODE[:NODES]`.
+    MemPolicy,
+    /// Lists of errors for reads, writes and verification.
+    Errors,
+    /// `METRIC[_slope]:LIMIT[%]`.
+    Criterion,
     /// 64 hex digits.
     Sha256,
 }
@@ -79,8 +138,24 @@ pub(crate) enum Value {
     Text(String),
     List(Vec<String>),
     Percentiles(Vec<f64>),
-    /// None: all.
-    Cpus(Option<Vec<u32>>),
+    /// The number behind it; none where there is none.
+    Rw(Rw, Option<i64>),
+    Split(PerDir<Option<Vec<BlockShare>>>),
+    Distribution(PerDir<Option<Distribution>>),
+    /// Requests to a file before the next; 0 = not said.
+    FileChoice(FileChoice, u32),
+    /// None: never.
+    SyncFileRange(Option<SyncFileRange>),
+    Memory(MemoryKind),
+    Pattern(Vec<PatternPart>),
+    TimeRange(Nanos, Nanos),
+    Signed(i32),
+    Percent(f64),
+    /// CPUs or memory nodes; none: all.
+    Numbers(Option<Vec<u32>>),
+    MemPolicy(NumaPolicy),
+    Errors(IgnoreError),
+    Criterion(Criterion),
 }
 
 /// Why a value is none.
@@ -120,23 +195,59 @@ impl Kind {
             Kind::CountPerDir { min, max } => {
                 format!("whole number, {}, per direction", bounds(min, max))
             }
+            Kind::Bytes { min, max } => format!("bytes, {}", bounds(min, max)),
             Kind::BytesPerDir { min, max } => format!("bytes, {}, per direction", bounds(min, max)),
             Kind::RangePerDir { min, max } => {
                 format!("range of bytes, {}, per direction", bounds(min, max))
             }
             Kind::Range => "bytes, or a range of bytes".to_owned(),
-            Kind::Amount => "bytes, or percent of the target (1% to 100%)".to_owned(),
+            Kind::Amount => "bytes, percent of the target (1% to 100%), or zones (`4z`)".to_owned(),
             Kind::Time => "time; a bare number is seconds".to_owned(),
+            Kind::TimeIn(bare) => format!("time; a bare number is {}", bare.name()),
+            Kind::TimePerDir(bare) => {
+                format!("time, per direction; a bare number is {}", bare.name())
+            }
+            Kind::TimeRange => "time, or a range of times; a bare number is seconds".to_owned(),
+            Kind::Signed { min, max } => format!("whole number, {min} to {max}"),
+            Kind::Percent => "number, above 0, at most 100".to_owned(),
             Kind::Choice(words) => {
                 let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
                 format!("one of {}", words.join(", "))
             }
             Kind::Text => "text".to_owned(),
+            Kind::Name => "text that is not empty".to_owned(),
+            Kind::Rw => format!("one of {}, each also with `:NUMBER`", shapes::rw_words()),
+            Kind::Split { max } => {
+                format!("`SIZE/PERCENT:SIZE/PERCENT...`, sizes {}, per direction", bounds(1, max))
+            }
+            Kind::Distribution => {
+                "random, zipf:THETA[:CENTER], pareto:H[:CENTER], normal:DEVIATION[:CENTER], \
+                 zoned:PERCENT/PERCENT:... or zoned_abs:PERCENT/SIZE:..., per direction"
+                    .to_owned()
+            }
+            Kind::FileChoice => {
+                "roundrobin[:N], random[:N], sequential[:N], zipf:THETA, pareto:H, \
+                                 normal:DEVIATION or gauss:DEVIATION"
+                    .to_owned()
+            }
+            Kind::SyncFileRange => {
+                "one or several of wait_before, write, wait_after, joined by `,`, then `:N`"
+                    .to_owned()
+            }
+            Kind::Memory => "one of malloc, mmap[:FILE], shm, mmaphuge[:FILE], shmhuge".to_owned(),
+            Kind::Pattern => {
+                "numbers (decimal, 0x...), \"strings\" and 'files', one after another".to_owned()
+            }
             Kind::List => "list of texts".to_owned(),
             Kind::Percentiles => {
                 format!("up to {PERCENTILES_MAX} numbers, above 0, at most 100")
             }
             Kind::Cpus => "CPU numbers and ranges, or `all`".to_owned(),
+            Kind::CpuMask => "bits of up to 64 CPUs, decimal or hex".to_owned(),
+            Kind::Nodes => "numbers and ranges of memory nodes, or `all`".to_owned(),
+            Kind::MemPolicy => "memory policy, with its nodes".to_owned(),
+            Kind::Errors => "lists of error names or numbers, for each kind of request".to_owned(),
+            Kind::Criterion => "figure and limit".to_owned(),
             Kind::Sha256 => "64 hex digits".to_owned(),
         }
     }
@@ -164,6 +275,10 @@ impl Kind {
                 let text = number_text(item)?;
                 bounded(text, Measure::Count, min, max, reading).map(Value::Count)
             }
+            Kind::Bytes { min, max } => {
+                let text = number_text(item)?;
+                bounded(text, Measure::Bytes, min, max, reading).map(Value::Count)
+            }
             Kind::CountPerDir { min, max } => {
                 per_dir(item, |text| bounded(text, Measure::Count, min, max, reading))
                     .map(Value::PerDir)
@@ -188,13 +303,54 @@ impl Kind {
                 }
             }
             Kind::Amount => amount(number_text(item)?, reading).map(Value::Amount),
-            Kind::Time => time(number_text(item)?, reading).map(Value::Time),
+            Kind::Time => {
+                times::time(number_text(item)?, TimeUnit::Seconds, reading).map(Value::Time)
+            }
             Kind::Choice(words) => choice(scalar_text(item)?, words).map(Value::Text),
             Kind::Text => scalar_text(item).map(|text| Value::Text(text.to_owned())),
+            Kind::Name => name(item).map(Value::Text),
+            Kind::Rw => shapes::rw(number_text(item)?, reading),
+            Kind::Split { max } => {
+                per_dir(item, |text| shapes::split_of_blocks(text, max, reading)).map(Value::Split)
+            }
+            Kind::Distribution => {
+                per_dir(item, |text| shapes::distribution(text, reading)).map(Value::Distribution)
+            }
+            Kind::FileChoice => shapes::file_choice(number_text(item)?, reading),
+            Kind::SyncFileRange => shapes::sync_file_range(&item.value.as_typed(","), reading),
+            Kind::Memory => shapes::memory(scalar_text(item)?).map(Value::Memory),
+            Kind::Pattern => pattern::parse(scalar_text(item)?).map(Value::Pattern),
             Kind::List => list(item).map(Value::List),
             Kind::Percentiles => percentiles(item).map(Value::Percentiles),
-            Kind::Cpus => cpus(item).map(Value::Cpus),
             Kind::Sha256 => sha256(scalar_text(item)?).map(Value::Text),
+            _ => self.parse_special(item, reading),
+        }
+    }
+
+    /// Times with units of their own, parts of the machine, errors.
+    fn parse_special(&self, item: &RawItem, reading: &mut Reading<'_>) -> Result<Value, Fault> {
+        if let Kind::TimePerDir(bare) = *self {
+            let one = |text: &str| times::time(text, bare, reading).map(|time| time.0);
+            return per_dir(item, one).map(Value::PerDir);
+        }
+        match *self {
+            Kind::Cpus => return numbers(item, "CPU").map(Value::Numbers),
+            Kind::Nodes => return numbers(item, "node").map(Value::Numbers),
+            Kind::Errors => return errnos::lists(item).map(Value::Errors),
+            _ => {}
+        }
+        let text = number_text(item)?;
+        match *self {
+            Kind::TimeIn(bare) => times::time(text, bare, reading).map(Value::Time),
+            Kind::TimeRange => {
+                times::range(text, reading).map(|(low, high)| Value::TimeRange(low, high))
+            }
+            Kind::Signed { min, max } => signed(text, min, max, reading).map(Value::Signed),
+            Kind::Percent => criterion::percent(text).map(Value::Percent),
+            Kind::CpuMask => machine::mask(text, reading).map(|cpus| Value::Numbers(Some(cpus))),
+            Kind::MemPolicy => machine::policy(text).map(Value::MemPolicy),
+            Kind::Criterion => criterion::criterion(text, reading).map(Value::Criterion),
+            other => unreachable!("{other:?} is read by `parse`"),
         }
     }
 }
@@ -269,7 +425,7 @@ pub(crate) fn quantity(
 }
 
 /// Splits outside of parentheses.
-fn split(text: &str, at: impl Fn(char) -> bool) -> Vec<&str> {
+pub(crate) fn split(text: &str, at: impl Fn(char) -> bool) -> Vec<&str> {
     let (mut parts, mut begin, mut depth) = (Vec::new(), 0, 0u32);
     for (i, c) in text.char_indices() {
         match c {
@@ -287,7 +443,7 @@ fn split(text: &str, at: impl Fn(char) -> bool) -> Vec<&str> {
 }
 
 /// `a` = all, `a,b` = reads and the rest, `a,` = reads alone, `,b` = all but reads, `a,b,c`.
-fn per_dir<T: Copy>(
+fn per_dir<T: Clone>(
     item: &RawItem,
     mut one: impl FnMut(&str) -> Result<T, Fault>,
 ) -> Result<PerDir<Option<T>>, Fault> {
@@ -295,9 +451,10 @@ fn per_dir<T: Copy>(
     match &item.value {
         RawValue::Array(items) => {
             for item in items {
-                let value = one(number_text(item)?)
-                    .map_err(|fault| Fault { place: Some(item.place.clone()), ..fault })?;
-                values.push(Some(value));
+                let text = scalar_text(item)?;
+                let value = (!text.is_empty()).then(|| one(text)).transpose();
+                let located = |fault| Fault { place: Some(item.place.clone()), ..fault };
+                values.push(value.map_err(located)?);
             }
         }
         _ => {
@@ -306,11 +463,13 @@ fn per_dir<T: Copy>(
             }
         }
     }
-    match values[..] {
+    match &values[..] {
         [] | [None] => Err(Fault::new("has an empty value")),
-        [all] => Ok(PerDir::all(all)),
-        [read, rest] => Ok(PerDir { read, write: rest, trim: rest }),
-        [read, write, trim] => Ok(PerDir { read, write, trim }),
+        [all] => Ok(PerDir::all(all.clone())),
+        [read, rest] => Ok(PerDir { read: read.clone(), write: rest.clone(), trim: rest.clone() }),
+        [read, write, trim] => {
+            Ok(PerDir { read: read.clone(), write: write.clone(), trim: trim.clone() })
+        }
         _ => Err(Fault::new("has more than three values")
             .help("the values are for reads, writes and trims")),
     }
@@ -336,11 +495,9 @@ fn range(
 }
 
 fn amount(text: &str, reading: &mut Reading<'_>) -> Result<Amount, Fault> {
-    if text.ends_with(['z', 'Z']) {
-        return Err(Fault::new(format!(
-            "`{text}` counts zones, which is known to fio, but not there yet in this version of \
-             iodyno"
-        )));
+    if let Some(zones) = text.strip_suffix(['z', 'Z']) {
+        let zones = bounded(zones, Measure::Count, 0, SIZE_MAX, reading)?;
+        return Ok(if zones == 0 { Amount::Bytes(Bytes(0)) } else { Amount::Zones(zones) });
     }
     let Some(number) = text.strip_suffix('%') else {
         let bytes = bounded(text, Measure::Bytes, 0, SIZE_MAX, reading)?;
@@ -354,21 +511,25 @@ fn amount(text: &str, reading: &mut Reading<'_>) -> Result<Amount, Fault> {
         .ok_or_else(|| Fault::new(format!("`{text}` is not a whole percentage from 1% to 100%")))
 }
 
-fn time(text: &str, reading: &mut Reading<'_>) -> Result<Nanos, Fault> {
-    let ns = quantity(text, Measure::Time, reading)?;
-    match u64::try_from(ns) {
-        Ok(ns) if ns <= SIZE_MAX => Ok(Nanos(ns)),
-        _ if ns < 0 => Err(Fault::new(format!("`{text}` is negative"))),
-        _ => Err(Fault::new(format!("`{text}` is longer than 292 years"))),
-    }
+fn signed(text: &str, min: i32, max: i32, reading: &mut Reading<'_>) -> Result<i32, Fault> {
+    let value = quantity(text, Measure::Count, reading)?;
+    let found = i32::try_from(value).ok().filter(|value| (min..=max).contains(value));
+    found.ok_or_else(|| Fault::new(format!("`{text}` is out of range ({min} to {max})")))
 }
 
-fn choice(text: &str, words: &[(&str, &str)]) -> Result<String, Fault> {
+pub(crate) fn choice(text: &str, words: &[(&str, &str)]) -> Result<String, Fault> {
     if words.iter().any(|(word, _)| *word == text) {
         return Ok(text.to_owned());
     }
     let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
     Err(Fault::new(format!("`{text}` is none of {}", names.join(", "))))
+}
+
+fn name(item: &RawItem) -> Result<String, Fault> {
+    match number_text(item)? {
+        text if text.contains('\0') => Err(Fault::new("has a NUL character in it")),
+        text => Ok(text.to_owned()),
+    }
 }
 
 fn sha256(text: &str) -> Result<String, Fault> {
@@ -395,6 +556,10 @@ impl Value {
         u32::try_from(self.count()).unwrap_or_else(|_| unreachable!("bounded by the option table"))
     }
 
+    pub(crate) fn bytes(&self) -> Bytes {
+        Bytes(self.count())
+    }
+
     pub(crate) fn text(&self) -> &str {
         let Value::Text(text) = self else { unreachable!("the option is a text") };
         text
@@ -403,6 +568,12 @@ impl Value {
     pub(crate) fn time(&self) -> Nanos {
         let Value::Time(time) = self else { unreachable!("the option is a time") };
         *time
+    }
+
+    /// CPUs or nodes; none = all.
+    pub(crate) fn numbers(&self) -> Option<Vec<u32>> {
+        let Value::Numbers(numbers) = self else { unreachable!("the option is a list of numbers") };
+        numbers.clone()
     }
 
     pub(crate) fn list(&self) -> &[String] {
@@ -423,136 +594,4 @@ impl Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(kind: Kind, value: RawValue, dialect: Dialect) -> Result<Value, String> {
-        let item = RawItem { value, place: Place::File { source: 0, span: 0..0 } };
-        let mut remarks = Vec::new();
-        let mut reading = Reading { dialect, remarks: &mut remarks };
-        kind.parse(&item, &mut reading).map_err(|fault| fault.message)
-    }
-
-    fn fio(kind: Kind, text: &str) -> Result<Value, String> {
-        parse(kind, RawValue::Text(text.to_owned()), Dialect::Fio { kb_base: 1024 })
-    }
-
-    #[test]
-    fn directions() {
-        let kind = Kind::BytesPerDir { min: 1, max: 1 << 30 };
-        let dirs = |read, write, trim| Ok(Value::PerDir(PerDir { read, write, trim }));
-        for (text, expected) in [
-            ("4k", dirs(Some(4096), Some(4096), Some(4096))),
-            ("4k,8k", dirs(Some(4096), Some(8192), Some(8192))),
-            ("4k,8k,1k", dirs(Some(4096), Some(8192), Some(1024))),
-            (",8k", dirs(None, Some(8192), Some(8192))),
-            ("8k,", dirs(Some(8192), None, None)),
-            ("8k,16k,", dirs(Some(8192), Some(16384), None)),
-            (",,1k", dirs(None, None, Some(1024))),
-            ("(1k*(2+2)),1k", dirs(Some(4096), Some(1024), Some(1024))),
-            ("1,2,3,4", Err("has more than three values".to_owned())),
-            ("", Err("has an empty value".to_owned())),
-            ("0", Err("`0` is out of range (1 to 1073741824)".to_owned())),
-            ("4k,-1", Err("`-1` is out of range (1 to 1073741824)".to_owned())),
-        ] {
-            assert_eq!(fio(kind, text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_too_large_is_told_the_largest() {
-        let kind = Kind::BytesPerDir { min: 1, max: SIZE_MAX };
-        let told = "`99999999t` is out of range (at most 9223372036854775807)";
-        assert_eq!(fio(kind, "99999999t"), Err(told.to_owned()));
-        assert_eq!(fio(kind, "0"), Err("`0` is out of range (at least 1)".to_owned()));
-    }
-
-    #[test]
-    fn ranges() {
-        let kind = Kind::RangePerDir { min: 1, max: 1 << 30 };
-        let all = |low, high| Ok(Value::RangePerDir(PerDir::all(Some((low, high)))));
-        for (text, expected) in [
-            ("1k-4k", all(1024, 4096)),
-            ("1k:4k", all(1024, 4096)),
-            ("(1+1)-(2*4)", all(2, 8)),
-            ("4k-4k", all(4096, 4096)),
-            ("4k-1k", Err("`4k-1k` is a reversed range".to_owned())),
-            ("4k", Err("`4k` is not a range".to_owned())),
-            ("1-2-3", Err("`1-2-3` is not a range".to_owned())),
-        ] {
-            assert_eq!(fio(kind, text), expected, "{text}");
-        }
-        assert_eq!(fio(Kind::Range, "1m-2m"), Ok(Value::Range(1 << 20, 2 << 20)));
-        assert_eq!(fio(Kind::Range, "1m"), Ok(Value::Range(1 << 20, 1 << 20)));
-    }
-
-    #[test]
-    fn amounts_times_booleans() {
-        for (text, expected) in [
-            ("1m", Some(Amount::Bytes(Bytes(1 << 20)))),
-            ("0", Some(Amount::Bytes(Bytes(0)))),
-            ("1%", Some(Amount::Percent(1))),
-            ("100%", Some(Amount::Percent(100))),
-            ("0%", None),
-            ("101%", None),
-            ("1.5%", None),
-            ("4z", None),
-            ("-1", None),
-        ] {
-            assert_eq!(fio(Kind::Amount, text).ok(), expected.map(Value::Amount), "{text}");
-        }
-        assert_eq!(fio(Kind::Time, "5m"), Ok(Value::Time(Nanos(300_000_000_000))));
-        assert!(fio(Kind::Time, "-1").is_err());
-        assert!(fio(Kind::Time, "999999999999d").is_err());
-        for (text, expected) in [("0", Some(false)), ("1", Some(true)), ("2", None), ("yes", None)]
-        {
-            assert_eq!(fio(Kind::Bool, text).ok(), expected.map(Value::Bool), "{text}");
-        }
-        let stated = |value| parse(Kind::Bool, value, Dialect::Stated);
-        assert_eq!(stated(RawValue::Bool(true)), Ok(Value::Bool(true)));
-        assert_eq!(stated(RawValue::Quoted("false".into())), Ok(Value::Bool(false)));
-        assert!(fio(Kind::Bool, "true").is_err());
-        let bare = Dialect::Fio { kb_base: 1024 };
-        assert!(parse(Kind::Bool, RawValue::Flag, bare).is_err());
-        assert_eq!(parse(Kind::Flag, RawValue::Flag, bare), Ok(Value::Bool(true)));
-    }
-
-    #[test]
-    fn lists() {
-        let texts = |words: &[&str]| {
-            Ok(Value::List(words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>()))
-        };
-        assert_eq!(fio(Kind::List, "a:b c:/d"), texts(&["a", "b c", "/d"]));
-        assert_eq!(fio(Kind::List, "a\\:b:c"), texts(&["a:b", "c"]));
-        assert_eq!(fio(Kind::List, "a\\b"), texts(&["a\\b"]));
-        assert!(fio(Kind::List, "a::b").is_err());
-        assert!(fio(Kind::List, "a\0b").is_err());
-        let quoted = RawValue::Quoted("pci-0:1".to_owned());
-        assert_eq!(parse(Kind::List, quoted, Dialect::Stated), texts(&["pci-0:1"]));
-        assert_eq!(
-            fio(Kind::Percentiles, "99:50:99.9:50"),
-            Ok(Value::Percentiles(vec![50.0, 99.0, 99.9]))
-        );
-        for bad in ["0", "101", "a", "1:", "nan", "-1"] {
-            assert!(fio(Kind::Percentiles, bad).is_err(), "{bad}");
-        }
-        let many: Vec<String> = (1..=21).map(|n| n.to_string()).collect();
-        assert!(fio(Kind::Percentiles, &many.join(":")).is_err());
-    }
-
-    #[test]
-    fn cpu_lists() {
-        for (text, expected) in [
-            ("0", Some(Some(vec![0]))),
-            ("0-2,5", Some(Some(vec![0, 1, 2, 5]))),
-            ("3,1,1", Some(Some(vec![1, 3]))),
-            ("all", Some(None)),
-            ("2-1", None),
-            ("a", None),
-            ("0-99999999", None),
-            ("", None),
-        ] {
-            assert_eq!(fio(Kind::Cpus, text).ok(), expected.map(Value::Cpus), "{text}");
-        }
-    }
-}
+mod tests;

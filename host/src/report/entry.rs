@@ -5,11 +5,46 @@
 
 use crate::catalogue::{EngineInfo, PluginInfo};
 use crate::ddir::Ddir;
+use crate::job::spec::UnifiedRw;
 use crate::run::result::{RunError, RunResult, WorkerResult};
 use crate::stats::classes::LatencyClasses;
 use crate::stats::snapshot::{DirSnapshot, HistogramSnapshot, PhaseSnapshot};
 use crate::stats::window::DirWindows;
 use std::collections::BTreeMap;
+
+/// What a record has one block of figures of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Row {
+    /// One direction that carries data.
+    Dir(Ddir),
+    /// All of them as one: `unified_rw_reporting`.
+    Mixed,
+}
+
+impl Row {
+    /// In the order of the reports.
+    pub(super) const ALL: [Row; 4] =
+        [Row::Dir(Ddir::Read), Row::Dir(Ddir::Write), Row::Dir(Ddir::Trim), Row::Mixed];
+
+    /// fio's word.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Row::Dir(ddir) => ddir.name(),
+            Row::Mixed => "mixed",
+        }
+    }
+
+    /// Its place in [`Row::ALL`].
+    pub(super) fn index(self) -> usize {
+        match self {
+            Row::Dir(ddir) => ddir as usize,
+            Row::Mixed => 3,
+        }
+    }
+}
+
+/// Totals of one group, by row; none where no record used it.
+pub(super) type GroupRows = [Option<GroupDir>; 4];
 
 /// One record.
 pub(super) struct Entry<'a> {
@@ -29,6 +64,8 @@ pub(super) struct Entry<'a> {
     pub(super) phase: PhaseSnapshot,
     /// Merged windows.
     pub(super) windows: [DirWindows; 4],
+    /// All directions as one, where they are to be reported like that.
+    mixed: (DirSnapshot, DirWindows),
 }
 
 /// The records, in the order of their first workers.
@@ -51,12 +88,14 @@ pub(super) fn entries(result: &RunResult) -> Vec<Entry<'_>> {
                     total_runtime_ns: 0,
                     phase: PhaseSnapshot::default(),
                     windows: Default::default(),
+                    mixed: Default::default(),
                 };
                 entry.add(worker);
                 entries.push(entry);
             }
         }
     }
+    entries.iter_mut().for_each(Entry::mix);
     entries
 }
 
@@ -66,7 +105,9 @@ impl Entry<'_> {
         for dir in &mut phase.dirs {
             // Without a queued request the total latency is the completion latency, and a worker
             // does not record it twice. Filled in before merging: a clone may have queued.
-            if dir.lat_ns.count == 0 {
+            if worker.job.report.disable_lat {
+                dir.lat_ns = HistogramSnapshot::default();
+            } else if dir.lat_ns.count == 0 {
                 dir.lat_ns = dir.clat_ns.clone();
             }
         }
@@ -79,8 +120,30 @@ impl Entry<'_> {
         self.runtime_ns = self.runtime_ns.max(runtime_ns);
         self.total_runtime_ns = self.total_runtime_ns.saturating_add(runtime_ns);
         self.phase.merge(&phase);
+        if worker.job.report.disable_bw {
+            return;
+        }
         for (mine, theirs) in self.windows.iter_mut().zip(&worker.windows) {
             mine.merge_parallel(theirs);
+        }
+    }
+
+    fn mix(&mut self) {
+        if self.first.job.report.unified_rw_reporting == UnifiedRw::None {
+            return;
+        }
+        for ddir in Ddir::DATA {
+            self.mixed.0.merge(&self.phase.dirs[ddir as usize]);
+            self.mixed.1.merge_parallel(&self.windows[ddir as usize]);
+        }
+    }
+
+    /// What the record has figures of, used or not.
+    pub(super) fn rows(&self) -> &'static [Row] {
+        match self.first.job.report.unified_rw_reporting {
+            UnifiedRw::None => &Row::ALL[..3],
+            UnifiedRw::Mixed => &Row::ALL[3..],
+            UnifiedRw::Both => &Row::ALL,
         }
     }
 
@@ -89,24 +152,49 @@ impl Entry<'_> {
         self.phase.dir(ddir)
     }
 
-    /// Windows of a direction.
-    pub(super) fn windows(&self, ddir: Ddir) -> &DirWindows {
-        &self.windows[ddir as usize]
+    /// Counters of a row.
+    pub(super) fn row(&self, row: Row) -> &DirSnapshot {
+        match row {
+            Row::Dir(ddir) => self.dir(ddir),
+            Row::Mixed => &self.mixed.0,
+        }
     }
 
-    /// Whether the direction was used with any success.
-    pub(super) fn used(&self, ddir: Ddir) -> bool {
-        self.dir(ddir).bytes > 0 || good_ios(self.dir(ddir)) > 0
+    /// Windows of a row.
+    pub(super) fn windows(&self, row: Row) -> &DirWindows {
+        match row {
+            Row::Dir(ddir) => &self.windows[ddir as usize],
+            Row::Mixed => &self.mixed.1,
+        }
+    }
+
+    /// Whether the row was used with any success.
+    pub(super) fn used(&self, row: Row) -> bool {
+        self.row(row).bytes > 0 || good_ios(self.row(row)) > 0
     }
 
     /// Bytes a second.
-    pub(super) fn bandwidth(&self, ddir: Ddir) -> f64 {
-        per_second(self.dir(ddir).bytes, self.runtime_ns)
+    pub(super) fn bandwidth(&self, row: Row) -> f64 {
+        per_second(self.row(row).bytes, self.runtime_ns)
     }
 
     /// Requests that went well, a second.
-    pub(super) fn iops(&self, ddir: Ddir) -> f64 {
-        per_second(good_ios(self.dir(ddir)), self.runtime_ns)
+    pub(super) fn iops(&self, row: Row) -> f64 {
+        per_second(good_ios(self.row(row)), self.runtime_ns)
+    }
+
+    /// Mean number of requests that were due and had not begun, with a rate.
+    pub(super) fn mean_backlog(&self) -> Option<f64> {
+        let looks = self.phase.backlog_looks;
+        (looks > 0).then(|| self.phase.backlog_sum as f64 / looks as f64)
+    }
+
+    /// The depth that `latency_target` found, or the one that was asked for.
+    pub(super) fn latency_depth(&self) -> u64 {
+        match self.phase.latency_depth {
+            0 => u64::from(self.first.job.depth.iodepth),
+            found => found,
+        }
     }
 
     /// CPU time of `microseconds` as percent of the run time.
@@ -170,20 +258,20 @@ pub(super) struct GroupDir {
     pub(super) max_runtime_ns: u64,
 }
 
-/// Totals of each group by [`Ddir::DATA`], none where no record used the direction.
-pub(super) fn groups(entries: &[Entry<'_>]) -> BTreeMap<u32, [Option<GroupDir>; 3]> {
-    let mut groups: BTreeMap<u32, [Option<GroupDir>; 3]> = BTreeMap::new();
+/// Totals of each group.
+pub(super) fn groups(entries: &[Entry<'_>]) -> BTreeMap<u32, GroupRows> {
+    let mut groups: BTreeMap<u32, GroupRows> = BTreeMap::new();
     for entry in entries {
         let group = groups.entry(entry.first.group).or_default();
-        for ddir in Ddir::DATA.into_iter().filter(|&ddir| entry.used(ddir)) {
-            let rate = entry.bandwidth(ddir);
+        for &row in entry.rows().iter().filter(|&&row| entry.used(row)) {
+            let rate = entry.bandwidth(row);
             let fresh = GroupDir {
                 min_bandwidth: rate,
                 min_runtime_ns: entry.runtime_ns,
                 ..GroupDir::default()
             };
-            let dir = group[ddir as usize].get_or_insert(fresh);
-            dir.bytes = dir.bytes.saturating_add(entry.dir(ddir).bytes);
+            let dir = group[row.index()].get_or_insert(fresh);
+            dir.bytes = dir.bytes.saturating_add(entry.row(row).bytes);
             dir.min_bandwidth = dir.min_bandwidth.min(rate);
             dir.max_bandwidth = dir.max_bandwidth.max(rate);
             dir.min_runtime_ns = dir.min_runtime_ns.min(entry.runtime_ns);

@@ -8,7 +8,7 @@ use crate::job::spec::*;
 use crate::run::result::*;
 use crate::stats::snapshot::{DirSnapshot, HistogramSnapshot, PhaseSnapshot};
 use crate::stats::window::DirWindows;
-use crate::units::Bytes;
+use crate::units::{Bytes, Nanos};
 
 /// A job of that name, engine and mode; 4 KiB blocks, depth 1.
 pub(super) fn job(name: &str, engine: &str, rw: Rw) -> JobSpec {
@@ -244,6 +244,54 @@ pub(super) fn asynchronous() -> RunResult {
     let mut worker = worker(job, 0, 0);
     queues(&mut worker, Ddir::Read, 5000, 1_250_000);
     run(vec![worker])
+}
+
+/// A rate that the engine could not keep up with for a while.
+pub(super) fn open_loop() -> RunResult {
+    let mut result = asynchronous();
+    let worker = &mut result.workers[0];
+    worker.job.pace.rate_iops.read = Some(2500);
+    let dir = &mut worker.measure.dirs[Ddir::Read as usize];
+    dir.qlat_ns = latencies(10_000, 5000);
+    dir.rlat_ns = latencies(1_300_000, 5000);
+    worker.measure.backlog_sum = 12_500;
+    worker.measure.backlog_looks = 5000;
+    worker.measure.backlog_max = 812;
+    result
+}
+
+/// A search for a depth that ended, and figures that became steady.
+pub(super) fn searching() -> RunResult {
+    let mut result = asynchronous();
+    let worker = &mut result.workers[0];
+    worker.job.pace.latency_target = Some(LatencyTarget {
+        target: Nanos(2_000_000),
+        window: Nanos(500_000_000),
+        percentile: 99.0,
+        run: false,
+    });
+    worker.measure.latency_depth = 6;
+    worker.measure.latency_met = 1;
+    worker.job.time.steadystate = Some(SteadyState {
+        metric: SteadyMetric::Iops,
+        slope: true,
+        limit: 0.3,
+        percent: true,
+        duration: Nanos(3_000_000_000),
+        ramp_time: Nanos(0),
+        interval: Nanos::SECOND,
+    });
+    let iops = [4998.0, 5000.0, 5002.0];
+    worker.steady = Some(SteadyOutcome {
+        attained: true,
+        criterion: 0.12,
+        max_deviation: 2.0,
+        slope: 2.0,
+        bw: iops.map(|rate| rate * 4096.0).to_vec(),
+        iops: iops.to_vec(),
+        lat_ns: vec![1.6e6; 3],
+    });
+    result
 }
 
 /// Two groups: two clones of a reader, merged, then a fast job that trims and writes.

@@ -3,7 +3,7 @@
 //! Every key is there whatever was used, with fio's kinds: strict readers break on `1.0` for `1`.
 //! Percentages are exact here (fio lifts small ones to 0.01), so that they sum to 100.
 
-use super::entry::{self, Entry, GroupDir};
+use super::entry::{self, Entry, GroupDir, GroupRows, Row};
 use super::{calendar, json_style::FioStyle};
 use crate::catalogue::Trust;
 use crate::ddir::Ddir;
@@ -22,7 +22,7 @@ pub fn json(result: &RunResult) -> String {
     let groups = entry::groups(&entries);
     let jobs: Vec<Value> = entries
         .iter()
-        .map(|entry| job(result, entry, groups.get(&entry.first.group).unwrap_or(&[None; 3])))
+        .map(|entry| job(result, entry, groups.get(&entry.first.group).unwrap_or(&[None; 4])))
         .collect();
     let document = json!({
         "fio version": FIO_VERSION,
@@ -50,7 +50,7 @@ fn options(result: &RunResult, given: &[(String, String)]) -> Value {
     entry::given(result, given).map(|(key, value)| (key.to_owned(), Value::from(value))).collect()
 }
 
-fn job(result: &RunResult, entry: &Entry<'_>, group: &[Option<GroupDir>; 3]) -> Value {
+fn job(result: &RunResult, entry: &Entry<'_>, group: &GroupRows) -> Value {
     let spec = &entry.first.job;
     let mut object = Map::new();
     let mut add = |key: &str, value: Value| {
@@ -64,9 +64,8 @@ fn job(result: &RunResult, entry: &Entry<'_>, group: &[Option<GroupDir>; 3]) -> 
     // fio counts begun seconds.
     add("elapsed", json!(entry.elapsed_ns / 1_000_000_000 + 1));
     add("job options", options(result, &spec.given));
-    for ddir in Ddir::DATA {
-        let lists = &spec.report.percentile_list;
-        add(ddir.name(), direction(entry, ddir, group[ddir as usize].as_ref(), lists));
+    for &row in entry.rows() {
+        add(row.name(), direction(entry, row, group[row.index()].as_ref()));
     }
     add("sync", sync(entry, &spec.report.percentile_list));
     add("job_runtime", json!(entry::milliseconds(entry.total_runtime_ns)));
@@ -83,12 +82,18 @@ fn job(result: &RunResult, entry: &Entry<'_>, group: &[Option<GroupDir>; 3]) -> 
     for (key, value) in latency_classes(&entry.classes()) {
         add(key, value);
     }
-    add("latency_depth", json!(spec.depth.iodepth));
-    add("latency_target", json!(0));
-    add("latency_target_ns", json!(0));
-    add("latency_percentile", json!(100.0));
-    add("latency_window", json!(0));
-    add("latency_window_us", json!(0));
+    let target = spec.pace.latency_target;
+    let target_ns = target.map_or(0, |wanted| wanted.target.0);
+    let window_us = target.map_or(0, |wanted| wanted.window.0 / 1000);
+    add("latency_depth", json!(entry.latency_depth()));
+    add("latency_target", json!(target_ns));
+    add("latency_target_ns", json!(target_ns));
+    add("latency_percentile", json!(target.map_or(100.0, |wanted| wanted.percentile)));
+    add("latency_window", json!(window_us));
+    add("latency_window_us", json!(window_us));
+    if let Some(steady) = steady(entry) {
+        add("steadystate", steady);
+    }
     if let Some(description) = &spec.description {
         add("desc", json!(description));
     }
@@ -96,22 +101,26 @@ fn job(result: &RunResult, entry: &Entry<'_>, group: &[Option<GroupDir>; 3]) -> 
     Value::Object(object)
 }
 
-fn direction(entry: &Entry<'_>, ddir: Ddir, group: Option<&GroupDir>, list: &[f64]) -> Value {
-    let (dir, windows) = (entry.dir(ddir), entry.windows(ddir));
-    let (bandwidth, used) = (entry.bandwidth(ddir), entry.used(ddir));
+fn direction(entry: &Entry<'_>, row: Row, group: Option<&GroupDir>) -> Value {
+    let (dir, windows) = (entry.row(row), entry.windows(row));
+    let (bandwidth, used) = (entry.bandwidth(row), entry.used(row));
+    let report = &entry.first.job.report;
+    let list = |wanted: bool| if wanted { &report.percentile_list[..] } else { &[] };
     json!({
         "io_bytes": dir.bytes,
         "io_kbytes": dir.bytes >> 10,
         "bw_bytes": bandwidth as u64,
         "bw": (bandwidth / 1024.0) as u64,
-        "iops": entry.iops(ddir),
+        "iops": entry.iops(row),
         "runtime": if used { entry::milliseconds(entry.runtime_ns) } else { 0 },
         "total_ios": dir.ios,
         "short_ios": dir.short_ios,
         "drop_ios": 0,
-        "slat_ns": latency(&dir.slat_ns, &[]),
-        "clat_ns": latency(&dir.clat_ns, list),
-        "lat_ns": latency(&dir.lat_ns, &[]),
+        "slat_ns": latency(&dir.slat_ns, list(report.slat_percentiles)),
+        "clat_ns": latency(&dir.clat_ns, list(report.clat_percentiles)),
+        "lat_ns": latency(&dir.lat_ns, list(report.lat_percentiles)),
+        "qlat_ns": latency(&dir.qlat_ns, list(true)),
+        "rlat_ns": latency(&dir.rlat_ns, list(true)),
         "bw_min": windows.bw_kib.min as u64,
         "bw_max": windows.bw_kib.max as u64,
         "bw_agg": entry::share(windows.bw_kib.mean, group),
@@ -124,6 +133,38 @@ fn direction(entry: &Entry<'_>, ddir: Ddir, group: Option<&GroupDir>, list: &[f6
         "iops_stddev": windows.iops.stddev(),
         "iops_samples": windows.iops.count,
     })
+}
+
+/// The block of a job with `steadystate`, in fio's shape.
+fn steady(entry: &Entry<'_>) -> Option<Value> {
+    let wanted = entry.first.job.time.steadystate?;
+    let found = entry.first.steady.as_ref()?;
+    let sign = if wanted.percent { "%" } else { "" };
+    let whole = |values: &[f64]| values.iter().map(|&value| value as u64).collect::<Vec<_>>();
+    Some(json!({
+        "ss": format!("{}:{:.6}{sign}", wanted.name(), wanted.limit),
+        "duration": wanted.duration.0 / 1_000_000_000,
+        "ramp_time": wanted.ramp_time.0 / 1_000_000_000,
+        "attained": u8::from(found.attained),
+        "criterion": format!("{:.6}{sign}", found.criterion),
+        "max_deviation": found.max_deviation,
+        "slope": found.slope,
+        "data": {
+            "bw_mean": mean(&found.bw) as u64,
+            "iops_mean": mean(&found.iops) as u64,
+            "lat_mean": mean(&found.lat_ns),
+            "iops": whole(&found.iops),
+            "bw": whole(&found.bw),
+            "lat": found.lat_ns,
+        },
+    }))
+}
+
+fn mean(values: &[f64]) -> f64 {
+    if values.is_empty() {
+        return 0.0;
+    }
+    values.iter().sum::<f64>() / values.len() as f64
 }
 
 fn sync(entry: &Entry<'_>, list: &[f64]) -> Value {
@@ -174,6 +215,12 @@ fn job_extras(entry: &Entry<'_>) -> Value {
         "workers": entry.workers,
         "failed_ios": failed,
     });
+    if let Some(mean) = entry.mean_backlog() {
+        extras["backlog"] = json!({ "max": entry.phase.backlog_max, "mean": mean });
+    }
+    if entry.first.job.pace.latency_target.is_some() {
+        extras["latency_met"] = json!(entry.phase.latency_met > 0);
+    }
     if !entry.first.identity.is_empty() {
         let facts = entry.first.identity.iter();
         extras["identity"] =

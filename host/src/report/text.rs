@@ -7,12 +7,11 @@
 mod job;
 mod latency;
 
-use super::entry::{self, GroupDir};
+use super::entry::{self, GroupDir, Row};
 use crate::catalogue::Trust;
-use crate::ddir::Ddir;
 use crate::job::spec::{BlockRange, JobSpec};
 use crate::run::result::{DiskUtil, RunError, RunResult};
-use crate::stats::figures::{kb, kib};
+use crate::stats::figures::{kib, Digits};
 use std::fmt::Write;
 
 /// The whole document, newline at its end.
@@ -22,14 +21,16 @@ pub fn text(result: &RunResult) -> String {
     let entries = entry::entries(result);
     let groups = entry::groups(&entries);
     for entry in &entries {
-        let group = groups.get(&entry.first.group).unwrap_or(&[None; 3]);
+        let group = groups.get(&entry.first.group).unwrap_or(&[None; 4]);
         job::block(&mut out, result, entry, group);
     }
     for (group, dirs) in &groups {
         line(&mut out, format_args!("\nRun status group {group} (all jobs):"));
-        for ddir in Ddir::DATA {
-            if let Some(dir) = &dirs[ddir as usize] {
-                group_line(&mut out, ddir, dir);
+        let first = entries.iter().find(|entry| entry.first.group == *group);
+        let digits = first.map_or(Digits::default(), job::digits);
+        for row in Row::ALL {
+            if let Some(dir) = &dirs[row.index()] {
+                group_line(&mut out, row, dir, digits);
             }
         }
     }
@@ -85,14 +86,15 @@ fn header(out: &mut String, job: &JobSpec, group: u32) {
     }
 }
 
-fn group_line(out: &mut String, ddir: Ddir, dir: &GroupDir) {
+fn group_line(out: &mut String, row: Row, dir: &GroupDir, digits: Digits) {
     let (all, low, high) =
         (dir.bandwidth as u64, dir.min_bandwidth as u64, dir.max_bandwidth as u64);
+    let (kib, kb) = (|bytes| digits.kib(bytes), |bytes| digits.kb(bytes));
     line(
         out,
         format_args!(
             "{:>7}: bw={}/s ({}/s), {}/s-{}/s ({}/s-{}/s), io={} ({}), run={}-{}msec",
-            ddir.name().to_uppercase(),
+            row.name().to_uppercase(),
             kib(all),
             kb(all),
             kib(low),

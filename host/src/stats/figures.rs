@@ -35,14 +35,36 @@ pub fn scaled(number: u64, digits: usize, base: Base) -> String {
     format!("{:.*}{}", room - 1, number as f64 / unit as f64, suffixes[power])
 }
 
-/// Four digits and KiB, MiB ...
-pub fn kib(bytes: u64) -> String {
-    scaled(bytes, 4, Base::Iec) + "B"
+/// Digits of a figure: fio's `significant_figures`, 4 where nobody says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digits(pub u8);
+
+impl Default for Digits {
+    fn default() -> Digits {
+        Digits(4)
+    }
 }
 
-/// Four digits and kB, MB ...
-pub fn kb(bytes: u64) -> String {
-    scaled(bytes, 4, Base::Si) + "B"
+impl Digits {
+    /// "7813MiB".
+    pub fn kib(self, bytes: u64) -> String {
+        scaled(bytes, self.0.into(), Base::Iec) + "B"
+    }
+
+    /// "8192MB".
+    pub fn kb(self, bytes: u64) -> String {
+        scaled(bytes, self.0.into(), Base::Si) + "B"
+    }
+
+    /// "4693k".
+    pub fn iops(self, iops: f64) -> String {
+        scaled(iops as u64, self.0.into(), Base::Si)
+    }
+}
+
+/// Four digits and KiB, MiB ...
+pub fn kib(bytes: u64) -> String {
+    Digits::default().kib(bytes)
 }
 
 /// "17.9GiB/s".
@@ -52,7 +74,15 @@ pub fn bytes_per_second(bytes: f64) -> String {
 
 /// "4693k".
 pub fn iops(iops: f64) -> String {
-    scaled(iops as u64, 4, Base::Si)
+    Digits::default().iops(iops)
+}
+
+/// A time in the unit that leaves it above 1: "100.00us", "0.00ns".
+pub fn time(ns: u64) -> String {
+    let units = [(1_000_000_000, "s"), (1_000_000, "ms"), (1000, "us")];
+    let found = units.into_iter().find(|(unit, _)| ns >= *unit);
+    let (unit, name) = found.unwrap_or((1, "ns"));
+    format!("{:.2}{name}", ns as f64 / unit as f64)
 }
 
 /// Whole mebibytes, at least one where there is anything: fio's figure for a file's layout.

@@ -153,7 +153,8 @@ pub struct DirSnapshot {
 }
 
 impl DirSnapshot {
-    fn merge(&mut self, other: &DirSnapshot) {
+    /// Adds another one's: of another worker, or of another direction.
+    pub fn merge(&mut self, other: &DirSnapshot) {
         self.ios = self.ios.saturating_add(other.ios);
         self.bytes = self.bytes.saturating_add(other.bytes);
         self.short_ios = self.short_ios.saturating_add(other.short_ios);

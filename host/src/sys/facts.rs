@@ -50,6 +50,32 @@ pub fn cpu_ids() -> Vec<u32> {
     (0..rustix::thread::CpuSet::MAX_CPU).filter(|&id| set.is_set(id)).map(|id| id as u32).collect()
 }
 
+/// Memory nodes that are online, ascending, each with its CPUs. A kernel that knows none has one
+/// node, 0, with all CPUs.
+pub fn memory_nodes() -> Vec<(u32, Vec<u32>)> {
+    let read = |path: &str| {
+        let text = std::fs::read_to_string(format!("/sys/devices/system/node/{path}"));
+        id_list(text.unwrap_or_default().trim())
+    };
+    let nodes = read("online");
+    if nodes.is_empty() {
+        return vec![(0, cpu_ids())];
+    }
+    nodes.into_iter().map(|node| (node, read(&format!("node{node}/cpulist")))).collect()
+}
+
+/// The kernel's lists: `0-3,5`.
+fn id_list(text: &str) -> Vec<u32> {
+    let mut ids = Vec::new();
+    for part in text.split(',') {
+        let (low, high) = part.split_once('-').unwrap_or((part, part));
+        if let (Ok(low), Ok(high)) = (low.parse::<u32>(), high.parse::<u32>()) {
+            ids.extend(low..=high);
+        }
+    }
+    ids
+}
+
 fn model(cpuinfo: &str) -> Option<&str> {
     cpuinfo.lines().find_map(|line| {
         let (key, value) = line.split_once(':')?;
@@ -102,6 +128,15 @@ mod tests {
         assert_eq!(facts.cpus as usize, cpu_ids().len());
         assert!(facts.memory_bytes > 1 << 20);
         assert!(facts.utc_offset_s.abs() <= 14 * 3600);
+    }
+
+    #[test]
+    fn there_is_a_memory_node() {
+        assert_eq!(id_list("0-2,5"), [0, 1, 2, 5]);
+        assert_eq!(id_list(""), [0; 0]);
+        let nodes = memory_nodes();
+        let cpus: Vec<u32> = nodes.iter().flat_map(|(_, cpus)| cpus.clone()).collect();
+        assert!(cpu_ids().iter().all(|cpu| cpus.contains(cpu)), "{nodes:?}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Part of the option table. 0 and "not given" mean another option's value in most of these;
 //! `Draft::depth` puts them together.
 
-use super::{Category, JobOption, Kind, OPTION};
+use super::{quoted, Category, JobOption, Kind, OPTION};
 
 /// Most requests in flight: each has a buffer of its own.
 const DEPTH_MAX: u64 = 65_536;
@@ -78,6 +78,27 @@ pub(super) const OPTIONS: &[JobOption] = &[
         bad: &["", "-1", "65537"],
         apply: |draft, value| draft.low = value.count_u32(),
         show: |job| Some(job.depth.low.to_string()),
+        ..OPTION
+    },
+    JobOption {
+        name: "io_submit_mode",
+        category: Category::Depth,
+        kind: Kind::Choice(&[
+            ("inline", "the worker submits and reaps itself"),
+            ("offload", "threads of their own submit, one to a request in flight"),
+        ]),
+        default: "inline",
+        help: "Who hands requests to the engine",
+        doc:
+            "`offload` gives a synchronous engine a depth: `iodepth` threads, one to a request in \
+              flight. A device that stalls then holds no later request back, which keeps rates \
+              honest. An asynchronous engine does that itself, and does not take it.",
+        good: &["offload", "inline"],
+        bad: &["", "thread"],
+        fio: "fio lets asynchronous engines be offloaded, but calls it unreliable; here it is an \
+              error.",
+        apply: |draft, value| draft.offload = value.text() == "offload",
+        show: |job| Some(quoted(if job.depth.offload { "offload" } else { "inline" })),
         ..OPTION
     },
 ];

@@ -30,7 +30,6 @@ pub(crate) fn all() -> impl Iterator<Item = &'static str> {
 /// What stands in for one of them.
 pub(crate) fn instead(name: &str) -> Option<&'static str> {
     Some(match name {
-        "buffered" => "write `direct=1` for `buffered=0` and `direct=0` for `buffered=1`",
         "userspace_reap" | "hipri" | "fixedbufs" | "registerfiles" => {
             "choose an engine that has this option: `iodyno engines` lists them"
         }
@@ -39,40 +38,23 @@ pub(crate) fn instead(name: &str) -> Option<&'static str> {
 }
 
 const CORE: &str = "
-    wait_for lockfile filename_format unique_filename opendir ba blockalign bssplit bs_unaligned
-    blocksize_unaligned bs_is_seq_rand ignore_error rw_sequencer serialize_overlap
-    io_submit_mode fill_device fill_fs file_append offset_increment offset_align
-    random_generator random_distribution percentage_random use_os_rand file_service_type
-    openfiles fallocate fadvise_hint fdatasync write_barrier sync_file_range atomic buffered
-    overwrite startdelay verify_only clocksource mem iomem iomem_align mem_align verify
-    do_verify verifysort verifysort_nr verify_interval verify_offset verify_pattern
-    verify_pattern_interval verify_fatal verify_dump verify_async verify_async_cpus
-    verify_backlog verify_backlog_batch experimental_verify verify_state_load verify_state_save
+    lockfile serialize_overlap file_append use_os_rand fadvise_hint atomic verify_only clocksource
+    verify do_verify verifysort verifysort_nr verify_interval verify_offset verify_pattern
+    verify_pattern_interval verify_fatal verify_dump verify_async verify_async_cpus verify_backlog
+    verify_backlog_batch experimental_verify verify_state_load verify_state_save
     verify_write_sequence verify_header_seed trim_percentage trim_verify_zero trim_backlog
     trim_backlog_batch write_iolog read_iolog read_iolog_chunked replay_no_stall replay_redirect
     replay_scale replay_align replay_time_scale replay_skip merge_blktrace_file
-    merge_blktrace_scalars merge_blktrace_iters exec_prerun exec_postrun ioscheduler zonemode
-    zonesize zonecapacity zonerange zoneskip read_beyond_wp max_open_zones job_max_open_zones
-    ignore_zone_limits zone_reset_threshold zone_reset_frequency recover_zbd_write_error lockmem
-    nice prio prioclass prio_hint thinktime thinktime_spin thinkcycles thinktime_blocks
-    thinktime_blocks_type thinktime_iotime rate_min ratemin rate_process rate_cycle ratecycle
-    rate_ignore_thinktime rate_iops_min max_latency latency_target latency_window
-    latency_percentile latency_run sync write_hint create_serialize create_fsync create_on_open
-    create_only allow_file_create pre_read cpumask cpus_allowed_policy numa_cpu_nodes
-    numa_mem_policy fsync_on_close unlink_each_loop exitall exit_what exitall_on_error new_group
-    per_job_logs write_bw_log bwavgtime write_lat_log write_iops_log iopsavgtime log_entries
-    log_avg_msec log_hist_msec log_hist_coarseness write_hist_log log_max_value log_window_value
-    log_offset log_prio log_issue_time log_compression log_compression_cpus log_store_compressed
-    log_unix_epoch log_alternate_epoch log_alternate_epoch_clock_id job_start_clock_id
-    block_error_percentiles stats zero_buffers refill_buffers scramble_buffers buffer_pattern
-    buffer_compress_percentage buffer_compress_chunk dedupe_percentage dedupe_mode
-    dedupe_working_set_percentage dedupe_global clat_percentiles lat_percentiles
-    slat_percentiles significant_figures disk_util disable_lat disable_clat disable_slat
-    disable_bw disable_bw_measurement gtod_cpu unified_rw_reporting continue_on_error error_dump
-    profile cgroup cgroup_nodelete cgroup_weight uid gid unit_base hugepage-size flow_id flow
-    flow_watermark flow_sleep steadystate ss steadystate_duration ss_dur steadystate_ramp_time
-    ss_ramp steadystate_check_interval ss_interval sprandom num_range fdp fdp_pli fdp_pli_select
-    dataplacement plids plid_select dp_scheme";
+    merge_blktrace_scalars merge_blktrace_iters exec_prerun exec_postrun ioscheduler zonecapacity
+    read_beyond_wp max_open_zones job_max_open_zones ignore_zone_limits zone_reset_threshold
+    zone_reset_frequency recover_zbd_write_error prio_hint thinkcycles rate_ignore_thinktime
+    write_hint per_job_logs write_bw_log bwavgtime write_lat_log write_iops_log iopsavgtime
+    log_entries log_avg_msec log_hist_msec log_hist_coarseness write_hist_log log_max_value
+    log_window_value log_offset log_prio log_issue_time log_compression log_compression_cpus
+    log_store_compressed log_unix_epoch log_alternate_epoch log_alternate_epoch_clock_id
+    job_start_clock_id block_error_percentiles stats dedupe_global disk_util gtod_cpu profile
+    cgroup cgroup_nodelete cgroup_weight uid gid unit_base flow_watermark sprandom num_range fdp
+    fdp_pli fdp_pli_select dataplacement plids plid_select dp_scheme";
 
 const ENGINES: &str = "
     userspace_reap cmdprio_percentage cmdprio_class cmdprio cmdprio_bssplit cmdprio_hint nowait

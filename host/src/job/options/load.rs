@@ -1,48 +1,71 @@
-//! Options that say what is asked for: directions, block sizes, amounts, order.
+//! Options that say what is asked for: directions and block sizes.
 //!
 //! Part of the option table. What contradicts another option is told by `checks`, not here: an
 //! option of `[global]` may be overruled later.
 
-use super::super::spec::{Amount, BlockRange, JobSpec, Rw};
-use super::super::value::{Value, SIZE_MAX};
-use super::{bytes, per_dir, Category, JobOption, Kind, OPTION};
+use super::super::shapes;
+use super::super::spec::{BlockRange, LoadSpec, Sequencer};
+use super::super::value::Value;
+use super::{bytes, per_dir, quoted, some_dirs, Category, JobOption, Kind, OPTION};
 use crate::ddir::{Ddir, PerDir};
 use crate::units::Bytes;
 
 /// Largest block: a buffer of that size has to fit into memory once for each request in flight.
 const BLOCK_MAX: u64 = 1 << 30;
 
-const RW: &[(&str, &str)] = &[
-    ("read", "sequential reads"),
-    ("write", "sequential writes"),
-    ("randread", "random reads"),
-    ("randwrite", "random writes"),
-    ("rw", "sequential reads and writes, mixed"),
-    ("readwrite", "the same as rw"),
-    ("randrw", "random reads and writes, mixed"),
-    ("trim", "sequential trims"),
-    ("randtrim", "random trims"),
-    ("trimwrite", "each block trimmed, then written"),
-];
-
 pub(super) const OPTIONS: &[JobOption] = &[
     JobOption {
         name: "rw",
         aliases: &["readwrite"],
         category: Category::Load,
-        kind: Kind::Choice(RW),
+        kind: Kind::Rw,
         default: "read",
         help: "Directions of the requests, and whether they are random",
-        doc: "Mixed loads draw the direction of each request by `rwmixread`. fio's modifiers \
-              (`read:8`) and `randtrimwrite` are not supported yet.",
-        good: &["randread", "rw", "trimwrite"],
-        bad: &["", "READ", "random", "read:8", "randtrimwrite"],
-        later: |text| {
-            let base = text.split(':').next().unwrap_or_default();
-            base == "randtrimwrite" || (base != text && RW.iter().any(|(word, _)| *word == base))
+        doc: "Mixed loads draw the direction of each request by `rwmixread`; trimwrite and \
+              randtrimwrite trim each block and write it then. A number behind a colon changes the \
+              order. Random, `randread:8`: 8 requests one behind the other, then a new random \
+              offset; or the same offset 8 times (`rw_sequencer`). Sequential, `read:8k`: so many \
+              bytes are left out between one request and the next; `read:-8k` with `bs=4k` goes \
+              backwards. It is bytes behind a sequential word and a count behind a random one.",
+        good: &["randread", "rw", "trimwrite", "randtrimwrite", "randread:8", "read:-8k"],
+        bad: &["", "READ", "random", "read:", "randread:0", "randread:-8", "read:8x", "read:1:2"],
+        apply: |draft, value| {
+            let Value::Rw(rw, number) = *value else { unreachable!("the option is rw") };
+            let number = number.unwrap_or(0);
+            draft.load.rw = rw;
+            draft.load.seq_add = if rw.is_random() { 0 } else { number };
+            draft.load.seq_nr = match u32::try_from(number) {
+                Ok(requests) if rw.is_random() => requests,
+                _ => 0,
+            };
         },
-        apply: |draft, value| draft.load.rw = rw(value.text()),
-        show: |job| Some(format!("\"{}\"", job.load.rw.name())),
+        show: |job| Some(rw(&job.load)),
+        ..OPTION
+    },
+    JobOption {
+        name: "rw_sequencer",
+        category: Category::Load,
+        kind: Kind::Choice(&[
+            ("sequential", "requests one behind the other, then a new random offset"),
+            ("identical", "the same random offset again and again, then a new one"),
+        ]),
+        default: "sequential",
+        help: "What the number behind a random `rw` does",
+        doc: "Only with a number behind a random `rw` (`rw=randread:8`); a warning otherwise.",
+        good: &["identical", "sequential"],
+        bad: &["", "same", "8"],
+        apply: |draft, value| {
+            draft.load.rw_sequencer = match value.text() {
+                "identical" => Sequencer::Identical,
+                _ => Sequencer::Sequential,
+            };
+        },
+        show: |job| {
+            Some(match job.load.rw_sequencer {
+                Sequencer::Sequential => quoted("sequential"),
+                Sequencer::Identical => quoted("identical"),
+            })
+        },
         ..OPTION
     },
     JobOption {
@@ -59,9 +82,12 @@ pub(super) const OPTIONS: &[JobOption] = &[
         bad: &["", "0", "4x", "4.5", "2g", "1,2,3,4", "-1"],
         apply: |draft, value| {
             let fixed = value.per_dir().map(|bs| bs.map(|bs| (bs, bs)));
-            set_blocks(&mut draft.load.bs, fixed);
+            set_blocks(&mut draft.load, fixed);
         },
-        show: |job| fixed_blocks(job).then(|| per_dir(job.load.bs, |bs| bytes(bs.min))),
+        show: |job| {
+            let shown = !all_split(&job.load) && fixed_blocks(&job.load);
+            shown.then(|| per_dir(job.load.bs, |bs| bytes(bs.min)))
+        },
         ..OPTION
     },
     JobOption {
@@ -71,218 +97,137 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::RangePerDir { min: 1, max: BLOCK_MAX },
         unset: "`bs`",
         help: "Range that the size of each request is drawn from",
-        doc: "`1k-4k` or `1k:4k`, per direction as `bs`. Sizes are multiples of the smallest. The \
-              later of `bs` and `bsrange` wins; both in one section are an error.",
+        doc: "`1k-4k` or `1k:4k`, per direction as `bs`. Sizes are multiples of the smallest, \
+              unless `bs_unaligned` is set. The later of `bs`, `bsrange` and `bssplit` wins; two of \
+              them in one section are an error.",
         good: &["1k-4k", "4k:64k", "1k-4k,8k-16k"],
         bad: &["", "4k", "4k-1k", "0-4k", "1-2-3"],
         apply: |draft, value| {
             let Value::RangePerDir(ranges) = *value else { unreachable!("a range per direction") };
-            set_blocks(&mut draft.load.bs, ranges);
+            set_blocks(&mut draft.load, ranges);
         },
         show: |job| {
             let range = |bs: BlockRange| {
                 let (min, max) = (bytes(bs.min), bytes(bs.max));
                 format!("\"{}-{}\"", min.trim_matches('"'), max.trim_matches('"'))
             };
-            (!fixed_blocks(job)).then(|| per_dir(job.load.bs, range))
+            let shown = !all_split(&job.load) && !fixed_blocks(&job.load);
+            shown.then(|| per_dir(job.load.bs, range))
         },
         ..OPTION
     },
     JobOption {
-        name: "size",
+        name: "bssplit",
         category: Category::Load,
-        kind: Kind::Amount,
-        unset: "all of the target, which then has to exist",
-        help: "Size of the region that the job works on",
-        doc: "Of all files of one clone together: files are made as large. Percent are of the \
-              target's size. It is also the amount that is transferred, unless `io_size` says \
-              otherwise. An engine without a target (null) needs it. 0 is the same as not given.",
-        good: &["64m", "10%", "1g"],
-        bad: &["", "101%", "0%", "4x", "-1", "1.5m"],
-        apply: |draft, value| draft.load.size = value.amount(),
-        show: |job| job.load.size.map(amount),
-        ..OPTION
-    },
-    JobOption {
-        name: "io_size",
-        aliases: &["io_limit"],
-        category: Category::Load,
-        kind: Kind::Amount,
-        unset: "`size`",
-        help: "How much each clone transfers",
-        doc: "More than `size` starts over, less ends early. 0 is the same as not given.",
-        good: &["1g", "50%"],
-        bad: &["", "150%", "many"],
-        apply: |draft, value| draft.load.io_size = value.amount(),
-        show: |job| job.load.io_size.map(amount),
-        ..OPTION
-    },
-    JobOption {
-        name: "offset",
-        aliases: &["fileoffset"],
-        category: Category::Load,
-        kind: Kind::Amount,
-        unset: "the target's beginning",
-        help: "Where the region begins",
-        doc: "Bytes, or percent of the target's size.",
-        good: &["1m", "50%"],
-        bad: &["", "110%", "-4k"],
-        apply: |draft, value| draft.load.offset = value.amount(),
-        show: |job| job.load.offset.map(amount),
-        ..OPTION
-    },
-    JobOption {
-        name: "number_ios",
-        category: Category::Load,
-        kind: Kind::Count { min: 0, max: SIZE_MAX },
-        unset: "no limit",
-        help: "End after so many requests of each clone",
-        doc: "Ends earlier than `size` or `io_size`, never later. 0 is the same as not given.",
-        good: &["1000"],
-        bad: &["", "-1", "1.5"],
+        kind: Kind::Split { max: BLOCK_MAX },
+        unset: "`bs`",
+        help: "Block sizes, and the share of the requests that have each",
+        doc: "`4k/60:64k/40`: 60 percent of the requests are of 4 KiB. Percentages are whole \
+              numbers from 1; where one is left out (`4k/50:1k/:32k/`) it takes its share of the \
+              rest, the first ones one more where that does not divide. They add up to 100. Per \
+              direction as `bs`, in TOML an array of up to three texts, \"\" for a direction that \
+              keeps its `bs`. Up to 64 sizes for a direction.",
+        fio: "a sum below 100 and a share of 0 are errors, where fio takes them",
+        good: &["4k/60:64k/40", "4k/50:1k/:32k/", "2k/50:4k/50,4k/90:8k/10"],
+        bad: &["", "4k/60:8k/30", "4k/60:8k/50", "4k/100:8k/", "0/100", "4k/x", "4k/0:8k/100"],
         apply: |draft, value| {
-            draft.load.number_ios = Some(value.count()).filter(|n| *n != 0);
+            let Value::Split(split) = value else { unreachable!("the option is a split") };
+            for ddir in Ddir::DATA {
+                let Some(shares) = &split[ddir] else { continue };
+                let sizes = || shares.iter().map(|share| share.bs);
+                if let (Some(min), Some(max)) = (sizes().min(), sizes().max()) {
+                    draft.load.bs[ddir] = BlockRange { min, max };
+                    draft.load.bssplit[ddir].clone_from(shares);
+                }
+            }
         },
-        show: |job| job.load.number_ios.map(|n| n.to_string()),
+        show: |job| {
+            some_dirs(&job.load.bssplit, |shares| {
+                (!shares.is_empty()).then(|| quoted(&shapes::show_split(shares, bytes)))
+            })
+        },
         ..OPTION
     },
     JobOption {
-        name: "rwmixread",
+        name: "blockalign",
+        aliases: &["ba"],
         category: Category::Load,
-        kind: Kind::Count { min: 0, max: 100 },
-        default: "50",
-        help: "Percent of a mixed load's requests that read",
-        doc: "Only for rw and randrw. Of `rwmixread` and `rwmixwrite` the later one wins; in one \
-              section they have to add up to 100.",
-        good: &["70", "0", "100"],
-        bad: &["", "130", "-1", "50%", "0.5"],
+        kind: Kind::BytesPerDir { min: 1, max: BLOCK_MAX },
+        unset: "the smallest block",
+        help: "Random offsets are multiples of this",
+        doc: "Per direction, as `bs`. Below the block size requests may overlap. Given, the random \
+              map is off: blocks may repeat, as with `norandommap`. No effect on sequential loads, \
+              and a warning says so.",
+        good: &["4k", "512,4k"],
+        bad: &["", "0", "-1", "4x"],
         apply: |draft, value| {
-            draft.mix_percent.0 = percent(value);
-            draft.load.rwmixread = percent(value);
+            let given = value.per_dir();
+            for ddir in Ddir::DATA {
+                if let Some(align) = given[ddir] {
+                    draft.load.blockalign[ddir] = Some(Bytes(align));
+                }
+            }
         },
-        show: |job| job.load.rw.is_mixed().then(|| job.load.rwmixread.to_string()),
+        show: |job| some_dirs(&job.load.blockalign, |align| align.map(bytes)),
         ..OPTION
     },
     JobOption {
-        name: "rwmixwrite",
-        category: Category::Load,
-        kind: Kind::Count { min: 0, max: 100 },
-        unset: "100 - `rwmixread`",
-        help: "Percent of a mixed load's requests that write",
-        doc: "See `rwmixread`.",
-        good: &["30"],
-        bad: &["", "101", "-1"],
-        apply: |draft, value| {
-            draft.mix_percent.1 = percent(value);
-            draft.load.rwmixread = 100 - percent(value);
-        },
-        ..OPTION
-    },
-    JobOption {
-        name: "norandommap",
+        name: "bs_unaligned",
+        aliases: &["blocksize_unaligned"],
         category: Category::Load,
         kind: Kind::Flag,
         default: "0",
-        help: "Random blocks may repeat before all were touched",
-        doc: "By default a random load touches each block once before it starts over, which costs \
-              a bit of memory for each block.",
+        help: "Sizes drawn from `bsrange` are any number of bytes",
+        doc: "Without it they are multiples of the smallest. Rarely of use with `direct=1`, which \
+              wants whole logical blocks.",
         good: &["1", "0"],
         bad: &["yes", "2"],
-        apply: |draft, value| draft.load.norandommap = value.bool(),
-        show: |job| Some(job.load.norandommap.to_string()),
+        apply: |draft, value| draft.load.bs_unaligned = value.bool(),
+        show: |job| Some(job.load.bs_unaligned.to_string()),
         ..OPTION
     },
     JobOption {
-        name: "randrepeat",
-        aliases: &["allrandrepeat"],
+        name: "bs_is_seq_rand",
         category: Category::Load,
         kind: Kind::Bool,
-        default: "1",
-        help: "Draw the same random sequence in each run",
-        doc: "With 0 each run draws its own; the report then holds the seed. A `randseed` that is \
-              given is used in any case.",
+        default: "0",
+        help: "`bs=A,B` is sequential,random instead of read,write",
+        doc: "The first size (or range, or split) is for sequential requests of any direction, the \
+              second for random ones: for loads that are both, by `percentage_random`.",
         good: &["1", "0"],
         bad: &["yes", "2", ""],
-        apply: |draft, value| draft.load.randrepeat = value.bool(),
-        show: |job| Some(job.load.randrepeat.to_string()),
-        ..OPTION
-    },
-    JobOption {
-        name: "randseed",
-        category: Category::Load,
-        kind: Kind::Count { min: 0, max: u64::MAX },
-        default: "0x89",
-        help: "Seed of everything that is drawn at random",
-        doc: "Clones derive their own seeds from it. Equal seeds and equal options give equal \
-              sequences of requests; they are not the sequences of fio.",
-        good: &["42", "0x89"],
-        bad: &["", "-1", "seed"],
-        apply: |draft, value| draft.load.randseed = value.count(),
-        show: |job| job.load.randrepeat.then(|| job.load.randseed.to_string()),
-        ..OPTION
-    },
-    JobOption {
-        name: "fsync",
-        category: Category::Load,
-        kind: Kind::Count { min: 0, max: u32::MAX as u64 },
-        default: "0",
-        help: "Sync after so many writes; 0 is never",
-        doc: "Each sync is a request of its own, with its own latency in the report.",
-        good: &["32", "0"],
-        bad: &["", "-1", "often"],
-        apply: |draft, value| draft.load.fsync = value.count_u32(),
-        show: |job| Some(job.load.fsync.to_string()),
-        ..OPTION
-    },
-    JobOption {
-        name: "end_fsync",
-        category: Category::Load,
-        kind: Kind::Bool,
-        default: "0",
-        help: "Sync the files when the job has written everything",
-        doc: "The time that it takes counts as the job's.",
-        good: &["1", "0"],
-        bad: &["2", "yes", ""],
-        apply: |draft, value| draft.load.end_fsync = value.bool(),
-        show: |job| Some(job.load.end_fsync.to_string()),
+        apply: |draft, value| draft.load.bs_is_seq_rand = value.bool(),
+        show: |job| Some(job.load.bs_is_seq_rand.to_string()),
         ..OPTION
     },
 ];
 
-fn rw(word: &str) -> Rw {
-    match word {
-        "write" => Rw::Write,
-        "randread" => Rw::RandRead,
-        "randwrite" => Rw::RandWrite,
-        "rw" | "readwrite" => Rw::Rw,
-        "randrw" => Rw::RandRw,
-        "trim" => Rw::Trim,
-        "randtrim" => Rw::RandTrim,
-        "trimwrite" => Rw::TrimWrite,
-        _ => Rw::Read,
+fn rw(load: &LoadSpec) -> String {
+    let word = load.rw.name();
+    if load.seq_nr != 0 {
+        return format!("\"{word}:{}\"", load.seq_nr);
+    }
+    let sign = if load.seq_add < 0 { "-" } else { "" };
+    match load.seq_add.unsigned_abs() {
+        0 => format!("\"{word}\""),
+        add => format!("\"{word}:{sign}{}\"", bytes(Bytes(add)).trim_matches('"')),
     }
 }
 
-fn percent(value: &Value) -> u8 {
-    u8::try_from(value.count()).unwrap_or_else(|_| unreachable!("at most 100"))
-}
-
-fn set_blocks(blocks: &mut PerDir<BlockRange>, given: PerDir<Option<(u64, u64)>>) {
+fn set_blocks(load: &mut LoadSpec, given: PerDir<Option<(u64, u64)>>) {
     for ddir in Ddir::DATA {
         if let Some((min, max)) = given[ddir] {
-            blocks[ddir] = BlockRange { min: Bytes(min), max: Bytes(max) };
+            load.bs[ddir] = BlockRange { min: Bytes(min), max: Bytes(max) };
+            load.bssplit[ddir].clear();
         }
     }
 }
 
-fn fixed_blocks(job: &JobSpec) -> bool {
-    job.load.bs.iter().all(|(_, bs)| bs.min == bs.max)
+fn fixed_blocks(load: &LoadSpec) -> bool {
+    load.bs.iter().all(|(_, bs)| bs.min == bs.max)
 }
 
-fn amount(amount: Amount) -> String {
-    match amount {
-        Amount::Bytes(size) => bytes(size),
-        Amount::Percent(percent) => format!("\"{percent}%\""),
-        Amount::Zones(zones) => format!("\"{zones}z\""),
-    }
+/// Nothing is left that `bs` and `bsrange` could say.
+fn all_split(load: &LoadSpec) -> bool {
+    load.bssplit.iter().all(|(_, shares)| !shares.is_empty())
 }

@@ -4,21 +4,31 @@
 //! An option is added by writing its definition into the file of its category; the engines' own
 //! options come from the catalogue and are not here.
 
+mod chance;
+mod content;
 mod depth;
 mod description;
 mod engine;
+mod errors;
+mod files;
 pub(crate) mod known;
+mod latency;
 mod load;
+mod memory;
+mod order;
 mod pace;
 mod process;
+mod region;
 mod report;
+mod steady;
+mod sync;
 mod target;
 mod time;
 
 use super::draft::Draft;
 use super::spec::JobSpec;
-pub use super::value::Kind;
 use super::value::Value;
+pub use super::value::{Kind, TimeUnit};
 use crate::ddir::PerDir;
 use crate::units::{Bytes, Nanos};
 
@@ -31,16 +41,34 @@ pub enum Category {
     Engine,
     /// Where it goes.
     Target,
+    /// How files come to be and are opened.
+    Files,
     /// What is asked for.
     Load,
+    /// Where in the target, and how much.
+    Region,
+    /// Which request comes next.
+    Chance,
+    /// When it has to be on the medium.
+    Sync,
+    /// What is written.
+    Content,
+    /// Where the buffers lie.
+    Memory,
     /// How many requests at once.
     Depth,
     /// How long.
     Time,
     /// How fast.
     Pace,
-    /// Clones, groups, CPUs.
+    /// What latency.
+    Latency,
+    /// Who begins when, who ends whom, who shares with whom.
+    Order,
+    /// Clones, CPUs, priorities.
     Process,
+    /// What happens when a request fails.
+    Errors,
     /// What is measured and shown.
     Report,
 }
@@ -52,11 +80,20 @@ impl Category {
             Category::Description => "Name and description",
             Category::Engine => "Engine",
             Category::Target => "Target: where the I/O goes",
-            Category::Load => "Load: what is asked for",
+            Category::Files => "Files: how they are made and opened",
+            Category::Load => "Load: directions and block sizes",
+            Category::Region => "Region: where, and how much",
+            Category::Chance => "Chance: which request comes next",
+            Category::Sync => "Syncs: when it has to be on the medium",
+            Category::Content => "Content: what is written",
+            Category::Memory => "Memory: where the buffers lie",
             Category::Depth => "Depth: how many requests at once",
             Category::Time => "Time: how long",
             Category::Pace => "Pace: how fast",
-            Category::Process => "Clones, groups, CPUs",
+            Category::Latency => "Latency: what a job has to keep to",
+            Category::Order => "Order: when jobs begin, whom they end, how they share",
+            Category::Process => "Clones, CPUs, priorities",
+            Category::Errors => "Errors: what happens when a request fails",
             Category::Report => "Measurement and report",
         }
     }
@@ -95,6 +132,8 @@ pub struct JobOption {
     pub help: &'static str,
     /// A paragraph: units, pitfalls.
     pub doc: &'static str,
+    /// Where it differs from fio's option of that name; empty = nowhere.
+    pub fio: &'static str,
     /// A value as in fio's format.
     pub good: &'static [&'static str],
     /// Values that are refused.
@@ -118,6 +157,7 @@ const OPTION: JobOption = JobOption {
     unset: "",
     help: "",
     doc: "",
+    fio: "",
     good: &[],
     bad: &[],
     later: |_| false,
@@ -131,11 +171,21 @@ pub fn all() -> impl Iterator<Item = &'static JobOption> {
         description::OPTIONS,
         engine::OPTIONS,
         target::OPTIONS,
+        files::OPTIONS,
         load::OPTIONS,
+        region::OPTIONS,
+        chance::OPTIONS,
+        sync::OPTIONS,
+        content::OPTIONS,
+        memory::OPTIONS,
         depth::OPTIONS,
         time::OPTIONS,
+        steady::OPTIONS,
         pace::OPTIONS,
+        latency::OPTIONS,
+        order::OPTIONS,
         process::OPTIONS,
+        errors::OPTIONS,
         report::OPTIONS,
     ]
     .into_iter()
@@ -198,6 +248,24 @@ pub(crate) fn per_dir<T: Copy + PartialEq>(
     } else {
         format!("[{}, {}, {}]", show(read), show(write), show(trim))
     }
+}
+
+/// As [`per_dir`], where a direction may have nothing to show: none where none has.
+pub(crate) fn some_dirs<T: PartialEq>(
+    values: &PerDir<T>,
+    show: impl Fn(&T) -> Option<String>,
+) -> Option<String> {
+    let PerDir { read, write, trim } = values;
+    let all = [show(read), show(write), show(trim)];
+    if all.iter().all(Option::is_none) {
+        return None;
+    }
+    let [first, ..] = &all;
+    if read == write && write == trim {
+        return first.clone();
+    }
+    let shown = all.map(|value| value.unwrap_or_else(|| "\"\"".to_owned()));
+    Some(format!("[{}]", shown.join(", ")))
 }
 
 pub(crate) fn list(elements: &[String]) -> Option<String> {

@@ -4,7 +4,7 @@
 //! device is and who uses it, the `target` room finds out at the start of the run.
 
 use super::super::value::Value;
-use super::{bytes, list, Category, JobOption, Kind, OPTION};
+use super::{bytes, list, quoted, Category, JobOption, Kind, OPTION};
 use crate::units::Bytes;
 
 pub(super) const OPTIONS: &[JobOption] = &[
@@ -35,6 +35,52 @@ pub(super) const OPTIONS: &[JobOption] = &[
         bad: &["", ":"],
         apply: |draft, value| draft.target.directory = value.list().to_vec(),
         show: |job| list(&job.target.directory),
+        ..OPTION
+    },
+    JobOption {
+        name: "filename_format",
+        category: Category::Target,
+        kind: Kind::Name,
+        unset: "$jobname.$jobnum.$filenum",
+        help: "How the names of the job's files are made",
+        doc: "$jobname is the job's name, $jobnum the number of the clone, $filenum that of the \
+              file, both from 0. Jobs share files by leaving something out: `data.$filenum`. \
+              Directories in it are made. No effect with `filename`, and a warning says so.",
+        good: &["$jobname.$filenum", "data.$jobnum.$filenum"],
+        bad: &[""],
+        later: |text| text.contains("$clientuid"),
+        apply: |draft, value| draft.target.filename_format = Some(value.text().to_owned()),
+        show: |job| job.target.filename_format.as_deref().map(quoted),
+        ..OPTION
+    },
+    JobOption {
+        name: "unique_filename",
+        category: Category::Target,
+        kind: Kind::Bool,
+        default: "1",
+        help: "Names differ from client to client of a distributed run",
+        doc:
+            "Taken as in fio, where it changes the names of networked clients alone: a run on one \
+              machine has none.",
+        good: &["1", "0"],
+        bad: &["2", "yes", ""],
+        apply: |draft, value| draft.target.unique_filename = value.bool(),
+        show: |job| Some(job.target.unique_filename.to_string()),
+        ..OPTION
+    },
+    JobOption {
+        name: "opendir",
+        category: Category::Target,
+        kind: Kind::List,
+        unset: "`filename`, or names made from the job's name",
+        help: "Work on all files below these directories",
+        doc:
+            "Found before the start, in the order of their names. Joined by `:` as `filename`, in \
+              TOML an array. Not together with `filename`.",
+        good: &["/mnt/data", "/mnt/a:/mnt/b"],
+        bad: &["", ":"],
+        apply: |draft, value| draft.target.opendir = value.list().to_vec(),
+        show: |job| list(&job.target.opendir),
         ..OPTION
     },
     JobOption {
@@ -72,48 +118,6 @@ pub(super) const OPTIONS: &[JobOption] = &[
                 (low, high) => format!("\"{}-{}\"", low.trim_matches('"'), high.trim_matches('"')),
             })
         },
-        ..OPTION
-    },
-    JobOption {
-        name: "direct",
-        category: Category::Target,
-        kind: Kind::Bool,
-        default: "0",
-        help: "Bypass the page cache (O_DIRECT)",
-        doc: "Offsets and sizes then have to be multiples of the device's logical block, and some \
-              file systems refuse it.",
-        good: &["1", "0"],
-        bad: &["2", "yes", ""],
-        apply: |draft, value| draft.target.direct = value.bool(),
-        show: |job| Some(job.target.direct.to_string()),
-        ..OPTION
-    },
-    JobOption {
-        name: "unlink",
-        category: Category::Target,
-        kind: Kind::Bool,
-        default: "0",
-        help: "Remove the job's files after the run",
-        doc: "Devices are never removed.",
-        good: &["1", "0"],
-        bad: &["2", "yes", ""],
-        apply: |draft, value| draft.target.unlink = value.bool(),
-        show: |job| Some(job.target.unlink.to_string()),
-        ..OPTION
-    },
-    JobOption {
-        name: "invalidate",
-        category: Category::Target,
-        kind: Kind::Bool,
-        default: "1",
-        help: "Drop the target's cached pages before the start",
-        doc: "So that a buffered read begins at the device and not in memory. Done once, before \
-              the start: later passes of `loops` and `time_based` may be served by the cache, \
-              where fio drops it at each pass (use `direct=1` against that).",
-        good: &["1", "0"],
-        bad: &["2", "yes", ""],
-        apply: |draft, value| draft.target.invalidate = value.bool(),
-        show: |job| Some(job.target.invalidate.to_string()),
         ..OPTION
     },
     JobOption {

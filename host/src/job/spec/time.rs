@@ -36,6 +36,20 @@ pub struct SteadyState {
     pub interval: Nanos,
 }
 
+impl SteadyState {
+    /// fio's word for what is looked at: `iops`, `iops_slope` ...
+    pub fn name(&self) -> &'static str {
+        match (self.metric, self.slope) {
+            (SteadyMetric::Iops, false) => "iops",
+            (SteadyMetric::Iops, true) => "iops_slope",
+            (SteadyMetric::Bw, false) => "bw",
+            (SteadyMetric::Bw, true) => "bw_slope",
+            (SteadyMetric::Lat, false) => "lat",
+            (SteadyMetric::Lat, true) => "lat_slope",
+        }
+    }
+}
+
 /// How long.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TimeSpec {

@@ -7,12 +7,14 @@ use crate::report::fixture;
 const FIO_KEYS: &str = include_str!("fio_keys.txt");
 
 /// Keys that fio got after 3.33, or that are ours.
-const LATER: [&str; 6] = [
+const LATER: [&str; 8] = [
     "job_start",
     "latency_target_ns",
     "latency_window_us",
     "read_sectors",
     "write_sectors",
+    "qlat_ns",
+    "rlat_ns",
     "iodyno",
 ];
 
@@ -155,6 +157,66 @@ fn a_worker_that_died_before_its_first_window_counts_still() {
     let read = &document["jobs"][0]["read"];
     assert_eq!((&read["bw_agg"], &read["bw_samples"]), (&json!(0.0), &json!(0)));
     assert!(read["bw_bytes"].as_u64().unwrap() > 0);
+}
+
+/// Two groups of directions of one record, and all of them as one.
+#[test]
+fn directions_can_be_reported_as_one() {
+    use crate::job::spec::UnifiedRw;
+    let with = |unified| {
+        let mut result = fixture::synchronous();
+        result.workers[0].job.report.unified_rw_reporting = unified;
+        parsed(&result)["jobs"][0].take()
+    };
+    let keys = |job: &Value| ["read", "write", "trim", "mixed"].map(|key| job.get(key).is_some());
+    assert_eq!(keys(&with(UnifiedRw::None)), [true, true, true, false]);
+    assert_eq!(keys(&with(UnifiedRw::Both)), [true, true, true, true]);
+    let mixed = with(UnifiedRw::Mixed);
+    assert_eq!(keys(&mixed), [false, false, false, true]);
+    assert_eq!(mixed["mixed"]["total_ios"], 1990 + 2102);
+    assert_eq!(mixed["mixed"]["clat_ns"]["N"], 1990 + 2102);
+    assert_eq!(mixed["mixed"]["io_bytes"], (1990 + 2102) * 4096);
+}
+
+#[test]
+fn percentiles_are_those_that_are_asked_for() {
+    let mut result = fixture::asynchronous();
+    let report = &mut result.workers[0].job.report;
+    (report.slat_percentiles, report.clat_percentiles, report.lat_percentiles) =
+        (true, false, true);
+    let read = parsed(&result)["jobs"][0]["read"].take();
+    let has = ["slat_ns", "clat_ns", "lat_ns"].map(|key| read[key].get("percentile").is_some());
+    assert_eq!(has, [true, false, true]);
+    result.workers[0].job.report.disable_lat = true;
+    assert_eq!(parsed(&result)["jobs"][0]["read"]["lat_ns"]["N"], 0);
+}
+
+#[test]
+fn an_open_loop_has_response_times_and_a_backlog() {
+    let job = parsed(&fixture::open_loop())["jobs"][0].take();
+    for key in ["qlat_ns", "rlat_ns"] {
+        assert_eq!(job["read"][key]["N"], 5000, "{key}");
+        assert!(job["read"][key]["percentile"]["99.000000"].is_u64(), "{key}");
+        assert_eq!(job["write"][key]["N"], 0, "{key}");
+    }
+    assert_eq!(job["iodyno"]["backlog"], json!({ "max": 812, "mean": 2.5 }));
+    let closed = parsed(&fixture::asynchronous())["jobs"][0].take();
+    assert!(closed["iodyno"].get("backlog").is_none());
+    assert_eq!(closed["read"]["rlat_ns"]["N"], 0);
+}
+
+#[test]
+fn the_search_for_a_depth_and_the_steady_state_are_told() {
+    let job = parsed(&fixture::searching())["jobs"][0].take();
+    let found = ["latency_depth", "latency_target", "latency_window"].map(|key| job[key].clone());
+    assert_eq!(found, [json!(6), json!(2_000_000), json!(500_000)]);
+    assert_eq!(job["iodyno"]["latency_met"], true);
+    let steady = &job["steadystate"];
+    assert_eq!(steady["ss"], "iops_slope:0.300000%");
+    assert_eq!((&steady["attained"], &steady["duration"]), (&json!(1), &json!(3)));
+    assert_eq!(steady["criterion"], "0.120000%");
+    assert_eq!(steady["data"]["iops"], json!([4998, 5000, 5002]));
+    assert_eq!(steady["data"]["bw_mean"], 20_480_000);
 }
 
 #[test]

@@ -5,19 +5,14 @@
 use super::{latency, line};
 use crate::ddir::Ddir;
 use crate::report::calendar::ctime;
-use crate::report::entry::{self, Entry, GroupDir};
+use crate::report::entry::{self, Entry, GroupDir, GroupRows, Row};
 use crate::run::result::{ErrorKind, RunResult};
 use crate::stats::classes::{NAMES, NAMES_MS};
-use crate::stats::figures::{iops, kb, kib};
+use crate::stats::figures::{time, Digits};
 use crate::stats::window::{DirWindows, Samples};
 
 /// Appends the block.
-pub(super) fn block(
-    out: &mut String,
-    result: &RunResult,
-    entry: &Entry<'_>,
-    group: &[Option<GroupDir>; 3],
-) {
+pub(super) fn block(out: &mut String, result: &RunResult, entry: &Entry<'_>, group: &GroupRows) {
     let job = &entry.first.job;
     line(
         out,
@@ -37,9 +32,9 @@ pub(super) fn block(
         line(out, format_args!("  Description  : [{description}]"));
     }
     let percentiles = &job.report.percentile_list;
-    for ddir in Ddir::DATA.into_iter().filter(|&ddir| entry.used(ddir)) {
-        direction(out, entry, ddir, percentiles);
-        windows(out, entry.windows(ddir), group[ddir as usize].as_ref());
+    for &row in entry.rows().iter().filter(|&&row| entry.used(row)) {
+        direction(out, entry, row);
+        windows(out, entry.windows(row), group[row.index()].as_ref());
     }
     classes(out, entry);
     let sync = &entry.dir(Ddir::Sync).lat_ns;
@@ -73,25 +68,40 @@ fn error(result: &RunResult, entry: &Entry<'_>) -> String {
     )
 }
 
-fn direction(out: &mut String, entry: &Entry<'_>, ddir: Ddir, percentiles: &[f64]) {
-    let dir = entry.dir(ddir);
-    let bandwidth = entry.bandwidth(ddir) as u64;
+/// Digits of the record's figures.
+pub(super) fn digits(entry: &Entry<'_>) -> Digits {
+    Digits(entry.first.job.report.significant_figures)
+}
+
+fn direction(out: &mut String, entry: &Entry<'_>, row: Row) {
+    let dir = entry.row(row);
+    let (bandwidth, digits) = (entry.bandwidth(row) as u64, digits(entry));
     line(
         out,
         format_args!(
             "  {}: IOPS={}, BW={}/s ({}/s)({}/{}msec)",
-            ddir.name(),
-            iops(entry.iops(ddir)),
-            kib(bandwidth),
-            kb(bandwidth),
-            kib(dir.bytes),
+            row.name(),
+            digits.iops(entry.iops(row)),
+            digits.kib(bandwidth),
+            digits.kb(bandwidth),
+            digits.kib(dir.bytes),
             entry::milliseconds(entry.runtime_ns),
         ),
     );
-    latency::summary(out, "slat", &dir.slat_ns);
-    latency::summary(out, "clat", &dir.clat_ns);
-    latency::summary(out, "lat", &dir.lat_ns);
-    latency::percentiles(out, "clat", &dir.clat_ns, percentiles);
+    let report = &entry.first.job.report;
+    let latencies = [
+        ("slat", &dir.slat_ns, report.slat_percentiles),
+        ("clat", &dir.clat_ns, report.clat_percentiles),
+        ("lat", &dir.lat_ns, report.lat_percentiles),
+        ("qlat", &dir.qlat_ns, true),
+        ("rlat", &dir.rlat_ns, true),
+    ];
+    for (name, histogram, _) in latencies {
+        latency::summary(out, name, histogram);
+    }
+    for (name, histogram, _) in latencies.iter().filter(|(_, _, wanted)| *wanted) {
+        latency::percentiles(out, name, histogram, &report.percentile_list);
+    }
 }
 
 fn windows(out: &mut String, windows: &DirWindows, group: Option<&GroupDir>) {
@@ -171,11 +181,45 @@ fn footer(out: &mut String, entry: &Entry<'_>) {
             dirs[2].short_ios,
         ),
     );
+    let target = entry.first.job.pace.latency_target;
     line(
         out,
         format_args!(
-            "     latency   : target=0.00ns, window=0.00ns, percentile=100.00%, depth={}",
-            entry.first.job.depth.iodepth,
+            "     latency   : target={}, window={}, percentile={:.2}%, depth={}",
+            time(target.map_or(0, |wanted| wanted.target.0)),
+            time(target.map_or(0, |wanted| wanted.window.0)),
+            target.map_or(100.0, |wanted| wanted.percentile),
+            entry.latency_depth(),
+        ),
+    );
+    if let Some(mean) = entry.mean_backlog() {
+        let max = phase.backlog_max;
+        line(out, format_args!("     backlog   : max={max}, avg={mean:.2}"));
+    }
+    steady(out, entry);
+}
+
+/// fio's line on the steady state, in the metric's own unit or percent.
+fn steady(out: &mut String, entry: &Entry<'_>) {
+    let (Some(wanted), Some(found)) = (entry.first.job.time.steadystate, &entry.first.steady)
+    else {
+        return;
+    };
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
+    let digits = digits(entry);
+    let bw = mean(&found.bw) as u64;
+    line(
+        out,
+        format_args!(
+            "  steadystate  : attained={}, bw={}/s ({}/s), iops={}, {} {}={:.3}{}",
+            if found.attained { "yes" } else { "no" },
+            digits.kib(bw),
+            digits.kb(bw),
+            digits.iops(mean(&found.iops)),
+            wanted.name().trim_end_matches("_slope"),
+            if wanted.slope { "slope" } else { "mean dev" },
+            found.criterion,
+            if wanted.percent { "%" } else { "" },
         ),
     );
 }

@@ -77,6 +77,31 @@ fn idle() {
 }
 
 #[test]
+fn open_loop() {
+    insta::assert_snapshot!(text(&fixture::open_loop()));
+}
+
+#[test]
+fn searching() {
+    insta::assert_snapshot!(text(&fixture::searching()));
+}
+
+#[test]
+fn mixed_directions_and_more_digits() {
+    let mut result = fixture::synchronous();
+    let report = &mut result.workers[0].job.report;
+    report.unified_rw_reporting = crate::job::spec::UnifiedRw::Mixed;
+    report.significant_figures = 6;
+    let text = text(&result);
+    let lines = |start: &str| text.lines().filter(|line| line.starts_with(start)).count();
+    assert_eq!(
+        (lines("  read:"), lines("  write:"), lines("  mixed: IOPS=2044, BW=8179.")),
+        (0, 0, 1)
+    );
+    assert_eq!((lines("   READ:"), lines("  MIXED: bw=")), (0, 1), "{text}");
+}
+
+#[test]
 fn no_worker_at_all() {
     let mut result = fixture::run(Vec::new());
     result.errors.push(RunError {
