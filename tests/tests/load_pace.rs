@@ -41,7 +41,7 @@ fn a_stall_shows_in_the_response_times_and_not_in_clat() {
         let qlat_ms = percentile_ms(&document, "qlat_ns", "99.000000");
         assert!(qlat_ms <= rlat_ms, "qlat p99 {qlat_ms} ms, rlat p99 {rlat_ms} ms");
         // All that were owed are made up for.
-        assert_near(document.ios(0, "read") as f64, 6000.0, 1.0);
+        assert_near(document.float("/jobs/0/read/iops"), 2000.0, 1.0);
         assert_eq!(document.number("/jobs/0/read/rlat_ns/N"), document.ios(0, "read"));
     }
 }
@@ -49,15 +49,15 @@ fn a_stall_shows_in_the_response_times_and_not_in_clat() {
 #[test]
 fn rates_are_kept_and_the_first_second_is_as_the_others() {
     require!(c_compiler);
-    for lines in ["", "\nrate_process=poisson\nrate_iops=5000", "\nramp_time=1s"] {
-        let document = serve(&format!("[a]\niodepth=8\nruntime=2\nrate_iops=2000{lines}"));
-        let expected = if lines.contains("5000") { 10_000.0 } else { 4000.0 };
-        let percent = if lines.contains("poisson") { 5.0 } else { 0.5 };
-        assert_near(document.ios(0, "read") as f64, expected, percent);
+    for (rate, lines, percent) in
+        [(2000, "", 1.0), (2000, "ramp_time=1s", 1.0), (5000, "rate_process=poisson", 5.0)]
+    {
+        let job = format!("[a]\niodepth=8\nruntime=2\nrate_iops={rate}\n{lines}");
+        assert_near(serve(&job).float("/jobs/0/read/iops"), f64::from(rate), percent);
     }
     let document = serve("[a]\nrw=randrw\nruntime=2\nrate=8m,4m");
-    assert_near(document.bytes(0, "read") as f64, 2.0 * 8388608.0, 0.5);
-    assert_near(document.bytes(0, "write") as f64, 2.0 * 4194304.0, 0.5);
+    assert_near(document.float("/jobs/0/read/bw_bytes"), 8_388_608.0, 1.0);
+    assert_near(document.float("/jobs/0/write/bw_bytes"), 4_194_304.0, 1.0);
 }
 
 #[test]

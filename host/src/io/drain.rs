@@ -37,7 +37,7 @@ impl<C: Clock> Worker<'_, C> {
         let now_ns = self.clock.mono_ns();
         self.page.ramp.begin_ns.set(now_ns);
         self.pace.pacer.restart(now_ns);
-        self.pace.flow.iter().for_each(|flow| flow.join());
+        self.pace.flow.iter_mut().for_each(|flow| flow.join(now_ns));
         if self.signal.get() == Signal::RAMP {
             self.page.state.set(WorkerState::Ramp as u64);
         } else {
