@@ -24,6 +24,4 @@ mod watch;
 pub mod worker;
 
 #[cfg(test)]
-mod pace_tests;
-#[cfg(test)]
 mod tests;

@@ -113,3 +113,6 @@ impl<'a> Pace<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

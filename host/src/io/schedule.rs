@@ -171,5 +171,4 @@ impl Pacer {
 }
 
 #[cfg(test)]
-#[path = "schedule_tests.rs"]
 mod tests;

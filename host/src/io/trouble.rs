@@ -1,8 +1,8 @@
 //! What ends a worker before its time, in words for the report.
 //!
-//! Kinds, kept apart because they end differently: a request failed or was too slow (drain and clean
-//! up), the engine refused (the same), the engine broke its contract (nothing of it is called any
-//! more).
+//! Kinds, kept apart because they end differently: a request failed or was too slow (drain and
+//! clean up), the engine refused (the same), the engine broke its contract (nothing of it is called
+//! any more).
 
 use super::slots::Stray;
 use crate::ddir::Ddir;

@@ -1,17 +1,18 @@
-//! What holds a job back, and what is asked of latencies: the loop with a toy engine whose requests
-//! take time on a virtual clock, and which stalls when it is told to.
+//! What holds a job back, and what is asked of latencies: the loop with a toy engine.
+//!
+//! Its requests take time on a virtual clock, and it stalls when it is told to.
 
-use super::flow::{Flow, Partner};
-use super::pace::{Pace, PaceRules, Records};
-use super::schedule::{Limit, Spread};
-use super::settings::Settings;
-use super::signal::Signal;
-use super::slots::{SlabShape, Slots};
-use super::target_depth::TargetRule;
-use super::tests::{fresh_page, StillClock, Table, OPS};
-use super::thinktime::ThinkRule;
-use super::trouble::{TooSlow, Trouble};
-use super::worker::{Parts, Worker};
+use super::super::flow::{Flow, Partner};
+use super::super::pace::{Pace, PaceRules, Records};
+use super::super::schedule::{Limit, Spread};
+use super::super::settings::Settings;
+use super::super::signal::Signal;
+use super::super::slots::{SlabShape, Slots};
+use super::super::target_depth::TargetRule;
+use super::super::tests::{fresh_page, StillClock, Table, OPS};
+use super::super::thinktime::ThinkRule;
+use super::super::trouble::{TooSlow, Trouble};
+use super::super::worker::{Parts, Worker};
 use crate::ddir::{Ddir, PerDir};
 use crate::plugin::handle::Instance;
 use crate::plugin::host_table;
@@ -187,7 +188,7 @@ impl Job {
             timed: self.timed,
             sync_engine: self.sync,
             mixed: self.order == MIX,
-            ..super::tests::settings(self.depth)
+            ..super::super::tests::settings(self.depth)
         }
     }
 
