@@ -10,6 +10,7 @@ mod cells;
 mod cli;
 mod faults;
 mod io_errors;
+mod load_misuse;
 mod load_pace;
 mod quickstart;
 mod safety;

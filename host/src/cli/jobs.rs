@@ -130,6 +130,7 @@ fn environment() -> Environment {
         memory_mb: facts.memory_bytes >> 20,
         cpu_ids: facts::cpu_ids(),
         nodes: facts::memory_nodes(),
+        huge_pages: facts::huge_pages(),
     }
 }
 
@@ -149,6 +150,7 @@ pub(super) fn lint(args: &LintArgs) -> anyhow::Result<u8> {
     match resolve(&args.source, &args.search, false) {
         Ok(jobs) => {
             print_diagnostics(&jobs.resolved.warnings, &jobs.sources);
+            print_diagnostics(&jobs.resolved.advice, &jobs.sources);
             super::print(&lint::lint(&jobs.resolved))
         }
         Err(unfit) => {

@@ -73,6 +73,7 @@ fn push(text: &mut String, line: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::spec::JobSpec;
     use crate::job::{engines_wanted, fixtures, parse, render, resolve};
     use crate::job::{Catalogue, Overrides, Source};
     use insta::assert_snapshot;
@@ -97,111 +98,7 @@ mod tests {
         let overrides = Overrides { sets: vec!["iodepth=16".to_owned()], ..Overrides::default() };
         let text = lint(&load_text("job.fio", JOB, &overrides));
         assert!(!text.contains("hunter2"));
-        assert_snapshot!(text, @r#"
-    # 1 job, fingerprint 8020029ab02ef72e646a84cc950fe3d5
-
-    [global]
-    isolation = "run"
-
-    [[job]]
-    # engine vast of org.iodyno.vast
-    # from /usr/lib/iodyno/engines/vast
-    name = "writer"                          # job.fio:5
-    ioengine = "vast"                        # [global] job.fio:2
-    filename = ["/dev/x", "/dev/a b"]        # job.fio:9
-    nrfiles = 1                              # default
-    direct = false                           # default
-    unlink = false                           # default
-    invalidate = true                        # default
-    allow_mounted_write = false              # default
-    rw = "randrw"                            # job.fio:6
-    bsrange = "1KiB-4KiB"                    # job.fio:15
-    size = "1GiB"                            # [global] job.fio:4
-    rwmixread = 70                           # job.fio:7
-    norandommap = false                      # default
-    randrepeat = true                        # default
-    randseed = 137                           # default
-    fsync = 0                                # default
-    end_fsync = false                        # default
-    iodepth = 16                             # --set iodepth=16
-    iodepth_batch_submit = 1                 # default
-    iodepth_batch_complete_min = 1           # default
-    iodepth_batch_complete_max = 1           # default
-    iodepth_low = 16                         # default
-    io_submit_mode = "inline"                # default
-    runtime = "60s"                          # job.fio:10
-    time_based = true                        # job.fio:11
-    ramp_time = "0s"                         # default
-    loops = 1                                # default
-    rate = ["1MiB", 0, 0]                    # job.fio:12
-    ratecycle = "1s"                         # default
-    rate_process = "linear"                  # default
-    thinktime = "0s"                         # default
-    thinktime_spin = "0s"                    # default
-    thinktime_blocks = 1                     # default
-    thinktime_blocks_type = "complete"       # default
-    thinktime_iotime = "0s"                  # default
-    startdelay = "0s"                        # default
-    stonewall = false                        # default
-    new_group = false                        # default
-    exitall = false                          # default
-    exitall_on_error = false                 # default
-    exit_what = "group"                      # default
-    numjobs = 1                              # default
-    group_reporting = false                  # default
-    thread = false                           # default
-    cpus_allowed_policy = "shared"           # default
-    nice = 0                                 # default
-    continue_on_error = "none"               # default
-    error_dump = false                       # default
-    gtod_reduce = false                      # default
-    percentile_list = [50, 99]               # job.fio:16
-    disable_lat = false                      # default
-    disable_clat = false                     # default
-    disable_slat = false                     # default
-    disable_bw = false                       # default
-    clat_percentiles = true                  # default
-    lat_percentiles = false                  # default
-    slat_percentiles = false                 # default
-    unified_rw_reporting = "none"            # default
-    significant_figures = 4                  # default
-    vast.polls = false                       # default
-    vast.entries = 64                        # default
-    vast.chunk = "64KiB"                     # default
-    vast.wait = "1ms"                        # default
-    vast.mode = "plain"                      # default
-    vast.marks = "a,c"                       # job.fio:14
-    # description is not set: no description
-    # engine_sha256 is not set: any content is loaded that passes the trust rules
-    # engine_timeout is not set: no limit: a callback that takes 30 s is only noted
-    # directory is not set: the current directory
-    # filesize is not set: `size` split over the files
-    # io_size is not set: `size`
-    # offset is not set: the target's beginning
-    # number_ios is not set: no limit
-    # steadystate is not set: steady or not, the job goes on
-    # steadystate_duration is not set: `steadystate` needs it
-    # rate_iops is not set: as fast as it goes
-    # rate_min is not set: as slow as it goes
-    # rate_iops_min is not set: as slow as it goes
-    # latency_target is not set: the depth is `iodepth`
-    # latency_window is not set: `latency_target` needs it
-    # max_latency is not set: however long it takes
-    # wait_for is not set: with the others of its stage
-    # flow is not set: at its own pace
-    # cpus_allowed is not set: all CPUs
-    # numa_cpu_nodes is not set: all nodes
-    # numa_mem_policy is not set: that of the process
-    # prio is not set: that of the process
-    # prioclass is not set: that of the process
-    # ignore_error is not set: every failure counts
-    # vast.shift is not set: the engine decides
-    # vast.share is not set: the engine decides
-    # vast.label is not set: the engine decides
-    # vast.socket is not set: the engine decides
-    # vast.password is not set: given, but secret
-    # vast.old is not set: the engine decides
-    "#);
+        assert_snapshot!("effective_job", text);
     }
 
     /// Whoever changes an option sees at once whether the examples still mean something.
@@ -227,7 +124,38 @@ mod tests {
             JOB,
             "[a]\nsize=10%\noffset=1000\nrandrepeat=0\nfilesize=1m-2m\ncpus_allowed=1,3\n",
             "[a]\nioengine=null\nsize=1m\nlatency=5us\nrw=trimwrite\nrate_iops=,100\n",
+            "[a]\nsize=1g\nrw=randrw:8\nrw_sequencer=identical\nbssplit=4k/50:1k/:2k/,8k/40:16k/60\n\
+             ba=512,\noffset=10%\noffset_align=1m\noffset_increment=25%\n\
+             percentage_random=70,80\nrandom_distribution=zipf:1.2:0.25,zoned:60/10:40/90\n\
+             file_service_type=random:8\nfdatasync=4\nsync_file_range=wait_before,write:8\n\
+             sync=dsync\nbuffered=0\nfilename_format=x.$filenum\nnrfiles=4\nopenfiles=2\n\
+             fallocate=1\nbuffer_pattern=\"ab\"-12'f g'\nmem=mmap:/dev/shm/x\niomem_align=64k\n\
+             lockmem=1m\nfill_fs=1\nrandom_generator=lfsr\n",
+            "[a]\nsize=1g\nrw=rw\nbs=8k\nbssplit=1k/50:2k/50,\nzonemode=strided\nzonesize=1m\n\
+             zoneskip=7m\nfilename=a\\:b:c\nbuffer_compress_percentage=30\n\
+             buffer_compress_chunk=0\ndedupe_percentage=30\ndedupe_mode=working_set\n",
+            "[a]\nsize=4z\nrw=read:-8k\nopendir=/mnt/a:/mnt/b\npre_read=1\nscramble_buffers=0\n",
+            "[a]\nsize=1g\nrw=randwrite\nbsrange=1k-4k\nbs_unaligned\nzero_buffers\n\
+             mem=shmhuge\nhugepage-size=1g\nrandom_distribution=normal:10,zoned_abs:50/1g:50/3g\n",
             "[global]\nisolation=job\nsize=1m\n[a]\n[b]\nstonewall\ndescription=\"x\\y\" 'z'\n",
+            "[a]\nsize=1m\nrw=randrw\nrate_iops=200,100\nrate_iops_min=20,10\nratecycle=250\n\
+             rate_process=poisson\nthinktime=50\nthinktime_spin=7us\nthinktime_blocks=3\n\
+             thinktime_blocks_type=issue\nthinktime_iotime=2\nmax_latency=1s,1500\n",
+            "[a]\nsize=1m\nrate=2m\nrate_min=1m,0\nstartdelay=1-2500ms\nnew_group\nexitall\n\
+             exitall_on_error\nexit_what=stonewall\nflow=3\nflow_id=9\nflow_sleep=15\nnumjobs=2\n\
+             [b]\nwait_for=a\nsize=1m\nexit_what=all\nexitall\n",
+            "[a]\nsize=1m\ncpumask=0x5\ncpus_allowed_policy=split\nnuma_cpu_nodes=0-1\nnice=-7\n\
+             numa_mem_policy=interleave:all\nprio=3\nprioclass=1\ncontinue_on_error=1\n\
+             ignore_error=EIO:9,ENOSPC:4000\nerror_dump=1\n[b]\nsize=1m\ncontinue_on_error=write\n\
+             ignore_error=,,EILSEQ\nnuma_mem_policy=prefer:1\nprioclass=0\n",
+            "[a]\nsize=1m\ndisable_clat=1\ndisable_slat=1\ndisable_bw_measurement=1\n\
+             clat_percentiles=0\nlat_percentiles=1\nunified_rw_reporting=2\nsignificant_figures=7\n\
+             ss=lat_slope:1.5\nss_dur=20\nss_ramp=1500ms\nss_interval=250ms\n",
+            "[a]\nsize=1m\nss=lat:50us\nss_dur=20\nslat_percentiles=1\nunified_rw_reporting=mixed\n\
+             iodepth=8\nio_submit_mode=offload\nlatency_target=100\nlatency_window=2s\n\
+             latency_percentile=99.9\nlatency_run=1\ndisable_lat=0\n",
+            "[a]\nsize=1m\nss=bw:1m\nss_dur=20\ndisable_lat=1\n[b]\nsize=1m\nss=iops_slope:0.25%\n\
+             ss_dur=1m\n",
         ] {
             // A secret is never printed, so it is left out here.
             let text = text.replace("password=hunter2\n", "");
@@ -235,11 +163,19 @@ mod tests {
             let printed = lint(&first);
             let second = load_text("job.toml", &printed, &Overrides::default());
             assert_eq!(fingerprint(&first.spec), fingerprint(&second.spec), "{printed}");
-            let loads = |r: &Resolved| {
-                let jobs = r.spec.jobs.iter();
-                jobs.map(|j| (j.load.clone(), j.depth, j.target.clone())).collect::<Vec<_>>()
+            // A default that is printed is no wish that comes to nothing.
+            let idle = |r: &Resolved| {
+                let words = r.warnings.iter().map(|warning| warning.message.clone());
+                words.filter(|words| words.contains("has no effect: ")).collect::<Vec<_>>()
             };
-            assert_eq!(loads(&first), loads(&second), "{printed}");
+            assert_eq!(idle(&first), idle(&second), "{printed}");
+            let jobs = |r: &Resolved| {
+                let jobs = r.spec.jobs.iter().cloned();
+                let unplaced =
+                    |job| JobSpec { origin: Origin::default(), given: Vec::new(), ..job };
+                jobs.map(unplaced).collect::<Vec<JobSpec>>()
+            };
+            assert_eq!(jobs(&first), jobs(&second), "{printed}");
         }
     }
 }

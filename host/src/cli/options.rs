@@ -16,7 +16,7 @@ pub fn list() -> String {
             push(&mut text, format_args!("{gap}{}", option.category.title()));
             category = Some(option.category);
         }
-        push(&mut text, format_args!("  {:28}{}", option.name, option.help));
+        push(&mut text, format_args!("  {:30}{}", option.name, option.help));
     }
     push(&mut text, format_args!("\n`iodyno options NAME` tells more about one of them;"));
     push(&mut text, format_args!("`iodyno engines show NAME` lists the options of an engine."));

@@ -4,6 +4,14 @@
 //! Called by `resolve` for each job when all of its options are applied. Only looks, changes
 //! nothing.
 
+pub(crate) mod between;
+mod content;
+mod files;
+mod latency;
+mod load;
+mod pace;
+mod process;
+
 use super::diagnostic::{push_once, Diagnostic, Place};
 use super::draft::Draft;
 use super::effective::Provenance;
@@ -53,17 +61,51 @@ impl Judged<'_> {
         let one_section = matches!(a.speaker, Speaker::Global(_) | Speaker::Section(_));
         (one_section && a.speaker == b.speaker).then_some((a, b))
     }
+
+    /// Warns of an option that was given and acts on nothing.
+    fn no_effect(&self, name: &str, why: &str, out: &mut Vec<Diagnostic>) {
+        let Some(said) = self.said(name) else { return };
+        let message = format!("`{name}` has no effect: {why}");
+        push_once(out, Diagnostic::warning(message).at(&said.place));
+    }
+
+    /// Refuses two options that one section may not give both.
+    fn exclude(&self, a: &str, b: &str, out: &mut Vec<Diagnostic>) {
+        let Some((a_said, b_said)) = self.together(a, b) else { return };
+        let error = Diagnostic::error(format!("`{a}` and `{b}` in one section")).at(&b_said.place);
+        push_once(out, error.related(&a_said.place, "the other").help("give one of them"));
+    }
+
+    /// Refuses an option that goes against another one, wherever that stands.
+    fn refuse(
+        &self,
+        name: &str,
+        other: &str,
+        message: &str,
+        help: &str,
+        out: &mut Vec<Diagnostic>,
+    ) {
+        let mut error = Diagnostic::error(message).at(self.place(name)).help(help);
+        if let Some(other) = self.said(other) {
+            error = error.related(&other.place, "the other");
+        }
+        push_once(out, error);
+    }
 }
 
 /// All checks of a job.
 pub(crate) fn check(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     mix(job, out);
-    blocks(job, out);
+    load::check(job, out);
+    files::check(job, out);
+    content::check(job, out);
     amounts(job, out);
     times(job, out);
-    rates(job, out);
+    pace::check(job, out);
+    latency::check(job, out);
     depths(job, out);
-    cpus(job, out);
+    process::check(job, out);
+    traps(job, out);
     if job.readonly && (job.draft.load.rw.writes() || job.draft.load.rw.trims()) {
         let message = format!("job {} writes, but `--readonly` was given", job.name);
         push_once(out, Diagnostic::error(message).at(job.place("rw")));
@@ -100,13 +142,6 @@ fn mix(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     }
 }
 
-fn blocks(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
-    if let Some((bs, range)) = job.together("bs", "bsrange") {
-        let error = Diagnostic::error("`bs` and `bsrange` in one section").at(&range.place);
-        push_once(out, error.related(&bs.place, "the other").help("give one of them"));
-    }
-}
-
 fn amounts(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     let block = job.draft.block_min();
     if let Some(size) = job.draft.size_bytes().filter(|size| *size < block) {
@@ -127,14 +162,17 @@ fn amounts(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
         );
         push_once(out, Diagnostic::error(message).at(job.section).help("write `size=1g`"));
     }
-    for (name, amount) in [("size", load.size), ("offset", load.offset)] {
-        if let Some(Amount::Percent(percent)) = amount {
-            let message = format!(
-                "{name}: {percent}% of what? engine {} has no target with a size",
-                engine.name
-            );
-            push_once(out, Diagnostic::error(message).at(job.place(name)).help("give bytes"));
-        }
+    for (name, amount) in
+        [("size", load.size), ("offset", load.offset), ("offset_increment", load.offset_increment)]
+    {
+        let what = match amount {
+            Some(Amount::Percent(percent)) => format!("{percent}%"),
+            Some(Amount::Zones(zones)) => format!("{zones}z"),
+            _ => continue,
+        };
+        let message =
+            format!("{name}: {what} of what? engine {} has no target with a size", engine.name);
+        push_once(out, Diagnostic::error(message).at(job.place(name)).help("give bytes"));
     }
 }
 
@@ -147,24 +185,13 @@ fn times(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     }
 }
 
-fn rates(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
-    let pace = &job.draft.pace;
-    let bytes = pace.rate.iter().any(|(_, rate)| rate.is_some());
-    let requests = pace.rate_iops.iter().any(|(_, rate)| rate.is_some());
-    if bytes && requests {
-        let error = Diagnostic::error("`rate` and `rate_iops` exclude one another");
-        let error = error.at(job.place("rate_iops")).related(job.place("rate"), "the other");
-        push_once(out, error.help("give one of them; 0 lifts one that is inherited"));
-    }
-}
-
 fn depths(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     let draft = job.draft;
-    let synchronous = job.engine.filter(|engine| engine.synchronous);
+    let synchronous = job.engine.filter(|engine| engine.synchronous && !draft.offload);
     if let Some(engine) = synchronous.filter(|_| draft.iodepth > 1) {
         let message =
             format!("`iodepth` has no effect: engine {} does one request at a time", engine.name);
-        let help = "more at once: `numjobs`, or an asynchronous engine";
+        let help = "more at once: `numjobs`, `io_submit_mode=offload`, or an asynchronous engine";
         push_once(out, Diagnostic::warning(message).at(job.place("iodepth")).help(help));
     }
     for (name, value) in [
@@ -186,13 +213,38 @@ fn depths(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     }
 }
 
-fn cpus(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
-    let Some(cpus) = &job.draft.process.cpus_allowed else { return };
-    let here = &job.env.cpu_ids;
-    if let Some(missing) = cpus.iter().find(|cpu| !here.contains(cpu)) {
-        let message = format!("cpus_allowed: CPU {missing} is not there");
-        let have: Vec<String> = here.iter().map(u32::to_string).collect();
-        let error = Diagnostic::error(message).at(job.place("cpus_allowed"));
-        push_once(out, error.note(format!("CPUs here: {}", have.join(", "))));
+/// Engines that keep their promise only under conditions that nothing else tells.
+fn traps(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
+    let Some(engine) = job.engine.filter(|engine| engine.name == "libaio") else { return };
+    if !job.draft.target.direct {
+        let message = format!(
+            "engine {} without `direct=1`: the kernel does buffered requests one at a time, \
+             whatever the `iodepth`",
+            engine.name
+        );
+        let place = job.said("direct").map_or(job.place("ioengine"), |said| &said.place);
+        push_once(out, Diagnostic::warning(message).at(place).help("add `direct=1`"));
     }
+}
+
+/// What is allowed and often not meant; told where somebody asks what the job will do.
+pub(crate) fn advise(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
+    let time = &job.draft.time;
+    let Some(runtime) = job.said("runtime").filter(|_| !time.time_based) else { return };
+    if time.runtime.is_none() {
+        return;
+    }
+    let message = format!(
+        "job {} has `runtime` without `time_based`: it ends at its amount, where that comes first",
+        job.name
+    );
+    let warning = Diagnostic::warning(message).at(&runtime.place);
+    push_once(out, warning.help("`time_based` starts over until the time is up"));
+}
+
+/// An option that does nothing because another one is missing.
+fn without(job: &Judged<'_>, name: &str, missing: &str, out: &mut Vec<Diagnostic>) {
+    let Some(said) = job.said(name) else { return };
+    let message = format!("`{name}` has no effect without `{missing}`");
+    push_once(out, Diagnostic::warning(message).at(&said.place));
 }

@@ -60,6 +60,8 @@ pub(crate) struct Draft {
     /// `direct` and `buffered` as given; `target` has what the later one says.
     pub(crate) direct_asked: bool,
     pub(crate) buffered_asked: bool,
+    /// `zero_buffers` as given; a later `buffer_pattern` takes it back.
+    pub(crate) zeros_asked: bool,
     pub(crate) iodepth: u32,
     /// 0 = `iodepth`.
     pub(crate) batch_submit: u32,
@@ -118,6 +120,7 @@ impl Draft {
             target: TargetSpec::default(),
             direct_asked: false,
             buffered_asked: false,
+            zeros_asked: false,
             iodepth: 0,
             batch_submit: 0,
             batch_complete_min: 0,
@@ -209,14 +212,19 @@ impl Draft {
         process
     }
 
+    /// The job goes in this direction.
+    pub(crate) fn uses(&self, ddir: Ddir) -> bool {
+        match ddir {
+            Ddir::Read => self.load.rw.reads(),
+            Ddir::Write => self.load.rw.writes(),
+            Ddir::Trim => self.load.rw.trims(),
+            Ddir::Sync => false,
+        }
+    }
+
     /// Smallest block of the directions that the job uses.
     pub(crate) fn block_min(&self) -> Bytes {
-        let rw = self.load.rw;
-        let used = self.load.bs.iter().filter(|(ddir, _)| match ddir {
-            Ddir::Read => rw.reads(),
-            Ddir::Write => rw.writes(),
-            _ => rw.trims(),
-        });
+        let used = self.load.bs.iter().filter(|(ddir, _)| self.uses(*ddir));
         used.map(|(_, bs)| bs.min).min().unwrap_or(Bytes(1))
     }
 

@@ -19,6 +19,8 @@ pub struct Environment {
     pub cpu_ids: Vec<u32>,
     /// Memory nodes by their number, each with its CPUs, ascending.
     pub nodes: Vec<(u32, Vec<u32>)>,
+    /// Sizes of huge pages in bytes, ascending, each with the number that is set aside.
+    pub huge_pages: Vec<(u64, u64)>,
 }
 
 /// A text with everything put in.
@@ -82,6 +84,7 @@ pub(crate) fn test_environment() -> Environment {
         memory_mb: 1000,
         cpu_ids: vec![0, 1, 2, 3],
         nodes: vec![(0, vec![0, 1]), (1, vec![2, 3, 8]), (2, vec![9])],
+        huge_pages: vec![(2 << 20, 0), (1 << 30, 4)],
     }
 }
 

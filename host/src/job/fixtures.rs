@@ -123,6 +123,7 @@ pub(crate) fn find(wish: &EngineWish) -> Result<FoundEngine, FindFailure> {
             vec![option("latency", EngineOptionKind::TimeNs, Some("0"))],
         ),
         "vast" => vast(),
+        "libaio" => engine("libaio", 0, vec![]),
         "needy" => needy(),
         "broken" => {
             return Err(FindFailure {

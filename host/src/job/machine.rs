@@ -71,7 +71,6 @@ pub(crate) fn shown(policy: &NumaPolicy) -> String {
 }
 
 /// Nodes that a policy names; empty where it names none.
-#[cfg_attr(not(test), expect(dead_code, reason = "for the checks"))]
 pub(crate) fn nodes(policy: &NumaPolicy) -> &[u32] {
     match policy {
         NumaPolicy::Default | NumaPolicy::Local => &[],

@@ -16,24 +16,23 @@ pub(crate) fn parse(text: &str) -> Result<Vec<PatternPart>, Fault> {
     let mut parts = Vec::new();
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
-        let behind;
-        match first {
+        let behind = match first {
             '"' => {
-                let (inside, after) = quoted(rest, '"')?;
+                let (inside, behind) = quoted(rest, '"')?;
                 push(&mut parts, inside.as_bytes());
-                behind = after;
+                behind
             }
             '\'' => {
-                let (inside, after) = quoted(rest, '\'')?;
+                let (inside, behind) = quoted(rest, '\'')?;
                 parts.push(PatternPart::File(PathBuf::from(inside)));
-                behind = after;
+                behind
             }
             _ => {
-                let (bytes, after) = number(rest)?;
+                let (bytes, behind) = number(rest)?;
                 push(&mut parts, &bytes);
-                behind = after;
+                behind
             }
-        }
+        };
         rest = behind.trim_start();
     }
     let long = |part: &PatternPart| matches!(part, PatternPart::Bytes(b) if b.len() > BYTES_MAX);

@@ -25,6 +25,8 @@ pub struct Resolved {
     pub spec: RunSpec,
     /// What is odd about it.
     pub warnings: Vec<Diagnostic>,
+    /// What is allowed and often not meant; for `lint`.
+    pub advice: Vec<Diagnostic>,
     /// Where each value comes from.
     pub effective: Vec<EffectiveJob>,
 }
@@ -56,6 +58,8 @@ pub fn resolve(
     let sets = overrides::options(overrides, &job_names(raw), &mut out);
     let mut specs = Vec::new();
     let mut effective = Vec::new();
+    let mut advice = Vec::new();
+    let mut all = Vec::new();
     let mut isolations: Vec<(Isolation, Option<Place>)> = Vec::new();
     for (index, name) in jobs(raw) {
         let mut job = Job::new(raw, index, name, catalogue);
@@ -64,14 +68,19 @@ pub fn resolve(
             job.apply(&entry, &mut out);
         }
         job.finish_engine_options(&mut out);
-        checks::check(&job.judged(overrides.readonly, env), &mut out);
+        let judged = job.judged(overrides.readonly, env);
+        checks::check(&judged, &mut out);
+        checks::advise(&judged, &mut advice);
         let place = job.said("isolation").map(|said| said.place.clone());
         isolations.push((job.draft.isolation, place));
         if let Some(spec) = job.spec(&sets, env) {
             effective.push(job.effective(&spec));
             specs.push(spec);
         }
+        all.push(job);
     }
+    let judged: Vec<_> = all.iter().map(|job| job.judged(overrides.readonly, env)).collect();
+    checks::between::check(&judged, &mut out);
     check_isolation(&isolations, &mut out);
     if out.iter().any(Diagnostic::is_error) {
         return Err(out);
@@ -82,6 +91,7 @@ pub fn resolve(
     Ok(Resolved {
         spec: RunSpec { global_given, isolation, jobs: specs },
         warnings: out,
+        advice,
         effective,
     })
 }

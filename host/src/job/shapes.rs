@@ -108,7 +108,7 @@ fn shared(text: &str, given: &[Option<u8>], what: &str) -> Result<Vec<u8>, Fault
     let missing = given.iter().filter(|percent| percent.is_none()).count();
     let too_little = missing == 0 && sum != 100;
     if sum > 100 || too_little {
-        let message = format!("the {what} of `{text}` add up to {sum}, not to 100");
+        let message = format!("`{text}` has {what} that add up to {sum}, not to 100");
         let help = (what == "percentages")
             .then(|| "a percentage that is left out (`4k/`) shares what is left".to_owned());
         return Err(Fault { help, ..Fault::new(message) });
@@ -193,7 +193,9 @@ fn law(
     };
     let center = center.map(|center| match float(center)? {
         value if (0.0..=1.0).contains(&value) => Ok(value),
-        _ => Err(Fault::new(format!("center `{}` is out of range (0 to 1)", center.trim()))),
+        _ => {
+            Err(Fault::new(format!("`{}` is out of range for the center (0 to 1)", center.trim())))
+        }
     });
     Ok((number(first)?, center.transpose()?))
 }
@@ -206,11 +208,12 @@ fn float(text: &str) -> Result<f64, Fault> {
 
 fn zipf_theta(text: &str) -> Result<f64, Fault> {
     match float(text)? {
-        theta if theta <= 0.0 => {
-            Err(Fault::new(format!("zipf theta `{}` is out of range (above 0)", text.trim())))
+        theta if theta <= 0.0 => Err(out_of_range(text, "the theta of zipf (above 0)")),
+        1.0 => {
+            let message =
+                format!("`{}` is the one theta that zipf is not defined for", text.trim());
+            Err(Fault::new(message).help("0.99 and 1.01 come near"))
         }
-        1.0 => Err(Fault::new("zipf theta 1 is the one value that the law is not defined for")
-            .help("0.99 and 1.01 come near")),
         theta => Ok(theta),
     }
 }
@@ -218,21 +221,19 @@ fn zipf_theta(text: &str) -> Result<f64, Fault> {
 fn pareto_h(text: &str) -> Result<f64, Fault> {
     match float(text)? {
         h if h > 0.0 && h < 1.0 => Ok(h),
-        _ => Err(Fault::new(format!(
-            "pareto h `{}` is out of range (above 0, below 1)",
-            text.trim()
-        ))),
+        _ => Err(out_of_range(text, "the h of pareto (above 0, below 1)")),
     }
 }
 
 fn normal_deviation(text: &str) -> Result<f64, Fault> {
     match float(text)? {
         deviation if deviation > 0.0 && deviation <= 100.0 => Ok(deviation),
-        _ => Err(Fault::new(format!(
-            "normal deviation `{}` is out of range (above 0 percent, at most 100)",
-            text.trim()
-        ))),
+        _ => Err(out_of_range(text, "the deviation of normal (percent, above 0, at most 100)")),
     }
+}
+
+fn out_of_range(text: &str, what: &str) -> Fault {
+    Fault::new(format!("`{}` is out of range for {what}", text.trim()))
 }
 
 /// `60/10:30/20:10/70`: the share of the accesses, then the size of the zone.

@@ -325,6 +325,8 @@ fn all_errors_are_told_at_once() {
     );
 }
 
+mod load_options;
+mod misuse;
 mod what_users_read;
 
 proptest! {

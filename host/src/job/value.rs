@@ -4,7 +4,7 @@
 
 use super::criterion::{self, Criterion};
 use super::diagnostic::Place;
-use super::lists::{list, numbers, percentiles, PERCENTILES_MAX};
+use super::lists::{list, numbers, percentiles};
 use super::number::{self, Dialect, Measure};
 use super::pattern;
 use super::raw::{RawItem, RawValue};
@@ -85,8 +85,8 @@ pub enum Kind {
     Choice(&'static [(&'static str, &'static str)]),
     /// Any text.
     Text,
-    /// A text that is not empty and could be a file's name.
-    Name,
+    /// A file's name with `$jobname`, `$jobnum` and `$filenum` in it.
+    NameFormat,
     /// `rw`: directions, and a number behind them.
     Rw,
     /// `bssplit`: block sizes and their shares, for reads, writes, trims.
@@ -186,72 +186,6 @@ pub(crate) struct Reading<'a> {
 }
 
 impl Kind {
-    /// Type and bounds in a few words, for the reference.
-    pub fn describe(&self) -> String {
-        match *self {
-            Kind::Flag => "flag".to_owned(),
-            Kind::Bool => "0 or 1".to_owned(),
-            Kind::Count { min, max } => format!("whole number, {}", bounds(min, max)),
-            Kind::CountPerDir { min, max } => {
-                format!("whole number, {}, per direction", bounds(min, max))
-            }
-            Kind::Bytes { min, max } => format!("bytes, {}", bounds(min, max)),
-            Kind::BytesPerDir { min, max } => format!("bytes, {}, per direction", bounds(min, max)),
-            Kind::RangePerDir { min, max } => {
-                format!("range of bytes, {}, per direction", bounds(min, max))
-            }
-            Kind::Range => "bytes, or a range of bytes".to_owned(),
-            Kind::Amount => "bytes, percent of the target (1% to 100%), or zones (`4z`)".to_owned(),
-            Kind::Time => "time; a bare number is seconds".to_owned(),
-            Kind::TimeIn(bare) => format!("time; a bare number is {}", bare.name()),
-            Kind::TimePerDir(bare) => {
-                format!("time, per direction; a bare number is {}", bare.name())
-            }
-            Kind::TimeRange => "time, or a range of times; a bare number is seconds".to_owned(),
-            Kind::Signed { min, max } => format!("whole number, {min} to {max}"),
-            Kind::Percent => "number, above 0, at most 100".to_owned(),
-            Kind::Choice(words) => {
-                let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-                format!("one of {}", words.join(", "))
-            }
-            Kind::Text => "text".to_owned(),
-            Kind::Name => "text that is not empty".to_owned(),
-            Kind::Rw => format!("one of {}, each also with `:NUMBER`", shapes::rw_words()),
-            Kind::Split { max } => {
-                format!("`SIZE/PERCENT:SIZE/PERCENT...`, sizes {}, per direction", bounds(1, max))
-            }
-            Kind::Distribution => {
-                "random, zipf:THETA[:CENTER], pareto:H[:CENTER], normal:DEVIATION[:CENTER], \
-                 zoned:PERCENT/PERCENT:... or zoned_abs:PERCENT/SIZE:..., per direction"
-                    .to_owned()
-            }
-            Kind::FileChoice => {
-                "roundrobin[:N], random[:N], sequential[:N], zipf:THETA, pareto:H, \
-                                 normal:DEVIATION or gauss:DEVIATION"
-                    .to_owned()
-            }
-            Kind::SyncFileRange => {
-                "one or several of wait_before, write, wait_after, joined by `,`, then `:N`"
-                    .to_owned()
-            }
-            Kind::Memory => "one of malloc, mmap[:FILE], shm, mmaphuge[:FILE], shmhuge".to_owned(),
-            Kind::Pattern => {
-                "numbers (decimal, 0x...), \"strings\" and 'files', one after another".to_owned()
-            }
-            Kind::List => "list of texts".to_owned(),
-            Kind::Percentiles => {
-                format!("up to {PERCENTILES_MAX} numbers, above 0, at most 100")
-            }
-            Kind::Cpus => "CPU numbers and ranges, or `all`".to_owned(),
-            Kind::CpuMask => "bits of up to 64 CPUs, decimal or hex".to_owned(),
-            Kind::Nodes => "numbers and ranges of memory nodes, or `all`".to_owned(),
-            Kind::MemPolicy => "memory policy, with its nodes".to_owned(),
-            Kind::Errors => "lists of error names or numbers, for each kind of request".to_owned(),
-            Kind::Criterion => "figure and limit".to_owned(),
-            Kind::Sha256 => "64 hex digits".to_owned(),
-        }
-    }
-
     /// What joins the elements of a list in fio's syntax.
     pub(crate) fn separator(&self) -> &'static str {
         match self {
@@ -308,7 +242,7 @@ impl Kind {
             }
             Kind::Choice(words) => choice(scalar_text(item)?, words).map(Value::Text),
             Kind::Text => scalar_text(item).map(|text| Value::Text(text.to_owned())),
-            Kind::Name => name(item).map(Value::Text),
+            Kind::NameFormat => name_format(item).map(Value::Text),
             Kind::Rw => shapes::rw(number_text(item)?, reading),
             Kind::Split { max } => {
                 per_dir(item, |text| shapes::split_of_blocks(text, max, reading)).map(Value::Split)
@@ -525,11 +459,23 @@ pub(crate) fn choice(text: &str, words: &[(&str, &str)]) -> Result<String, Fault
     Err(Fault::new(format!("`{text}` is none of {}", names.join(", "))))
 }
 
-fn name(item: &RawItem) -> Result<String, Fault> {
-    match number_text(item)? {
-        text if text.contains('\0') => Err(Fault::new("has a NUL character in it")),
-        text => Ok(text.to_owned()),
+/// What `filename_format` puts in.
+const NAME_WORDS: [&str; 3] = ["$jobname", "$jobnum", "$filenum"];
+
+fn name_format(item: &RawItem) -> Result<String, Fault> {
+    let text = number_text(item)?;
+    if text.contains('\0') {
+        return Err(Fault::new("has a NUL character in it"));
     }
+    for (at, _) in text.match_indices('$') {
+        let behind = &text[at..];
+        if !NAME_WORDS.iter().any(|word| behind.starts_with(word)) {
+            let end = behind[1..].find(|c: char| !c.is_ascii_alphanumeric());
+            let word = end.map_or(behind, |end| &behind[..=end]);
+            return Err(Fault::new(format!("`{word}` is none of {}", NAME_WORDS.join(", "))));
+        }
+    }
+    Ok(text.to_owned())
 }
 
 fn sha256(text: &str) -> Result<String, Fault> {
@@ -539,59 +485,7 @@ fn sha256(text: &str) -> Result<String, Fault> {
     Err(Fault::new("is not a SHA-256 digest").help("write its 64 hex digits, as sha256sum prints"))
 }
 
-/// What `apply` takes out of a value; the option table guarantees the kind.
-impl Value {
-    pub(crate) fn bool(&self) -> bool {
-        let Value::Bool(on) = self else { unreachable!("the option is a flag") };
-        *on
-    }
-
-    pub(crate) fn count(&self) -> u64 {
-        let Value::Count(count) = self else { unreachable!("the option is a count") };
-        *count
-    }
-
-    /// A count that the option's bounds keep small.
-    pub(crate) fn count_u32(&self) -> u32 {
-        u32::try_from(self.count()).unwrap_or_else(|_| unreachable!("bounded by the option table"))
-    }
-
-    pub(crate) fn bytes(&self) -> Bytes {
-        Bytes(self.count())
-    }
-
-    pub(crate) fn text(&self) -> &str {
-        let Value::Text(text) = self else { unreachable!("the option is a text") };
-        text
-    }
-
-    pub(crate) fn time(&self) -> Nanos {
-        let Value::Time(time) = self else { unreachable!("the option is a time") };
-        *time
-    }
-
-    /// CPUs or nodes; none = all.
-    pub(crate) fn numbers(&self) -> Option<Vec<u32>> {
-        let Value::Numbers(numbers) = self else { unreachable!("the option is a list of numbers") };
-        numbers.clone()
-    }
-
-    pub(crate) fn list(&self) -> &[String] {
-        let Value::List(list) = self else { unreachable!("the option is a list") };
-        list
-    }
-
-    /// 0 bytes is fio's way to say "not given".
-    pub(crate) fn amount(&self) -> Option<Amount> {
-        let Value::Amount(amount) = self else { unreachable!("the option is an amount") };
-        (*amount != Amount::Bytes(Bytes(0))).then_some(*amount)
-    }
-
-    pub(crate) fn per_dir(&self) -> PerDir<Option<u64>> {
-        let Value::PerDir(values) = self else { unreachable!("the option is per direction") };
-        *values
-    }
-}
-
+mod describe;
+mod taken;
 #[cfg(test)]
 mod tests;

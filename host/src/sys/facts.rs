@@ -64,6 +64,22 @@ pub fn memory_nodes() -> Vec<(u32, Vec<u32>)> {
     nodes.into_iter().map(|node| (node, read(&format!("node{node}/cpulist")))).collect()
 }
 
+/// Sizes of huge pages in bytes, ascending, each with the number of pages that are set aside.
+pub fn huge_pages() -> Vec<(u64, u64)> {
+    let Ok(directory) = std::fs::read_dir("/sys/kernel/mm/hugepages") else { return Vec::new() };
+    let mut sizes: Vec<(u64, u64)> = directory
+        .flatten()
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let kib = name.strip_prefix("hugepages-")?.strip_suffix("kB")?.parse::<u64>().ok()?;
+            let count = std::fs::read_to_string(entry.path().join("nr_hugepages")).ok()?;
+            Some((kib << 10, count.trim().parse().ok()?))
+        })
+        .collect();
+    sizes.sort_unstable();
+    sizes
+}
+
 /// The kernel's lists: `0-3,5`.
 fn id_list(text: &str) -> Vec<u32> {
     let mut ids = Vec::new();

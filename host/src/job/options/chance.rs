@@ -78,7 +78,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
               to 100. `zoned_abs:60/20g:40/100g`: the same with sizes in bytes; what is behind the \
               last zone is never touched. All but random let blocks repeat. Per direction as `bs`; \
               up to 256 zones.",
-        fio: "zipf, pareto and normal need their number; a deviation of 0 is an error",
+        fio: "zipf, pareto and normal need their number; a deviation of 0 is an error.",
         good: &["zipf:1.2", "random", "pareto:0.9", "normal:10:0.25", "zoned:60/10:40/90"],
         bad: &[
             "",
@@ -129,7 +129,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
         doc: "Names of fio's generators. What they decide here is only whether each block comes \
               once before any comes again: with lfsr it does in any case, with the others unless \
               `norandommap` is set.",
-        fio: "the sequences are not fio's, whatever the generator",
+        fio: "the sequences are not fio's, whatever the generator.",
         good: &["lfsr", "tausworthe", "tausworthe64"],
         bad: &["", "mt19937"],
         apply: |draft, value| {
@@ -185,7 +185,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
         help: "Seed of everything that is drawn at random",
         doc: "Clones derive their own seeds from it. Equal seeds and equal options give equal \
               sequences of requests.",
-        fio: "the sequences are not fio's",
+        fio: "the sequences are not fio's.",
         good: &["42", "0x89"],
         bad: &["", "-1", "seed"],
         apply: |draft, value| draft.load.randseed = value.count(),
@@ -203,7 +203,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
               behind it is how many requests go to a file before the next is chosen \
               (`random:8`). `zipf:THETA`, `pareto:H` and `normal:DEVIATION` (or gauss) draw the \
               file by that law, see `random_distribution`.",
-        fio: "zipf, pareto and normal need their number",
+        fio: "zipf, pareto and normal need their number.",
         good: &["roundrobin", "random:8", "sequential", "zipf:1.2", "pareto:0.9", "gauss:10"],
         bad: &["", "zipf", "zipf:1", "pareto:1.5", "normal:0", "random:0", "random:x", "lifo"],
         apply: |draft, value| {

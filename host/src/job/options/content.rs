@@ -6,7 +6,12 @@ use super::super::pattern;
 use super::super::spec::DedupeMode;
 use super::super::value::Value;
 use super::{bytes, quoted, Category, JobOption, Kind, OPTION};
+use crate::units::Bytes;
 
+/// `buffer_compress_chunk` where it is not given.
+const CHUNK: Bytes = Bytes(512);
+/// `dedupe_working_set_percentage` where it is not given.
+const WORKING_SET: u8 = 5;
 /// As the largest block.
 const CHUNK_MAX: u64 = 1 << 30;
 
@@ -36,6 +41,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
         good: &["1", "0"],
         bad: &["yes", "2"],
         apply: |draft, value| {
+            draft.zeros_asked = value.bool();
             draft.content.zero_buffers = value.bool();
             if value.bool() {
                 draft.content.buffer_pattern.clear();
@@ -70,7 +76,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
               and knows no escapes; a file, in single quotes, is read when the run begins. In \
               TOML the same text is a string: `'0xdeadface'`. In fio's format a `;` or `#` ends \
               it. Not together with `zero_buffers`, compression or deduplication.",
-        fio: "not together with `buffer_compress_percentage` or `dedupe_percentage`",
+        fio: "not together with `buffer_compress_percentage` or `dedupe_percentage`.",
         good: &["0xdeadface", "\"abcd\"-12", "\"abcd\"-120xdeadface'file'", "12"],
         bad: &["", "abcd", "\"abcd", "'file", "0x", "5000000000", "%o"],
         apply: |draft, value| {
@@ -108,7 +114,11 @@ pub(super) const OPTIONS: &[JobOption] = &[
         good: &["4k", "0"],
         bad: &["", "-1", "4x"],
         apply: |draft, value| draft.content.compress_chunk = value.bytes(),
-        show: |job| Some(bytes(job.content.compress_chunk)),
+        show: |job| {
+            let content = &job.content;
+            let matters = content.compress_percentage > 0 || content.compress_chunk != CHUNK;
+            matters.then(|| bytes(content.compress_chunk))
+        },
         ..OPTION
     },
     JobOption {
@@ -142,11 +152,10 @@ pub(super) const OPTIONS: &[JobOption] = &[
                 _ => DedupeMode::Repeat,
             };
         },
-        show: |job| {
-            Some(quoted(match job.content.dedupe_mode {
-                DedupeMode::Repeat => "repeat",
-                DedupeMode::WorkingSet => "working_set",
-            }))
+        show: |job| match job.content.dedupe_mode {
+            DedupeMode::Repeat if job.content.dedupe_percentage == 0 => None,
+            DedupeMode::Repeat => Some(quoted("repeat")),
+            DedupeMode::WorkingSet => Some(quoted("working_set")),
         },
         ..OPTION
     },
@@ -157,11 +166,17 @@ pub(super) const OPTIONS: &[JobOption] = &[
         default: "5",
         help: "Size of the set of repeated blocks, in percent of the job's size",
         doc: "Only with `dedupe_mode=working_set`.",
-        fio: "0, a set without a block, is an error",
+        fio: "0, a set without a block, is an error.",
         good: &["5", "100"],
         bad: &["", "0", "101", "5%"],
         apply: |draft, value| draft.content.dedupe_working_set_percentage = percent(value),
-        show: |job| Some(job.content.dedupe_working_set_percentage.to_string()),
+        show: |job| {
+            let content = &job.content;
+            let percent = content.dedupe_working_set_percentage;
+            let repeats = content.dedupe_percentage > 0;
+            let matters = repeats && content.dedupe_mode == DedupeMode::WorkingSet;
+            (matters || percent != WORKING_SET).then(|| percent.to_string())
+        },
         ..OPTION
     },
 ];

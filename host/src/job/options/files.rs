@@ -208,7 +208,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
         unset: "all of them",
         help: "Files that are open at the same time",
         doc: "Fewer than `nrfiles`: files are closed and others opened on the way. 0 is all.",
-        fio: "more than there are files is an error, where fio takes what there is",
+        fio: "more than there are files is an error, where fio takes what there is.",
         good: &["4"],
         bad: &["", "-1", "65537", "all"],
         apply: |draft, value| draft.target.openfiles = value.count_u32(),
@@ -251,7 +251,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
         doc: "So that a buffered read begins at the device and not in memory. Done once, before \
               the start: later passes of `loops` and `time_based` may be served by the cache (use \
               `direct=1` against that).",
-        fio: "done once, where fio drops the cache at each pass",
+        fio: "done once, where fio drops the cache at each pass.",
         good: &["1", "0"],
         bad: BAD_BOOL,
         apply: |draft, value| draft.target.invalidate = value.bool(),

@@ -61,10 +61,11 @@ pub(super) const OPTIONS: &[JobOption] = &[
             };
         },
         show: |job| {
-            Some(match job.load.rw_sequencer {
-                Sequencer::Sequential => quoted("sequential"),
-                Sequencer::Identical => quoted("identical"),
-            })
+            match job.load.rw_sequencer {
+                Sequencer::Sequential if job.load.seq_nr == 0 => None,
+                Sequencer::Sequential => Some(quoted("sequential")),
+                Sequencer::Identical => Some(quoted("identical")),
+            }
         },
         ..OPTION
     },
@@ -127,7 +128,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
               rest, the first ones one more where that does not divide. They add up to 100. Per \
               direction as `bs`, in TOML an array of up to three texts, \"\" for a direction that \
               keeps its `bs`. Up to 64 sizes for a direction.",
-        fio: "a sum below 100 and a share of 0 are errors, where fio takes them",
+        fio: "a sum below 100 and a share of 0 are errors, where fio takes them.",
         good: &["4k/60:64k/40", "4k/50:1k/:32k/", "2k/50:4k/50,4k/90:8k/10"],
         bad: &["", "4k/60:8k/30", "4k/60:8k/50", "4k/100:8k/", "0/100", "4k/x", "4k/0:8k/100"],
         apply: |draft, value| {

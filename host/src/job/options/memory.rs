@@ -4,8 +4,13 @@
 //! `checks`.
 
 use super::super::shapes;
+use super::super::spec::MemoryKind;
 use super::super::value::{Value, SIZE_MAX};
 use super::{bytes, quoted, Category, JobOption, Kind, OPTION};
+use crate::units::Bytes;
+
+/// `hugepage-size` where it is not given.
+const HUGE_PAGE: Bytes = Bytes(2 << 20);
 
 pub(super) const OPTIONS: &[JobOption] = &[
     JobOption {
@@ -37,7 +42,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
         default: "0",
         help: "Address of each buffer is a multiple of this",
         doc: "A power of two; 0 is a page. An engine or a target that needs more gets more.",
-        fio: "concerns each buffer, where fio aligns the first and steps by `bs`",
+        fio: "concerns each buffer, where fio aligns the first and steps by `bs`.",
         good: &["64k", "0"],
         bad: &["", "-1", "2g"],
         apply: |draft, value| draft.content.mem_align = value.bytes(),
@@ -54,7 +59,11 @@ pub(super) const OPTIONS: &[JobOption] = &[
         good: &["1g", "2m"],
         bad: &["", "0", "-1", "huge"],
         apply: |draft, value| draft.content.hugepage_size = value.bytes(),
-        show: |job| Some(bytes(job.content.hugepage_size)),
+        show: |job| {
+            let content = &job.content;
+            let huge = matches!(content.mem, MemoryKind::MmapHuge(_) | MemoryKind::ShmHuge);
+            (huge || content.hugepage_size != HUGE_PAGE).then(|| bytes(content.hugepage_size))
+        },
         ..OPTION
     },
     JobOption {

@@ -107,7 +107,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
         help: "Write until no space is left, which then is no error",
         doc: "ENOSPC and EDQUOT end the job as if it had written all that it was to write. For \
               loads that write; sequential ones, as a rule.",
-        fio: "a load that only reads is refused, where fio fills the file system first",
+        fio: "a load that only reads is refused, where fio fills the file system first.",
         good: &["1", "0"],
         bad: &["2", "yes", ""],
         apply: |draft, value| draft.load.fill_device = value.bool(),
@@ -126,7 +126,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
         doc: "With strided, `zonesize` bytes are transferred within a zone of `zonerange` bytes, in \
               the order that `rw` says; then the next zone follows, `zoneskip` bytes behind the end \
               of this one. fio's `zbd`, for zoned block devices, is not there yet.",
-        fio: "has to be written: fio takes a bare `zonesize` for strided",
+        fio: "has to be written: fio takes a bare `zonesize` for strided.",
         good: &["strided", "none"],
         bad: &["", "zbd", "1"],
         later: |text| text == "zbd",
@@ -154,7 +154,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
         unset: "`zonesize`",
         help: "Length of a zone",
         doc: "For `zonemode=strided`. Not below `zonesize`. 0 is the same as not given.",
-        fio: "a zone that is shorter than `zonesize` is an error, where fio works on it repeatedly",
+        fio: "a zone that is shorter than `zonesize` is an error, where fio works on it repeatedly.",
         good: &["4m"],
         bad: &["", "-1", "many"],
         apply: |draft, value| draft.zones.range = value.bytes(),

@@ -19,7 +19,10 @@ pub(super) const OPTIONS: &[JobOption] = &[
               of the job share them.",
         good: &["/dev/nvme0n1", "a:b"],
         bad: &["", "a::b"],
-        apply: |draft, value| draft.target.filename = value.list().to_vec(),
+        apply: |draft, value| {
+            draft.target.filename = value.list().to_vec();
+            draft.target.opendir.clear();
+        },
         show: |job| list(&job.target.filename),
         ..OPTION
     },
@@ -40,14 +43,15 @@ pub(super) const OPTIONS: &[JobOption] = &[
     JobOption {
         name: "filename_format",
         category: Category::Target,
-        kind: Kind::Name,
+        kind: Kind::NameFormat,
         unset: "$jobname.$jobnum.$filenum",
         help: "How the names of the job's files are made",
         doc: "$jobname is the job's name, $jobnum the number of the clone, $filenum that of the \
               file, both from 0. Jobs share files by leaving something out: `data.$filenum`. \
               Directories in it are made. No effect with `filename`, and a warning says so.",
+        fio: "another word behind a `$` is an error, where fio leaves it as it stands.",
         good: &["$jobname.$filenum", "data.$jobnum.$filenum"],
-        bad: &[""],
+        bad: &["", "x.$filename", "$"],
         later: |text| text.contains("$clientuid"),
         apply: |draft, value| draft.target.filename_format = Some(value.text().to_owned()),
         show: |job| job.target.filename_format.as_deref().map(quoted),
@@ -65,7 +69,11 @@ pub(super) const OPTIONS: &[JobOption] = &[
         good: &["1", "0"],
         bad: &["2", "yes", ""],
         apply: |draft, value| draft.target.unique_filename = value.bool(),
-        show: |job| Some(job.target.unique_filename.to_string()),
+        show: |job| {
+            let target = &job.target;
+            let matters = target.filename.is_empty() && target.opendir.is_empty();
+            (matters || !target.unique_filename).then(|| target.unique_filename.to_string())
+        },
         ..OPTION
     },
     JobOption {
@@ -76,10 +84,13 @@ pub(super) const OPTIONS: &[JobOption] = &[
         help: "Work on all files below these directories",
         doc:
             "Found before the start, in the order of their names. Joined by `:` as `filename`, in \
-              TOML an array. Not together with `filename`.",
+              TOML an array. The later of it and `filename` wins; both in one section are an error.",
         good: &["/mnt/data", "/mnt/a:/mnt/b"],
         bad: &["", ":"],
-        apply: |draft, value| draft.target.opendir = value.list().to_vec(),
+        apply: |draft, value| {
+            draft.target.opendir = value.list().to_vec();
+            draft.target.filename.clear();
+        },
         show: |job| list(&job.target.opendir),
         ..OPTION
     },

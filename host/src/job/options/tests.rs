@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::job::diagnostic::Place;
+use crate::job::effective;
 use crate::job::number::Dialect;
 use crate::job::raw::{RawItem, RawValue};
 use crate::job::value::Reading;
@@ -48,6 +49,51 @@ fn every_option_parses_its_examples_and_refuses_the_rest() {
         if !option.default.is_empty() {
             parse(option, option.default).unwrap_or_else(|e| panic!("{}: {e}", option.name));
         }
+    }
+}
+
+/// What the fingerprint is made of.
+fn shown(draft: &Draft) -> Vec<String> {
+    effective::lines(&JobSpec {
+        description: draft.description.clone(),
+        load: draft.load(),
+        content: draft.content.clone(),
+        target: draft.target(),
+        depth: draft.depth(),
+        time: draft.time(),
+        pace: draft.pace(),
+        process: draft.process(&[0, 1]),
+        errors: draft.errors.clone(),
+        report: draft.report.clone(),
+        ..JobSpec::default()
+    })
+}
+
+/// An option that is not shown gives two different requests one fingerprint.
+#[test]
+fn every_option_is_shown() {
+    let mut base = Draft::new();
+    for (name, text) in [
+        ("rw", "randrw"),
+        ("zonemode", "strided"),
+        ("zonesize", "64k"),
+        ("iodepth", "64"),
+        ("flow", "2"),
+        ("latency_target", "1s"),
+        ("latency_window", "1s"),
+        ("steadystate", "iops:1%"),
+    ] {
+        let option = find(name).unwrap();
+        (option.apply)(&mut base, &parse(option, text).unwrap());
+    }
+    let of_engine = |option: &JobOption| option.category == Category::Engine;
+    for option in all().filter(|o| o.scope == Scope::Job && !of_engine(o)) {
+        let changes = option.good.iter().any(|good| {
+            let mut draft = base.clone();
+            (option.apply)(&mut draft, &parse(option, good).unwrap());
+            shown(&draft) != shown(&base)
+        });
+        assert!(changes, "{} is not shown", option.name);
     }
 }
 

@@ -1,0 +1,87 @@
+//! Jobs that name or need one another: `wait_for` and `flow`.
+//!
+//! Called by `resolve` once, when all jobs were read. Jobs stand in the order of the files.
+
+use super::Judged;
+use crate::job::diagnostic::{push_once, Diagnostic};
+use crate::job::suggest::did_you_mean;
+
+/// All of them.
+pub(crate) fn check(jobs: &[Judged<'_>], out: &mut Vec<Diagnostic>) {
+    for (index, job) in jobs.iter().enumerate() {
+        wait_for(jobs, index, job, out);
+        flow(jobs, index, job, out);
+    }
+}
+
+fn wait_for(jobs: &[Judged<'_>], index: usize, job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
+    let Some(name) = job.draft.process.wait_for.as_deref() else { return };
+    let error = |message: String| Diagnostic::error(message).at(job.place("wait_for"));
+    match jobs.iter().position(|other| other.name == name) {
+        Some(at) if at < index => {}
+        Some(at) if at == index => {
+            push_once(out, error(format!("`wait_for`: job {name} would wait for itself")));
+        }
+        Some(at) => {
+            let message = format!("`wait_for`: job {name} stands below job {}", job.name);
+            let error = error(message).related(jobs[at].section, "it begins here");
+            push_once(out, error.help("a job can wait for those above it only: move it down"));
+        }
+        None => {
+            let names = jobs.iter().map(|job| job.name).filter(|name| *name != job.name);
+            let error = error(format!("`wait_for`: no job is called `{name}`"));
+            push_once(out, error.maybe_help(did_you_mean(name, names)));
+        }
+    }
+}
+
+/// A weight means something only beside another one that runs at the same time.
+fn flow(jobs: &[Judged<'_>], index: usize, job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
+    let flow = job.draft.flow;
+    if flow.weight == 0 || job.draft.process.numjobs > 1 {
+        return;
+    }
+    let shares = |at: usize| {
+        let other = jobs[at].draft.flow;
+        at != index && other.weight != 0 && other.id == flow.id
+    };
+    let partners: Vec<usize> = (0..jobs.len()).filter(|at| shares(*at)).collect();
+    let beside = |at: usize| {
+        stage(jobs, at) == stage(jobs, index) && !waits(jobs, at, index) && !waits(jobs, index, at)
+    };
+    if partners.iter().any(|at| beside(*at)) {
+        return;
+    }
+    let id = flow.id;
+    let error = match partners.first() {
+        None => {
+            let message = format!("`flow`: no other job, and no clone, has `flow_id` {id}");
+            let help = "give another job a `flow`, or drop this one";
+            Diagnostic::error(message).help(help)
+        }
+        Some(at) => {
+            let message = format!("`flow`: the partners of `flow_id` {id} do not run beside it");
+            let place = jobs[*at].place("flow");
+            Diagnostic::error(message).related(place, "runs before or after")
+        }
+    };
+    push_once(out, error.at(job.place("flow")));
+}
+
+/// Stonewalls up to a job.
+fn stage(jobs: &[Judged<'_>], at: usize) -> usize {
+    jobs[..=at].iter().skip(1).filter(|job| job.draft.process.stonewall).count()
+}
+
+/// Whether job `a` waits for job `b`, directly or by way of others.
+fn waits(jobs: &[Judged<'_>], mut a: usize, b: usize) -> bool {
+    // Each step goes up in the file, so it ends.
+    while let Some(name) = jobs[a].draft.process.wait_for.as_deref() {
+        match jobs[..a].iter().position(|job| job.name == name) {
+            Some(next) if next == b => return true,
+            Some(next) => a = next,
+            None => return false,
+        }
+    }
+    false
+}
