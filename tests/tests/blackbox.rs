@@ -11,6 +11,7 @@ mod cli;
 mod faults;
 mod io_errors;
 mod load_misuse;
+mod load_misuse_run;
 mod load_pace;
 mod quickstart;
 mod safety;

@@ -242,7 +242,8 @@ pub(crate) fn advise(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     push_once(out, warning.help("`time_based` starts over until the time is up"));
 }
 
-/// An option that does nothing because another one is missing.
+/// An option that does nothing because another one is missing. Not for a value that is the default:
+/// the printed job has those, and means nothing by them.
 fn without(job: &Judged<'_>, name: &str, missing: &str, out: &mut Vec<Diagnostic>) {
     let Some(said) = job.said(name) else { return };
     let message = format!("`{name}` has no effect without `{missing}`");

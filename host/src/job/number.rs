@@ -204,7 +204,7 @@ impl<'a> Parser<'a> {
         Fraction::new(value, scale).ok_or_else(too_large)
     }
 
-    /// What a unit multiplies by. A bare time has the option's unit, so that a sum cannot mix units.
+    /// What a unit multiplies by. A bare time has the option's unit: a sum cannot mix units.
     fn unit(&mut self, word: &str, depth: u32) -> Result<i128, String> {
         if word.is_empty() {
             return Ok(match self.measure {

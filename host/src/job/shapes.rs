@@ -102,7 +102,7 @@ fn whole_percent(text: &str, reading: &mut Reading<'_>) -> Result<u8, Fault> {
     u8::try_from(percent).map_err(|_| Fault::new(format!("`{text}` is no percentage")))
 }
 
-/// Fills in what was left out, the first ones one more where it does not divide; they add up to 100.
+/// Fills in what was left out, the first ones one more where it does not divide: 100 in all.
 fn shared(text: &str, given: &[Option<u8>], what: &str) -> Result<Vec<u8>, Fault> {
     let sum: usize = given.iter().flatten().map(|percent| usize::from(*percent)).sum();
     let missing = given.iter().filter(|percent| percent.is_none()).count();
@@ -411,5 +411,80 @@ pub(crate) fn show_memory(memory: &MemoryKind) -> String {
         MemoryKind::MmapHuge(None) => "mmaphuge".to_owned(),
         MemoryKind::Mmap(Some(file)) => format!("mmap:{}", file.display()),
         MemoryKind::MmapHuge(Some(file)) => format!("mmaphuge:{}", file.display()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::number::Dialect;
+    use super::*;
+
+    fn read<T>(read: impl FnOnce(&mut Reading<'_>) -> Result<T, Fault>) -> Result<T, String> {
+        let dialect = Dialect::Fio { kb_base: 1024 };
+        let mut reading = Reading { dialect, remarks: &mut Vec::new() };
+        read(&mut reading).map_err(|fault| fault.message)
+    }
+
+    fn percents(text: &str) -> Option<Vec<u8>> {
+        let shares = read(|reading| split_of_blocks(text, 1 << 30, reading)).ok()?;
+        Some(shares.iter().map(|share| share.percent).collect())
+    }
+
+    #[test]
+    fn shares_add_up_to_a_hundred() {
+        for (text, expected) in [
+            ("4k/100", Some(vec![100])),
+            ("4k", Some(vec![100])),
+            ("4k/:8k/:16k/", Some(vec![34, 33, 33])),
+            ("4k/50:1k/:32k/", Some(vec![50, 25, 25])),
+            ("4k / 60 : 8k / 40", Some(vec![60, 40])),
+            ("(4*1024)/60:8k/40%", Some(vec![60, 40])),
+            ("(8k/2)/60:8k/40", Some(vec![60, 40])),
+            ("4k/98:8k/:16k/", Some(vec![98, 1, 1])),
+            ("4k/99:8k/:16k/", None),
+            ("4k/60:8k/39", None),
+            ("4k/60:8k/41", None),
+            ("4k/60/40", None),
+            ("4k/60:", None),
+            ("4k/-1:8k/101", None),
+            ("4k/33.3:8k/66.7", None),
+            ("é/50:8k/50", None),
+        ] {
+            assert_eq!(percents(text), expected, "{text}");
+        }
+        let many = |n: usize| vec!["4k/"; n].join(":");
+        assert!(percents(&many(64)).is_some() && percents(&many(65)).is_none());
+    }
+
+    #[test]
+    fn what_is_shown_reads_back() {
+        let number = |bytes: Bytes| bytes.0.to_string();
+        for text in [
+            "random",
+            "zipf:1.2",
+            "zipf:0.5:0",
+            "pareto:0.9:1",
+            "normal:12.5:0.25",
+            "zoned:60/10:0/50:40/40",
+            "zoned_abs:60/4096:40/8192",
+        ] {
+            let law = read(|reading| distribution(text, reading)).expect(text);
+            assert_eq!(show_distribution(&law, number), text);
+        }
+        for text in ["roundrobin", "random:8", "sequential:2", "zipf:1.2", "pareto:0.5"] {
+            let value = read(|reading| file_choice(text, reading)).expect(text);
+            let Value::FileChoice(choice, every) = value else { panic!("{text}") };
+            assert_eq!(show_file_choice(choice, every), text);
+        }
+        for text in ["write:8", "wait_before,write,wait_after:1"] {
+            let value = read(|reading| sync_file_range(text, reading)).expect(text);
+            let Value::SyncFileRange(Some(range)) = value else { panic!("{text}") };
+            assert_eq!(show_sync_file_range(range), text);
+        }
+        for text in ["malloc", "mmap", "mmap:/a:b", "shm", "mmaphuge", "mmaphuge:/x", "shmhuge"] {
+            assert_eq!(show_memory(&memory(text).expect(text)), text);
+        }
+        let shares = read(|reading| split_of_blocks("4k/60:8k/40", 1 << 30, reading));
+        assert_eq!(show_split(&shares.expect("a split"), number), "4096/60:8192/40");
     }
 }

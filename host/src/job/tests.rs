@@ -4,7 +4,7 @@
 //! their tests in the files that read them.
 
 use super::fixtures::{resolved, test_environment};
-use super::spec::{Amount, Isolation, JobSpec, Rw};
+use super::spec::{Amount, ErrorsSpec, Isolation, JobSpec, NumaPolicy, Rw, UnifiedRw};
 use super::*;
 use crate::catalogue::EngineValue;
 use crate::units::{Bytes, Nanos};
@@ -72,6 +72,20 @@ fn defaults_are_those_of_fio() {
     assert_eq!((job.depth.batch_complete_min, job.depth.batch_complete_max), (1, 1));
     assert_eq!((job.time.runtime, job.time.ramp_time, job.time.loops), (None, Nanos(0), 1));
     assert_eq!((job.target.nrfiles, job.target.invalidate, job.process.numjobs), (1, true, 1));
+    assert_eq!(job.pace.ratecycle, Nanos::SECOND);
+    assert_eq!((job.pace.thinktime, job.pace.thinktime_blocks), (Nanos(0), 1));
+    assert_eq!((job.pace.flow, job.pace.latency_target, job.time.steadystate), (None, None, None));
+    assert_eq!((job.time.startdelay, job.process.nice), ((Nanos(0), Nanos(0)), 0));
+    assert_eq!((job.process.prio, job.process.prioclass, job.depth.offload), (None, None, false));
+    assert_eq!((job.process.numa_cpu_nodes, job.process.numa_mem_policy), (None, None));
+    assert_eq!((job.process.cpus_allowed, job.process.wait_for), (None, None));
+    assert_eq!(job.errors, ErrorsSpec::default());
+    assert!(job.report.clat_percentiles && !job.report.lat_percentiles);
+    assert!(!job.report.slat_percentiles && !job.report.disable_lat && !job.report.disable_bw);
+    assert_eq!(
+        (job.report.significant_figures, job.report.unified_rw_reporting),
+        (4, UnifiedRw::None)
+    );
     assert_eq!(job.report.percentile_list.len(), 17);
     assert_eq!(job.report.percentile_list[16], 99.99);
 }
@@ -105,6 +119,46 @@ fn toml_and_ini_say_the_same() {
     assert_eq!(a.load.bs.trim.max, Bytes(8192));
     assert_eq!(a.pace.rate.trim, Some(Bytes(2 << 20)));
     assert_eq!(b.given.iter().find(|(key, _)| key == "filename").unwrap().1, "/dev/x:/dev/y");
+}
+
+/// A bare number means what it means in fio, in both formats.
+#[test]
+fn units_of_times_and_lists_of_names() {
+    let in_ini = ini("[a]\nsize=1m\nrw=randrw\nrate_min=1k\nratecycle=250\nthinktime=50\n\
+                      thinktime_iotime=2\nmax_latency=700,9ms\nstartdelay=1-2500ms\n\
+                      iodepth=4\nio_submit_mode=offload\nlatency_target=100\n\
+                      latency_window=2s\nlatency_percentile=99.9\nnumjobs=2\nflow=3\n\
+                      flow_sleep=15\nignore_error=EIO:9,ENOSPC\ncpumask=0x5\n\
+                      numa_cpu_nodes=0-1\nnuma_mem_policy=bind:0-1\nnice=-7\nss=lat:5us\n\
+                      ss_dur=20\ncontinue_on_error=1\nunified_rw_reporting=2\n");
+    let in_toml = toml(
+        "[[job]]\nname = 'a'\nsize = '1MiB'\nrw = 'randrw'\nrate_min = 1024\nratecycle = 250\n\
+         thinktime = 50\nthinktime_iotime = 2\nmax_latency = [700, '9ms']\n\
+         startdelay = '1s-2.5s'\niodepth = 4\nio_submit_mode = 'offload'\n\
+         latency_target = '0.1ms'\nlatency_window = 2000000\nlatency_percentile = 99.9\n\
+         numjobs = 2\nflow = 3\nflow_sleep = 15\nignore_error = ['5:EBADF', 'ENOSPC']\n\
+         cpumask = 5\nnuma_cpu_nodes = [0, 1]\nnuma_mem_policy = 'bind:all'\nnice = -7\n\
+         steadystate = 'lat:5000'\nsteadystate_duration = 20\ncontinue_on_error = 'all'\n\
+         unified_rw_reporting = 'both'\n",
+    );
+    let (job, other) = (job(&in_ini), job(&in_toml));
+    assert_eq!(job.pace.ratecycle, Nanos::from_millis(250));
+    assert_eq!(job.pace.thinktime, Nanos(50_000));
+    assert_eq!(job.pace.thinktime_iotime, Nanos(2_000_000_000));
+    assert_eq!(job.pace.max_latency.read, Some(Nanos(700_000)));
+    assert_eq!(job.pace.max_latency.trim, Some(Nanos(9_000_000)));
+    let search = job.pace.latency_target.unwrap();
+    assert_eq!((search.target, search.window), (Nanos(100_000), Nanos(2_000_000_000)));
+    assert_eq!(job.time.startdelay, (Nanos::SECOND, Nanos(2_500_000_000)));
+    assert_eq!(job.pace.flow.unwrap().sleep, Nanos(15_000));
+    assert_eq!(job.process.cpus_allowed, Some(vec![0, 2]));
+    assert_eq!(job.process.numa_mem_policy, Some(NumaPolicy::Bind(vec![0, 1])));
+    assert_eq!(job.time.steadystate.unwrap().limit, 5000.0);
+    assert_eq!((&job.pace, &job.time, &job.depth), (&other.pace, &other.time, &other.depth));
+    assert_eq!((&job.errors, &job.report), (&other.errors, &other.report));
+    // Here `all` is the machine's three nodes.
+    let nodes = Some(NumaPolicy::Bind(vec![0, 1, 2]));
+    assert_eq!(other.process.numa_mem_policy, nodes);
 }
 
 #[test]

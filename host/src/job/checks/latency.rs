@@ -5,6 +5,7 @@
 use super::{without, Judged};
 use crate::ddir::Ddir;
 use crate::job::diagnostic::{push_once, Diagnostic};
+use crate::job::draft::Draft;
 use crate::job::spec::SteadyMetric;
 use crate::units::Nanos;
 
@@ -96,7 +97,9 @@ fn percentiles(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     // A rate has response times, and their percentiles, of its own.
     let paced = pace.rate.iter().any(|(_, rate)| rate.is_some())
         || pace.rate_iops.iter().any(|(_, rate)| rate.is_some());
-    let Some(said) = job.said("percentile_list").filter(|_| !any && !paced) else { return };
+    let changed = report.percentile_list != Draft::new().report.percentile_list;
+    let idle = changed && !any && !paced;
+    let Some(said) = job.said("percentile_list").filter(|_| idle) else { return };
     let message = "`percentile_list` has no effect: no percentiles are reported";
     let help = "`clat_percentiles`, `lat_percentiles` and `slat_percentiles` choose them";
     push_once(out, Diagnostic::warning(message).at(&said.place).help(help));

@@ -5,7 +5,7 @@
 use super::{without, Judged};
 use crate::ddir::{Ddir, PerDir};
 use crate::job::diagnostic::{push_once, Diagnostic};
-use crate::job::spec::RateProcess;
+use crate::job::spec::{RateProcess, ThinktimeBlocks};
 use crate::units::Nanos;
 
 /// All of them.
@@ -49,15 +49,16 @@ fn below(
 ) {
     let both = |ddir: Ddir| Some((ddir, most[ddir]?, least[ddir]?));
     let used = Ddir::DATA.into_iter().filter(|ddir| job.draft.uses(*ddir));
-    for (ddir, most, least) in used.filter_map(both).filter(|(_, most, least)| most < least) {
-        let message = format!(
-            "`{most_name}` {most} is below `{least_name}` {least} for {}s: the job can only fail",
-            ddir.name()
-        );
-        let error = Diagnostic::error(message).at(job.place(most_name));
-        push_once(out, error.related(job.place(least_name), "the lower bound"));
+    let Some((ddir, most, least)) = used.filter_map(both).find(|(_, most, least)| most < least)
+    else {
         return;
-    }
+    };
+    let message = format!(
+        "`{most_name}` {most} is below `{least_name}` {least} for {}s: the job can only fail",
+        ddir.name()
+    );
+    let error = Diagnostic::error(message).at(job.place(most_name));
+    push_once(out, error.related(job.place(least_name), "the lower bound"));
 }
 
 /// Limits for directions that the job does not go in.
@@ -89,7 +90,7 @@ fn cycle(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     }
     let bytes = pace.rate_min.iter().any(|(_, rate)| rate.is_some());
     let requests = pace.rate_iops_min.iter().any(|(_, rate)| rate.is_some());
-    if !bytes && !requests {
+    if !bytes && !requests && pace.ratecycle != Nanos::SECOND {
         without(job, "ratecycle", "rate_min", out);
     }
 }
@@ -97,10 +98,15 @@ fn cycle(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
 fn thinktime(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     let pace = &job.draft.pace;
     if pace.thinktime == Nanos(0) {
-        for name in
-            ["thinktime_spin", "thinktime_blocks", "thinktime_blocks_type", "thinktime_iotime"]
-        {
-            without(job, name, "thinktime", out);
+        for (name, said) in [
+            ("thinktime_spin", pace.thinktime_spin != Nanos(0)),
+            ("thinktime_blocks", pace.thinktime_blocks != 1),
+            ("thinktime_blocks_type", pace.thinktime_blocks_type != ThinktimeBlocks::default()),
+            ("thinktime_iotime", pace.thinktime_iotime != Nanos(0)),
+        ] {
+            if said {
+                without(job, name, "thinktime", out);
+            }
         }
     } else if pace.thinktime_spin > pace.thinktime {
         let message = "`thinktime_spin` is longer than `thinktime`, of which it is a part";

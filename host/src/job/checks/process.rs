@@ -5,7 +5,7 @@
 use super::Judged;
 use crate::job::diagnostic::{push_once, Diagnostic};
 use crate::job::machine;
-use crate::job::spec::CpusPolicy;
+use crate::job::spec::{CpusPolicy, ExitWhat};
 
 /// `prioclass` that knows no priorities.
 const IDLE: u8 = 3;
@@ -21,7 +21,7 @@ pub(super) fn check(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     let process = &job.draft.process;
     if let Some(said) = job.said("exit_what").filter(|_| {
         let ends = process.exitall || process.exitall_on_error;
-        !ends
+        !ends && process.exit_what != ExitWhat::default()
     }) {
         let message = "`exit_what` has no effect without `exitall` or `exitall_on_error`";
         push_once(out, Diagnostic::warning(message).at(&said.place));

@@ -60,12 +60,10 @@ pub(super) const OPTIONS: &[JobOption] = &[
                 _ => Sequencer::Sequential,
             };
         },
-        show: |job| {
-            match job.load.rw_sequencer {
-                Sequencer::Sequential if job.load.seq_nr == 0 => None,
-                Sequencer::Sequential => Some(quoted("sequential")),
-                Sequencer::Identical => Some(quoted("identical")),
-            }
+        show: |job| match job.load.rw_sequencer {
+            Sequencer::Sequential if job.load.seq_nr == 0 => None,
+            Sequencer::Sequential => Some(quoted("sequential")),
+            Sequencer::Identical => Some(quoted("identical")),
         },
         ..OPTION
     },
@@ -99,8 +97,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         unset: "`bs`",
         help: "Range that the size of each request is drawn from",
         doc: "`1k-4k` or `1k:4k`, per direction as `bs`. Sizes are multiples of the smallest, \
-              unless `bs_unaligned` is set. The later of `bs`, `bsrange` and `bssplit` wins; two of \
-              them in one section are an error.",
+              unless `bs_unaligned` is set. The later of `bs`, `bsrange` and `bssplit` wins; two \
+              of them in one section are an error.",
         good: &["1k-4k", "4k:64k", "1k-4k,8k-16k"],
         bad: &["", "4k", "4k-1k", "0-4k", "1-2-3"],
         apply: |draft, value| {
@@ -156,7 +154,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::BytesPerDir { min: 1, max: BLOCK_MAX },
         unset: "the smallest block",
         help: "Random offsets are multiples of this",
-        doc: "Per direction, as `bs`. Below the block size requests may overlap. Given, the random \
+        doc:
+            "Per direction, as `bs`. Below the block size requests may overlap. Given, the random \
               map is off: blocks may repeat, as with `norandommap`. No effect on sequential loads, \
               and a warning says so.",
         good: &["4k", "512,4k"],
@@ -193,7 +192,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::Bool,
         default: "0",
         help: "`bs=A,B` is sequential,random instead of read,write",
-        doc: "The first size (or range, or split) is for sequential requests of any direction, the \
+        doc:
+            "The first size (or range, or split) is for sequential requests of any direction, the \
               second for random ones: for loads that are both, by `percentage_random`.",
         good: &["1", "0"],
         bad: &["yes", "2", ""],

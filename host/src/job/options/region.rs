@@ -17,9 +17,9 @@ pub(super) const OPTIONS: &[JobOption] = &[
         unset: "all of the target, which then has to exist",
         help: "Size of the region that the job works on",
         doc: "Of all files of one clone together: files are made as large. Percent are of the \
-              target's size; `4z` is four zones of a zoned block device. It is also the amount that \
-              is transferred, unless `io_size` says otherwise. An engine without a target (null) \
-              needs it. 0 is the same as not given.",
+              target's size; `4z` is four zones of a zoned block device. It is also the amount \
+              that is transferred, unless `io_size` says otherwise. An engine without a target \
+              (null) needs it. 0 is the same as not given.",
         good: &["64m", "10%", "1g", "4z"],
         bad: &["", "101%", "0%", "4x", "-1", "1.5m", "z"],
         apply: |draft, value| draft.load.size = value.amount(),
@@ -47,7 +47,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::Amount,
         unset: "the target's beginning",
         help: "Where the region begins",
-        doc: "Bytes, percent of the target's size, or zones of a zoned block device. In percent it \
+        doc:
+            "Bytes, percent of the target's size, or zones of a zoned block device. In percent it \
               is rounded up to `offset_align`.",
         good: &["1m", "50%", "2z"],
         bad: &["", "110%", "-4k"],
@@ -61,8 +62,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::Amount,
         unset: "all clones begin at `offset`",
         help: "How much further on the region of each clone begins",
-        doc: "Clone N (from 0) of `numjobs` begins at `offset` + N times this: with `size` as large \
-              the clones work side by side on one target. Percent are of the target's size, \
+        doc: "Clone N (from 0) of `numjobs` begins at `offset` + N times this: with `size` as \
+              large the clones work side by side on one target. Percent are of the target's size, \
               rounded as `offset`. 0 is the same as not given.",
         good: &["1g", "25%"],
         bad: &["", "110%", "-4k"],
@@ -123,9 +124,9 @@ pub(super) const OPTIONS: &[JobOption] = &[
         ]),
         default: "none",
         help: "Whether the load works on parts of the region, one after another",
-        doc: "With strided, `zonesize` bytes are transferred within a zone of `zonerange` bytes, in \
-              the order that `rw` says; then the next zone follows, `zoneskip` bytes behind the end \
-              of this one. fio's `zbd`, for zoned block devices, is not there yet.",
+        doc: "With strided, `zonesize` bytes are transferred within a zone of `zonerange` bytes, \
+              in the order that `rw` says; then the next zone follows, `zoneskip` bytes behind \
+              the end of this one. fio's `zbd`, for zoned block devices, is not there yet.",
         fio: "has to be written: fio takes a bare `zonesize` for strided.",
         good: &["strided", "none"],
         bad: &["", "zbd", "1"],
@@ -154,7 +155,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         unset: "`zonesize`",
         help: "Length of a zone",
         doc: "For `zonemode=strided`. Not below `zonesize`. 0 is the same as not given.",
-        fio: "a zone that is shorter than `zonesize` is an error, where fio works on it repeatedly.",
+        fio: "a zone that is shorter than `zonesize` is an error, where fio works on it \
+              repeatedly.",
         good: &["4m"],
         bad: &["", "-1", "many"],
         apply: |draft, value| draft.zones.range = value.bytes(),

@@ -104,7 +104,12 @@ pub(super) const OPTIONS: &[JobOption] = &[
         good: &["1", "0"],
         bad: &["2", "yes", ""],
         apply: |draft, value| draft.report.clat_percentiles = value.bool(),
-        show: |job| Some(job.report.clat_percentiles.to_string()),
+        // On by default, which needs no mention where there is nothing to be on for.
+        show: |job| {
+            let report = &job.report;
+            let idle = report.clat_percentiles && (report.disable_clat || report.gtod_reduce);
+            (!idle).then(|| report.clat_percentiles.to_string())
+        },
         ..OPTION
     },
     JobOption {

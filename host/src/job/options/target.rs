@@ -84,7 +84,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         help: "Work on all files below these directories",
         doc:
             "Found before the start, in the order of their names. Joined by `:` as `filename`, in \
-              TOML an array. The later of it and `filename` wins; both in one section are an error.",
+              TOML an array. The later of it and `filename` wins; both in one section are an \
+              error.",
         good: &["/mnt/data", "/mnt/a:/mnt/b"],
         bad: &["", ":"],
         apply: |draft, value| {

@@ -115,141 +115,136 @@ fn the_later_one_wins_from_section_to_section() {
 
 /// Each case: the section's options, the words.
 const OF_THE_LOAD: &[(&str, &str)] = &[
-        ("bssplit=4k/60:8k/30", "error: bssplit: `4k/60:8k/30` has percentages that add up to 90, not to 100"),
-        (
-            "bssplit=4k/60:8k/50",
-            "error: bssplit: `4k/60:8k/50` has percentages that add up to 110, not to 100",
-        ),
-        (
-            "bssplit=4k/99:8k/:1k/",
-            "error: bssplit: `4k/99:8k/:1k/` leaves 1 percent for 2 without \
+    (
+        "bssplit=4k/60:8k/30",
+        "error: bssplit: `4k/60:8k/30` has percentages that add up to 90, not to 100",
+    ),
+    (
+        "bssplit=4k/60:8k/50",
+        "error: bssplit: `4k/60:8k/50` has percentages that add up to 110, not to 100",
+    ),
+    (
+        "bssplit=4k/99:8k/:1k/",
+        "error: bssplit: `4k/99:8k/:1k/` leaves 1 percent for 2 without \
          a percentage",
-        ),
-        ("bs=4k\nbssplit=4k/60:8k/40", "error: `bs` and `bssplit` in one section"),
-        ("bssplit=4k/60:8k/40\nbs=4k", "error: `bs` and `bssplit` in one section"),
-        (
-            "bsrange=1k-4k\nbssplit=4k/60:8k/40",
-            "error: `bsrange` and `bssplit` in one section",
-        ),
-        (
-            "rw=randread\nrandom_distribution=zipf:0",
-            "error: random_distribution: `0` is out of range for the theta of zipf (above 0)",
-        ),
-        (
-            "rw=randread\nrandom_distribution=zipf:1.0",
-            "error: random_distribution: `1.0` is the one theta that zipf is not defined for",
-        ),
-        (
-            "rw=randread\nrandom_distribution=pareto:1",
-            "error: random_distribution: `1` is out of range for the h of pareto (above 0, below 1)",
-        ),
-        (
-            "rw=randread\nrandom_distribution=normal:0",
-            "error: random_distribution: `0` is out of range for the deviation of normal (percent, above 0, at most 100)",
-        ),
-        (
-            "rw=randread\nrandom_distribution=zipf:1.2:1.5",
-            "error: random_distribution: `1.5` is out of range for the center (0 to 1)",
-        ),
-        (
-            "rw=randread\nrandom_distribution=zoned:60/10:30/90",
-            "error: random_distribution: `zoned:60/10:30/90` has accesses that add up to 90, not to 100",
-        ),
-        (
-            "rw=randread\nrandom_distribution=zoned:60/10:40/80",
-            "error: random_distribution: `zoned:60/10:40/80` has sizes that add up to 90, not to 100",
-        ),
-        (
-            "random_distribution=zipf:1.2",
-            "warning: `random_distribution` has no effect: `rw=read` \
+    ),
+    ("bs=4k\nbssplit=4k/60:8k/40", "error: `bs` and `bssplit` in one section"),
+    ("bssplit=4k/60:8k/40\nbs=4k", "error: `bs` and `bssplit` in one section"),
+    ("bsrange=1k-4k\nbssplit=4k/60:8k/40", "error: `bsrange` and `bssplit` in one section"),
+    (
+        "rw=randread\nrandom_distribution=zipf:0",
+        "error: random_distribution: `0` is out of range for the theta of zipf (above 0)",
+    ),
+    (
+        "rw=randread\nrandom_distribution=zipf:1.0",
+        "error: random_distribution: `1.0` is the one theta that zipf is not defined for",
+    ),
+    (
+        "rw=randread\nrandom_distribution=pareto:1",
+        "error: random_distribution: `1` is out of range for the h of pareto (above 0, below \
+             1)",
+    ),
+    (
+        "rw=randread\nrandom_distribution=normal:0",
+        "error: random_distribution: `0` is out of range for the deviation of normal \
+             (percent, above 0, at most 100)",
+    ),
+    (
+        "rw=randread\nrandom_distribution=zipf:1.2:1.5",
+        "error: random_distribution: `1.5` is out of range for the center (0 to 1)",
+    ),
+    (
+        "rw=randread\nrandom_distribution=zoned:60/10:30/90",
+        "error: random_distribution: `zoned:60/10:30/90` has accesses that add up to 90, not \
+             to 100",
+    ),
+    (
+        "rw=randread\nrandom_distribution=zoned:60/10:40/80",
+        "error: random_distribution: `zoned:60/10:40/80` has sizes that add up to 90, not to \
+             100",
+    ),
+    (
+        "random_distribution=zipf:1.2",
+        "warning: `random_distribution` has no effect: `rw=read` \
          is sequential",
-        ),
-        (
-            "percentage_random=50",
-            "warning: `percentage_random` has no effect: `rw=read` is \
+    ),
+    (
+        "percentage_random=50",
+        "warning: `percentage_random` has no effect: `rw=read` is \
          sequential",
-        ),
-        ("norandommap", "warning: `norandommap` has no effect: `rw=read` is sequential"),
-        (
-            "blockalign=512",
-            "warning: `blockalign` has no effect: `rw=read` is sequential",
-        ),
-        (
-            "random_generator=lfsr",
-            "warning: `random_generator` has no effect: `rw=read` is \
+    ),
+    ("norandommap", "warning: `norandommap` has no effect: `rw=read` is sequential"),
+    ("blockalign=512", "warning: `blockalign` has no effect: `rw=read` is sequential"),
+    (
+        "random_generator=lfsr",
+        "warning: `random_generator` has no effect: `rw=read` is \
          sequential",
-        ),
-        (
-            "rw=randread\npercentage_random=101",
-            "error: percentage_random: `101` is out of range (0 \
+    ),
+    (
+        "rw=randread\npercentage_random=101",
+        "error: percentage_random: `101` is out of range (0 \
          to 100)",
-        ),
-        (
-            "rw=randread\nrw_sequencer=identical",
-            "warning: `rw_sequencer` has no effect: no number \
+    ),
+    (
+        "rw=randread\nrw_sequencer=identical",
+        "warning: `rw_sequencer` has no effect: no number \
          stands behind `rw=randread`",
-        ),
-        (
-            "rw=read:8k\nrw_sequencer=sequential",
-            "warning: `rw_sequencer` has no effect: `rw=read` \
+    ),
+    (
+        "rw=read:8k\nrw_sequencer=sequential",
+        "warning: `rw_sequencer` has no effect: `rw=read` \
          is sequential",
-        ),
-        ("rw=randread:0", "error: rw: `0` is out of range (1 to 4294967295)"),
-        (
-            "rw=randread:5000000000",
-            "error: rw: `5000000000` is out of range (1 to \
+    ),
+    ("rw=randread:0", "error: rw: `0` is out of range (1 to 4294967295)"),
+    (
+        "rw=randread:5000000000",
+        "error: rw: `5000000000` is out of range (1 to \
          4294967295)",
-        ),
-        (
-            "rw=read:9999999p",
-            "error: rw: `9999999p` is out of range (at most 9223372036854775807 \
+    ),
+    (
+        "rw=read:9999999p",
+        "error: rw: `9999999p` is out of range (at most 9223372036854775807 \
          either way)",
-        ),
-        ("bs_unaligned", "warning: `bs_unaligned` has no effect: no `bsrange` is given"),
-        (
-            "offset_align=1m",
-            "warning: `offset_align` has no effect: no offset is given in \
+    ),
+    ("bs_unaligned", "warning: `bs_unaligned` has no effect: no `bsrange` is given"),
+    (
+        "offset_align=1m",
+        "warning: `offset_align` has no effect: no offset is given in \
          percent",
-        ),
-        ("zonesize=64k", "error: `zonesize` needs `zonemode=strided`"),
-        (
-            "zonemode=none\nzoneskip=64k",
-            "warning: `zoneskip` has no effect: `zonemode=none`",
-        ),
-        ("zonemode=strided", "error: `zonemode=strided` needs `zonesize`"),
-        (
-            "zonemode=strided\nzonesize=64k\nzonerange=4k",
-            "error: `zonerange` is 4096 bytes, less \
+    ),
+    ("zonesize=64k", "error: `zonesize` needs `zonemode=strided`"),
+    ("zonemode=none\nzoneskip=64k", "warning: `zoneskip` has no effect: `zonemode=none`"),
+    ("zonemode=strided", "error: `zonemode=strided` needs `zonesize`"),
+    (
+        "zonemode=strided\nzonesize=64k\nzonerange=4k",
+        "error: `zonerange` is 4096 bytes, less \
          than the 65536 bytes of `zonesize`",
-        ),
-        (
-            "zonemode=strided\nzonesize=1k",
-            "error: `zonesize` is 1024 bytes, less than one block of \
+    ),
+    (
+        "zonemode=strided\nzonesize=1k",
+        "error: `zonesize` is 1024 bytes, less than one block of \
          4096 bytes",
-        ),
-        (
-            "zonemode=zbd",
-            "error: zonemode: `zbd` is known to fio, but not there yet in this version \
+    ),
+    (
+        "zonemode=zbd",
+        "error: zonemode: `zbd` is known to fio, but not there yet in this version \
          of iodyno",
-        ),
-        ("fsync=1", "warning: `fsync` has no effect: `rw=read` never writes"),
-        ("fdatasync=1", "warning: `fdatasync` has no effect: `rw=read` never writes"),
-        (
-            "write_barrier=1",
-            "warning: `write_barrier` has no effect: `rw=read` never writes",
-        ),
-        (
-            "sync_file_range=write:1",
-            "warning: `sync_file_range` has no effect: `rw=read` never \
+    ),
+    ("fsync=1", "warning: `fsync` has no effect: `rw=read` never writes"),
+    ("fdatasync=1", "warning: `fdatasync` has no effect: `rw=read` never writes"),
+    ("write_barrier=1", "warning: `write_barrier` has no effect: `rw=read` never writes"),
+    (
+        "sync_file_range=write:1",
+        "warning: `sync_file_range` has no effect: `rw=read` never \
          writes",
-        ),
-        ("rw=trim\nfsync=1", "warning: `fsync` has no effect: `rw=trim` never writes"),
-        ("fill_device=1", "error: `fill_device` fills with writes, and `rw=read`"),
-        (
-            "ioengine=null\noffset_increment=4z",
-            "error: offset_increment: 4z of what? engine null \
+    ),
+    ("rw=trim\nfsync=1", "warning: `fsync` has no effect: `rw=trim` never writes"),
+    ("fill_device=1", "error: `fill_device` fills with writes, and `rw=read`"),
+    (
+        "ioengine=null\noffset_increment=4z",
+        "error: offset_increment: 4z of what? engine null \
          has no target with a size",
-        ),
+    ),
 ];
 
 const OF_FILES_CONTENT_AND_MEMORY: &[(&str, &str)] = &[

@@ -188,12 +188,32 @@ fn cpus_and_nodes_of_the_machine() {
 #[test]
 fn search_for_a_depth() {
     check(&[
-        ("[a]/ioengine=vast/iodepth=8/size=1m/latency_target=100", &["error 5:1 `latency_target` needs `latency_window`"]),
-        ("[a]/size=1m/latency_window=1s/latency_percentile=99/latency_run=1", &["warning 3:1 `latency_window` has no effect", "warning 4:1 `latency_percentile` has no effect", "warning 5:1 `latency_run` has no effect"]),
-        ("[a]/ioengine=vast/size=1m/latency_target=100/latency_window=1s", &["warning 4:1 nothing to search: `iodepth` is 1"]),
-        ("[a]/size=1m/latency_target=100/latency_window=1s", &["warning 3:1 nothing to search: engine psync"]),
+        (
+            "[a]/ioengine=vast/iodepth=8/size=1m/latency_target=100",
+            &["error 5:1 `latency_target` needs `latency_window`"],
+        ),
+        (
+            "[a]/size=1m/latency_window=1s/latency_percentile=99/latency_run=1",
+            &[
+                "warning 3:1 `latency_window` has no effect",
+                "warning 4:1 `latency_percentile` has no effect",
+                "warning 5:1 `latency_run` has no effect",
+            ],
+        ),
+        (
+            "[a]/ioengine=vast/size=1m/latency_target=100/latency_window=1s",
+            &["warning 4:1 nothing to search: `iodepth` is 1"],
+        ),
+        (
+            "[a]/size=1m/latency_target=100/latency_window=1s",
+            &["warning 3:1 nothing to search: engine psync"],
+        ),
         ("[a]/size=1m/iodepth=8/io_submit_mode=offload/latency_target=100/latency_window=1s", &[]),
-        ("[a]/ioengine=vast/iodepth=8/size=1m/latency_target=100/latency_window=1s/max_latency=50", &["error 5:1 is above `max_latency` (50 us)"]),
+        (
+            "[a]/ioengine=vast/iodepth=8/size=1m/latency_target=100\
+             /latency_window=1s/max_latency=50",
+            &["error 5:1 is above `max_latency` (50 us)"],
+        ),
     ]);
 }
 
