@@ -188,7 +188,7 @@ impl<C: Clock> Worker<'_, C> {
         if !(self.settings.timed && slot.measured) {
             return;
         }
-        if self.pace.watched {
+        if self.watched {
             return self.watch(index, end);
         }
         let lat_ns = self.clock.ns_between(slot.start, end);

@@ -52,7 +52,11 @@ pub struct Worker<'a, C> {
     pub(super) slots: Slots,
     pub(super) files: FileTable,
     pub(super) generator: Generator,
-    pub(super) pace: Pace<'a>,
+    /// `pace.paced` and `pace.watched`, beside what the loop looks at anyway.
+    pub(super) paced: bool,
+    pub(super) watched: bool,
+    /// Apart, so that what a plain job never touches does not lie between what it does.
+    pub(super) pace: Box<Pace<'a>>,
     pub(super) page: &'a WorkerPage,
     pub(super) signal: &'a Signal,
     pub(super) clock: C,
@@ -98,7 +102,9 @@ impl<'a, C: Clock> Worker<'a, C> {
             slots: parts.slots,
             files: parts.files,
             generator: parts.generator,
-            pace: parts.pace,
+            paced: parts.pace.paced,
+            watched: parts.pace.watched,
+            pace: Box::new(parts.pace),
             page: parts.page,
             signal: parts.signal,
             phase: Signal::RAMP,
@@ -172,7 +178,7 @@ impl<'a, C: Clock> Worker<'a, C> {
         if self.sync_is_due() {
             return self.offer_sync().map(|()| None);
         }
-        if self.pace.paced {
+        if self.paced {
             return self.offer_paced();
         }
         let Some(request) = self.generator.next() else { return Ok(Some(Filled::Ended)) };
