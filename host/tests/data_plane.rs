@@ -7,7 +7,7 @@
 
 use iodyno::ddir::{Ddir, PerDir};
 use iodyno::io::failures::Tolerance;
-use iodyno::io::pace::Pacer;
+use iodyno::io::pace::{Pace, PaceRules};
 use iodyno::io::settings::Settings;
 use iodyno::io::signal::Signal;
 use iodyno::io::slots::{SlabShape, Slots};
@@ -198,7 +198,7 @@ fn worker(
         files: FileTable::new(&[file()]).unwrap(),
         generator: Generator::new(&recipe).unwrap(),
         content,
-        pacer: Pacer::new(PerDir::all(None)),
+        pace: Pace::new(PaceRules::none(), depth),
         tolerance: Tolerance::default(),
         crew: None,
         doorway: None,

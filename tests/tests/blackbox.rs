@@ -20,6 +20,7 @@ mod load_misuse;
 mod load_misuse_run;
 mod load_offload;
 mod load_order;
+mod load_pace;
 mod load_run;
 mod load_syncs;
 mod quickstart;

@@ -21,14 +21,21 @@ impl<C: Clock> Worker<'_, C> {
                 self.begin_measure();
                 false
             }
-            _ => true,
+            _ => {
+                // What is owed at the end would be seen by no request.
+                if self.phase == Signal::MEASURE && self.pace.pacer.is_limited() {
+                    self.look_at_backlog(self.clock.mono_ns());
+                }
+                true
+            }
         }
     }
 
     pub(super) fn begin(&mut self) {
         let now_ns = self.clock.mono_ns();
         self.page.ramp.begin_ns.set(now_ns);
-        self.pacer.restart(now_ns);
+        self.pace.pacer.restart(now_ns);
+        self.pace.flow.iter_mut().for_each(|flow| flow.join(now_ns));
         if self.signal.get() == Signal::RAMP {
             self.page.state.set(WorkerState::Ramp as u64);
         } else {
@@ -44,7 +51,7 @@ impl<C: Clock> Worker<'_, C> {
         self.page.ramp.end_ns.set(now_ns);
         self.page.measure.begin_ns.set(now_ns);
         self.page.state.set(WorkerState::Measure as u64);
-        self.pacer.restart(now_ns);
+        self.pace.pacer.restart(now_ns);
     }
 
     pub(super) fn end(&mut self) {

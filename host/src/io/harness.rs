@@ -122,6 +122,11 @@ impl<C: Clock> Worker<'_, C> {
                 self.harness.sample = Some(Sample { from: now, engine_ns, ios });
             }
         }
+        if self.settings.sync_engine && !self.pace.records.clat {
+            // What the engine has of the time is not known: no sample rather than a wrong one.
+            self.harness.sample = None;
+            self.harness.countdown = u32::MAX;
+        }
         let sampling = self.harness.sample.is_some();
         self.harness.times_callbacks = sampling && !self.settings.sync_engine;
     }

@@ -1,96 +1,118 @@
-//! Rates: when the next request of a direction is due.
+//! How fast a worker goes and what is asked of its latencies: everything that holds a job back or
+//! is told of each request, in one place.
 //!
-//! Each limited direction has a schedule of its own: request n is due when the bytes (or requests)
-//! before it have had their time. A request that comes late is issued at once and the schedule
-//! catches up, so that the mean is exact; a new phase starts the schedule anew, so that nothing
-//! saved up during ramp bursts into the measurement. Pure arithmetic: the worker waits.
+//! Made by `run` from the job. A job that asks for none of it pays for two flags: `paced`, which
+//! turns the loop to [`super::openloop`], and `watched`, which turns accounting to
+//! [`super::watch`]. Holds state only; decides and measures nothing itself.
 
-use crate::ddir::{Ddir, PerDir};
+use super::flow::Flow;
+use super::schedule::{Limit, Pacer, Spread};
+use super::target_depth::{DepthSearch, TargetRule};
+use super::thinktime::{ThinkRule, Thinking};
+use super::trouble::TooSlow;
+use crate::ddir::PerDir;
+use crate::sys::clock::Ticks;
 
-/// The limit of one direction.
+/// Which latencies are recorded (`disable_lat` and its kin, `gtod_reduce`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    /// Bytes a second.
-    Bytes(u64),
-    /// Requests a second.
-    Ios(u64),
+pub struct Records {
+    /// `slat_ns`.
+    pub slat: bool,
+    /// `clat_ns`.
+    pub clat: bool,
+    /// `lat_ns`.
+    pub lat: bool,
+    /// `qlat_ns` and `rlat_ns`, where there is a rate.
+    pub response: bool,
 }
 
-/// Schedules of all directions.
-#[derive(Clone, Copy, Debug)]
-pub struct Pacer {
-    limits: PerDir<Option<Limit>>,
-    spent: PerDir<u64>,
-    begin_ns: u64,
-    limited: bool,
+impl Records {
+    /// Everything.
+    pub const ALL: Records = Records { slat: true, clat: true, lat: true, response: true };
 }
 
-impl Pacer {
-    /// Not started yet: everything is due at time 0.
-    pub fn new(limits: PerDir<Option<Limit>>) -> Pacer {
-        let limited = limits.iter().any(|(_, limit)| limit.is_some());
-        Pacer { limits, spent: PerDir::all(0), begin_ns: 0, limited }
-    }
+/// What the job asks for.
+#[derive(Debug)]
+pub struct PaceRules<'a> {
+    /// Rates, of the directions that the job uses.
+    pub limits: PerDir<Option<Limit>>,
+    /// `rate_process`.
+    pub spread: Spread,
+    /// `thinktime`.
+    pub think: Option<ThinkRule>,
+    /// `flow`.
+    pub flow: Option<Flow<'a>>,
+    /// `latency_target`.
+    pub target: Option<TargetRule>,
+    /// `max_latency`, nanoseconds.
+    pub max_latency_ns: PerDir<Option<u64>>,
+    /// What is recorded.
+    pub records: Records,
+}
 
-    /// Whether any direction is limited.
-    #[inline(always)]
-    pub fn is_limited(&self) -> bool {
-        self.limited
-    }
-
-    /// Starts all schedules at `now_ns`.
-    pub fn restart(&mut self, now_ns: u64) {
-        self.spent = PerDir::all(0);
-        self.begin_ns = now_ns;
-    }
-
-    /// When the next request of `ddir` is due, CLOCK_MONOTONIC; none = at once.
-    pub fn due_ns(&self, ddir: Ddir) -> Option<u64> {
-        if ddir == Ddir::Sync {
-            return None;
+impl PaceRules<'_> {
+    /// As fast as it goes, everything recorded.
+    pub fn none() -> PaceRules<'static> {
+        PaceRules {
+            limits: PerDir::all(None),
+            spread: Spread::Linear,
+            think: None,
+            flow: None,
+            target: None,
+            max_latency_ns: PerDir::all(None),
+            records: Records::ALL,
         }
-        let (Limit::Bytes(per_s) | Limit::Ios(per_s)) = self.limits[ddir]?;
-        let after = u128::from(self.spent[ddir]) * 1_000_000_000 / u128::from(per_s.max(1));
-        Some(self.begin_ns.saturating_add(after as u64))
     }
 
-    /// A request of `len` bytes is issued.
-    pub fn spend(&mut self, ddir: Ddir, len: u64) {
-        if ddir == Ddir::Sync {
-            return;
-        }
-        match self.limits[ddir] {
-            Some(Limit::Bytes(_)) => self.spent[ddir] += len,
-            Some(Limit::Ios(_)) => self.spent[ddir] += 1,
-            None => {}
+    /// Whether the worker may have to sleep.
+    pub fn sleeps(&self) -> bool {
+        let limited = self.limits.iter().any(|(_, limit)| limit.is_some());
+        limited || self.think.is_some() || self.flow.is_some()
+    }
+}
+
+/// The pace of one worker.
+#[derive(Debug)]
+pub struct Pace<'a> {
+    /// Something is to be asked before each request.
+    pub(super) paced: bool,
+    /// Something is to be told of each finished request, beyond the usual latencies.
+    pub(super) watched: bool,
+    pub(super) pacer: Pacer,
+    pub(super) think: Option<Thinking>,
+    pub(super) flow: Option<Flow<'a>>,
+    pub(super) target: Option<DepthSearch>,
+    /// Requests that began earlier belong to another depth.
+    pub(super) window_since: Ticks,
+    /// The search for a depth is over, and so is the job.
+    pub(super) found: bool,
+    pub(super) max_latency_ns: PerDir<u64>,
+    pub(super) records: Records,
+    /// What ends the job.
+    pub(super) too_slow: Option<TooSlow>,
+}
+
+impl<'a> Pace<'a> {
+    /// For a worker that can have `depth` requests in flight.
+    pub fn new(rules: PaceRules<'a>, depth: u32) -> Pace<'a> {
+        let judged =
+            rules.target.is_some() || rules.max_latency_ns.iter().any(|(_, limit)| limit.is_some());
+        let pacer = Pacer::new(rules.limits, rules.spread);
+        Pace {
+            paced: rules.sleeps() || judged,
+            watched: judged || pacer.is_limited() || rules.records != Records::ALL,
+            pacer,
+            think: rules.think.map(Thinking::new),
+            flow: rules.flow,
+            target: rules.target.map(|rule| DepthSearch::new(rule, depth)),
+            window_since: Ticks(0),
+            found: false,
+            max_latency_ns: rules.max_latency_ns.map(|limit| limit.unwrap_or(u64::MAX)),
+            records: rules.records,
+            too_slow: None,
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requests_are_due_evenly() {
-        let limits = PerDir { read: Some(Limit::Ios(1000)), write: None, trim: None };
-        let mut pacer = Pacer::new(limits);
-        pacer.restart(5_000);
-        for n in 0..10 {
-            assert_eq!(pacer.due_ns(Ddir::Read), Some(5_000 + n * 1_000_000));
-            pacer.spend(Ddir::Read, 4096);
-        }
-        assert_eq!(pacer.due_ns(Ddir::Write), None);
-        assert_eq!(pacer.due_ns(Ddir::Sync), None);
-    }
-
-    #[test]
-    fn bytes_are_due_by_what_was_issued() {
-        let mut pacer = Pacer::new(PerDir::all(Some(Limit::Bytes(1 << 20))));
-        pacer.spend(Ddir::Write, 1 << 19);
-        assert_eq!(pacer.due_ns(Ddir::Write), Some(500_000_000));
-        assert_eq!(pacer.due_ns(Ddir::Trim), Some(0));
-        pacer.restart(7);
-        assert_eq!(pacer.due_ns(Ddir::Write), Some(7));
-    }
-}
+mod tests;

@@ -201,6 +201,9 @@ impl<C: Clock> Worker<'_, C> {
         if !(self.settings.timed && slot.measured) {
             return;
         }
+        if self.watched {
+            return self.watch(index, end);
+        }
         let lat_ns = self.clock.ns_between(slot.start, end);
         if slot.queued {
             let clat_ns = self.clock.ns_between(slot.issue, end).min(lat_ns);

@@ -64,6 +64,8 @@ pub struct Slot {
     pub start: Ticks,
     /// When its last piece was submitted.
     pub issue: Ticks,
+    /// With a rate: from its intended start to its start.
+    pub qlat_ns: u64,
 }
 
 /// What comes back from the engine with a unit.
@@ -165,6 +167,7 @@ impl Slots {
             done: 0,
             start: Ticks(0),
             issue: Ticks(0),
+            qlat_ns: 0,
         };
         Ok(Slots {
             units: ManuallyDrop::new(units),
@@ -430,6 +433,7 @@ impl Slots {
             done: 0,
             start: Ticks(0),
             issue: Ticks(0),
+            qlat_ns: 0,
         }
     }
 

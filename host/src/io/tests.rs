@@ -2,7 +2,8 @@
 //! clock that only moves when somebody sleeps.
 
 use super::failures::{Failures, Tolerance};
-use super::pace::{Limit, Pacer};
+use super::pace::{Pace, PaceRules};
+use super::schedule::Limit;
 use super::settings::Settings;
 use super::signal::Signal;
 use super::slots::{SlabShape, Slots};
@@ -158,7 +159,7 @@ unsafe extern "C" fn getevents(
     })
 }
 
-static OPS: Table = Table(ioe_ops {
+pub(super) static OPS: Table = Table(ioe_ops {
     struct_size: size_of::<ioe_ops>() as u32,
     n_options: 0,
     flags: 0,
@@ -186,13 +187,13 @@ static OPS: Table = Table(ioe_ops {
     get_extension: None,
 });
 
-struct Table(ioe_ops);
+pub(super) struct Table(pub(super) ioe_ops);
 // SAFETY: never written; its pointers are static strings, null, or functions.
 unsafe impl Sync for Table {}
 
 /// Only moves when somebody sleeps, or by 100 ns a look.
 #[derive(Clone, Default)]
-struct StillClock(Rc<Cell<u64>>);
+pub(super) struct StillClock(pub(super) Rc<Cell<u64>>);
 
 impl Clock for StillClock {
     fn ticks(&self) -> Ticks {
@@ -231,27 +232,32 @@ struct Outcome {
     doors: Vec<doors::Did>,
 }
 
+/// Of an asynchronous engine, one request at a time.
+pub(super) fn settings(depth: u32) -> Settings {
+    Settings {
+        batch_submit: 1,
+        complete_min: 1,
+        complete_max: 1,
+        low: depth,
+        timed: true,
+        stamps_batches: false,
+        sync_engine: false,
+        sets_issue: false,
+        mixed: false,
+        write_after_trim: false,
+        moves_data: true,
+        piece_align: 1,
+        fsync_every: 0,
+        end_fsync: false,
+        syncs: SyncPlan::default(),
+    }
+}
+
 fn bench(takes: usize, depth: u32) -> Bench {
     Bench {
         manners: Manners { takes, ..Manners::default() },
         depth,
-        settings: Settings {
-            batch_submit: 1,
-            complete_min: 1,
-            complete_max: 1,
-            low: depth,
-            timed: true,
-            stamps_batches: false,
-            sync_engine: takes == 0,
-            sets_issue: false,
-            mixed: false,
-            write_after_trim: false,
-            moves_data: true,
-            piece_align: 1,
-            fsync_every: 0,
-            end_fsync: false,
-            syncs: SyncPlan::default(),
-        },
+        settings: Settings { sync_engine: takes == 0, ..settings(depth) },
         recipe: Recipe {
             order: Order::Single { ddir: Ddir::Read, random: true },
             bs: PerDir::all((4096, 4096)),
@@ -317,7 +323,7 @@ impl Bench {
             files: FileTable::new(&vec![file; count as usize]).unwrap(),
             generator: Generator::new(&self.recipe).unwrap(),
             content: Content::scrambled(1),
-            pacer: Pacer::new(self.limits),
+            pace: Pace::new(PaceRules { limits: self.limits, ..PaceRules::none() }, self.depth),
             tolerance: self.tolerance,
             crew: None,
             doorway: self.doors.map(|(limit, renews)| doors::doorway(&did, count, limit, renews)),
@@ -337,7 +343,7 @@ impl Bench {
     }
 }
 
-fn fresh_page() -> &'static WorkerPage {
+pub(super) fn fresh_page() -> &'static WorkerPage {
     // SAFETY: all-zero bytes are the valid empty state of a page, which consists of counters alone.
     unsafe {
         let mut page = Box::<WorkerPage>::new_uninit();

@@ -1,8 +1,8 @@
 //! What ends a worker before its time, in words for the report.
 //!
-//! Kept apart because they end differently: a request failed, the engine refused, or a file could
-//! not be opened (drain and clean up); the engine broke its contract (nothing of it is called any
-//! more).
+//! Kept apart because they end differently: a request failed or was too slow, the engine refused,
+//! or a file could not be opened (drain and clean up); the engine broke its contract (nothing of it
+//! is called any more).
 
 use super::slots::Stray;
 use crate::ddir::Ddir;
@@ -93,8 +93,39 @@ impl From<Stray> for Breach {
     }
 }
 
+/// A latency that the job does not bear.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TooSlow {
+    /// A request took longer than `max_latency`.
+    Request {
+        /// Direction.
+        ddir: Ddir,
+        /// Number of the file.
+        file: u32,
+        /// Where it began.
+        offset: u64,
+        /// Its length.
+        len: u64,
+        /// How long it took.
+        lat_ns: u64,
+        /// How long it may take.
+        limit_ns: u64,
+    },
+    /// `latency_target` is missed at depth 1.
+    Target {
+        /// The latency to keep to.
+        target_ns: u64,
+        /// So many percent have to.
+        percentile: f64,
+        /// Requests of the window.
+        ios: u64,
+        /// Those that took longer.
+        slow_ios: u64,
+    },
+}
+
 /// What ended a worker.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Trouble {
     /// A request failed.
     Request(RequestError),
@@ -104,6 +135,8 @@ pub enum Trouble {
     Fault(Fault),
     /// A file could not be opened, closed or made again.
     File(FileTrouble),
+    /// A latency that the job does not bear.
+    TooSlow(TooSlow),
 }
 
 /// A file that could not be opened, closed or made again during the run.

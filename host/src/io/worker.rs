@@ -11,7 +11,7 @@ use super::doors::Doorway;
 use super::drive::Drive;
 use super::failures::{Failures, Tolerance};
 use super::harness::Harness;
-use super::pace::Pacer;
+use super::pace::Pace;
 use super::settings::Settings;
 use super::signal::Signal;
 use super::slots::{Slot, SlotIndex, Slots};
@@ -25,9 +25,6 @@ use crate::sys::clock::{Clock, Ticks};
 use crate::sys::thread::Usage;
 use crate::workload::{Content, Generator};
 use iodyno_engine_api::abi::*;
-
-/// Longest sleep between two looks at the signal.
-const NAP_NS: u64 = 20_000_000;
 
 /// Everything that a worker is made of.
 #[derive(Debug)]
@@ -44,8 +41,8 @@ pub struct Parts<'a, C> {
     pub generator: Generator,
     /// What to write.
     pub content: Content,
-    /// How fast.
-    pub pacer: Pacer,
+    /// How fast, and what is asked of its latencies.
+    pub pace: Pace<'a>,
     /// What failures do.
     pub tolerance: Tolerance,
     /// Threads that submit, one to a slot; none: the worker does.
@@ -69,7 +66,11 @@ pub struct Worker<'a, C> {
     pub(super) files: FileTable,
     pub(super) generator: Generator,
     pub(super) content: Content,
-    pub(super) pacer: Pacer,
+    /// `pace.paced` and `pace.watched`, beside what the loop looks at anyway.
+    pub(super) paced: bool,
+    pub(super) watched: bool,
+    /// Apart, so that what a plain job never touches does not lie between what it does.
+    pub(super) pace: Box<Pace<'a>>,
     pub(super) page: &'a WorkerPage,
     pub(super) signal: &'a Signal,
     pub(super) clock: C,
@@ -95,7 +96,7 @@ pub struct Worker<'a, C> {
 
 /// Why filling stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Filled {
+pub(super) enum Filled {
     /// As many requests as the depth allows.
     Full,
     /// The generator has no more, or the signal says stop.
@@ -117,7 +118,9 @@ impl<'a, C: Clock> Worker<'a, C> {
             files: parts.files,
             generator: parts.generator,
             content: parts.content,
-            pacer: parts.pacer,
+            paced: parts.pace.paced,
+            watched: parts.pace.watched,
+            pace: Box::new(parts.pace),
             page: parts.page,
             signal: parts.signal,
             phase: Signal::RAMP,
@@ -150,7 +153,7 @@ impl<'a, C: Clock> Worker<'a, C> {
         self.end();
         driven.and(drained).and_then(|()| match self.failures.fatal.take() {
             Some(error) => Err(Trouble::Request(error)),
-            None => Ok(()),
+            None => self.pace.too_slow.take().map_or(Ok(()), |slow| Err(Trouble::TooSlow(slow))),
         })
     }
 
@@ -191,15 +194,10 @@ impl<'a, C: Clock> Worker<'a, C> {
         if self.syncs.is_due {
             return self.offer_sync().map(|()| None);
         }
-        if self.pacer.is_limited() {
-            if let Some(due_ns) = self.not_before() {
-                return Ok(Some(Filled::NotBefore(due_ns)));
-            }
+        if self.paced {
+            return self.offer_paced();
         }
         let Some(request) = self.generator.next() else { return Ok(Some(Filled::Ended)) };
-        if self.pacer.is_limited() {
-            self.pacer.spend(request.ddir, request.len);
-        }
         if self.settings.write_after_trim && request.ddir == Ddir::Write {
             self.drain()?;
             if self.failures.stop {
@@ -214,33 +212,6 @@ impl<'a, C: Clock> Worker<'a, C> {
         }
         let slot = Slots::request(request.ddir, request.file, request.offset, request.len);
         self.begin_request(slot).map(|()| None)
-    }
-
-    /// With rates: none where the next request is due, else when it will be. In a mix whose drawn
-    /// direction is not due while the other one is, the other one goes first: each direction keeps
-    /// its own rate.
-    fn not_before(&mut self) -> Option<u64> {
-        let now_ns = self.clock.mono_ns();
-        let drawn = self.generator.peek()?;
-        let due_ns = self.pacer.due_ns(drawn).filter(|due_ns| *due_ns > now_ns)?;
-        let other = match drawn {
-            Ddir::Read => Ddir::Write,
-            _ => Ddir::Read,
-        };
-        if !self.settings.mixed {
-            return Some(due_ns);
-        }
-        match self.pacer.due_ns(other) {
-            Some(other_ns) if other_ns > now_ns => {
-                let sooner = if other_ns < due_ns { other } else { drawn };
-                self.generator.steer(sooner);
-                Some(due_ns.min(other_ns))
-            }
-            _ => {
-                self.generator.steer(other);
-                None
-            }
-        }
     }
 
     #[cold]
@@ -367,22 +338,6 @@ impl<'a, C: Clock> Worker<'a, C> {
             if self.in_flight <= self.settings.low || !self.pending.is_empty() {
                 return Ok(());
             }
-        }
-    }
-
-    /// Nothing is due: take back what is ready, sleep until something is due or comes back.
-    #[cold]
-    fn wait_until(&mut self, due_ns: u64) -> Result<(), Trouble> {
-        self.commit()?;
-        self.stamp = None;
-        self.harness.discard();
-        let now = self.clock.mono_ns();
-        let nap = due_ns.saturating_sub(now).min(NAP_NS);
-        if self.in_flight > 0 {
-            self.reap(1, self.settings.complete_max.max(1), nap as i64).map(drop)
-        } else {
-            self.clock.sleep_until(now + nap);
-            Ok(())
         }
     }
 

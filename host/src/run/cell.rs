@@ -12,6 +12,7 @@ use super::protocol::{CellPlan, Receiver, Sender, ToCell, ToControl};
 use super::result::{ErrorKind, RunError};
 use super::targets::LayoutDesk;
 use super::worker::{self, Context};
+use crate::io::flow::Partner;
 use crate::io::signal::Signal;
 use crate::plugin::handle::Terminator;
 use crate::plugin::host_table::{self, LogLine};
@@ -263,11 +264,15 @@ impl Cell {
         })?;
         let page = page::map_worker(&self.memory, planned.id)
             .map_err(|error| engine_error(format!("map the shared page: {error}")))?;
+        let partners = self
+            .partners(&planned)
+            .map_err(|error| engine_error(format!("map the pages of a flow: {error}")))?;
         let context = Context {
             planned,
             job: job.clone(),
             engine,
             page,
+            partners,
             signal,
             gate,
             delay_ns,
@@ -288,6 +293,22 @@ impl Cell {
                 message: format!("start a thread: {error} (lower numjobs)"),
                 engine: None,
             })
+    }
+
+    /// The other workers of a worker's flow, in whatever cell they run.
+    fn partners(&self, planned: &PlannedWorker) -> std::io::Result<Vec<Partner<'static>>> {
+        let flow_of = |worker: &PlannedWorker| self.plan.jobs[worker.job as usize].pace.flow;
+        let Some(own) = flow_of(planned) else { return Ok(Vec::new()) };
+        let others = self.plan.flow_workers.iter();
+        others
+            .filter(|other| other.stage == planned.stage && other.id != planned.id)
+            .filter_map(|other| flow_of(other).map(|flow| (other.id, flow)))
+            .filter(|(_, flow)| flow.id == own.id)
+            .map(|(id, flow)| {
+                let page = page::map_worker(&self.memory, id)?;
+                Ok(Partner { page, weight: flow.weight })
+            })
+            .collect()
     }
 
     fn plugin_of(

@@ -216,9 +216,15 @@ impl<'a> Control<'a> {
         handle.send(&ToCell::Plan(Box::new(CellPlan {
             jobs: self.request.spec.jobs.clone(),
             workers: self.plan.cell(cell).copied().collect(),
+            flow_workers: self.flow_workers(),
         })));
         self.cells[cell as usize] = Some(handle);
         Ok(())
+    }
+
+    fn flow_workers(&self) -> Vec<PlannedWorker> {
+        let flows = |worker: &&PlannedWorker| self.job(worker.id).pace.flow.is_some();
+        self.plan.workers.iter().filter(flows).copied().collect()
     }
 
     pub(super) fn tell(&mut self, cell: u32, message: &ToCell) {

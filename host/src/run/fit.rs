@@ -11,12 +11,17 @@ use super::words::{self, place};
 use super::worker::Context;
 use crate::ddir::{Ddir, PerDir};
 use crate::io::failures::{Tolerance, Tolerated};
-use crate::io::pace::Limit;
+use crate::io::flow::Flow;
+use crate::io::pace::{PaceRules, Records};
+use crate::io::schedule::{Limit, Spread};
 use crate::io::settings::Settings;
 use crate::io::slots::SlabShape;
 use crate::io::syncs::SyncPlan;
+use crate::io::target_depth::TargetRule;
+use crate::io::thinktime::ThinkRule;
 use crate::job::spec::{
-    self as job_spec, BlockShare, Distribution, JobSpec, RandomGenerator, Rw, Sequencer,
+    self as job_spec, BlockShare, Distribution, JobSpec, PaceSpec, RandomGenerator, RateProcess,
+    Rw, Sequencer, ThinktimeBlocks,
 };
 use crate::plugin::handle::{Callback, Instance};
 use crate::plugin::lent::JobFacts;
@@ -26,6 +31,9 @@ use iodyno_engine_api::abi::*;
 
 /// Alignment of the buffers where the job names none.
 const BUFFER_ALIGN: u32 = 4096;
+
+/// Sets the times of `rate_process=poisson` apart from the other uses of a worker's seed.
+const POISSON_STREAM: u64 = 0x7061_6365;
 
 /// Largest alignment that an engine or a job may ask for.
 const MEM_ALIGN_MAX: u32 = 1 << 30;
@@ -195,11 +203,11 @@ pub(super) fn settings(
         complete_min: depth.batch_complete_min,
         complete_max: depth.batch_complete_max.max(1),
         low: depth.low,
-        timed: !job.report.gtod_reduce,
+        timed: is_timed(job),
         stamps_batches: engine.has(Callback::Commit) && depth.batch_submit > 1,
         sync_engine: is_serial(job, caps),
         sets_issue: caps.flags & IOE_F_SETS_ISSUE != 0,
-        mixed: job.load.rw.is_mixed(),
+        mixed: is_mixed(job),
         write_after_trim: job.load.rw.is_trimwrite(),
         moves_data: caps.flags & IOE_F_FAKE == 0,
         piece_align: if job.target.direct { u64::from(block_size.max(1)) } else { 1 },
@@ -248,13 +256,89 @@ pub(super) fn tolerance(job: &JobSpec) -> Tolerance {
     }
 }
 
-/// Limits of the rates.
-pub(super) fn limits(job: &JobSpec) -> PerDir<Option<Limit>> {
+/// Whether directions may change places: a mix that is all of one kind is none.
+fn is_mixed(job: &JobSpec) -> bool {
+    job.load.rw.is_mixed() && (1..100).contains(&job.load.rwmixread)
+}
+
+/// Whether anything is to be known of latencies.
+fn is_timed(job: &JobSpec) -> bool {
+    let judged = job.pace.latency_target.is_some()
+        || job.pace.max_latency.iter().any(|(_, limit)| limit.is_some());
+    let records = records(job);
+    let limited = limits(job).iter().any(|(_, limit)| limit.is_some());
+    judged || records.slat || records.clat || records.lat || (records.response && limited)
+}
+
+/// Which latencies are recorded.
+fn records(job: &JobSpec) -> Records {
+    let report = &job.report;
+    let wanted = |disabled: bool| !disabled && !report.gtod_reduce;
+    Records {
+        slat: wanted(report.disable_slat),
+        clat: wanted(report.disable_clat),
+        lat: wanted(report.disable_lat),
+        response: !report.gtod_reduce,
+    }
+}
+
+/// How fast, and what is asked of latencies.
+pub(super) fn pace<'a>(context: &Context, flow: Option<Flow<'a>>) -> PaceRules<'a> {
+    let job = &context.job;
+    let pace = &job.pace;
+    PaceRules {
+        limits: limits(job),
+        spread: match pace.rate_process {
+            RateProcess::Linear => Spread::Linear,
+            RateProcess::Poisson => Spread::Poisson(mix_seed(seed(context), POISSON_STREAM)),
+        },
+        think: think(pace),
+        flow,
+        target: pace.latency_target.map(|rule| TargetRule {
+            target_ns: rule.target.0,
+            window_ns: rule.window.0,
+            percentile: rule.percentile,
+            run: rule.run,
+        }),
+        max_latency_ns: pace.max_latency.map(|limit| limit.map(|limit| limit.0)),
+        records: records(job),
+    }
+}
+
+/// Pauses. Without a number of requests, a job pauses after each of them, or, where it is told a
+/// time of I/O, by that alone.
+fn think(pace: &PaceSpec) -> Option<ThinkRule> {
+    let by_default = u64::from(pace.thinktime_iotime.0 == 0);
+    (pace.thinktime.0 > 0).then(|| ThinkRule {
+        pause_ns: pace.thinktime.0,
+        spin_ns: pace.thinktime_spin.0,
+        blocks: match pace.thinktime_blocks {
+            0 => by_default,
+            blocks => u64::from(blocks),
+        },
+        by_issue: pace.thinktime_blocks_type == ThinktimeBlocks::Issue,
+        iotime_ns: pace.thinktime_iotime.0,
+    })
+}
+
+/// Limits of the rates, of the directions that the job issues: others would be owed for ever.
+fn limits(job: &JobSpec) -> PerDir<Option<Limit>> {
     let limit = |ddir: Ddir| {
         let bytes = job.pace.rate[ddir].map(|rate| Limit::Bytes(rate.0));
-        bytes.or(job.pace.rate_iops[ddir].map(Limit::Ios))
+        let limit = bytes.or(job.pace.rate_iops[ddir].map(Limit::Ios));
+        limit.filter(|_| is_issued(job, ddir))
     };
     PerDir { read: limit(Ddir::Read), write: limit(Ddir::Write), trim: limit(Ddir::Trim) }
+}
+
+fn is_issued(job: &JobSpec, ddir: Ddir) -> bool {
+    let (rw, rwmixread) = (job.load.rw, job.load.rwmixread);
+    match ddir {
+        Ddir::Read => rw.reads() && (!rw.is_mixed() || rwmixread > 0),
+        Ddir::Write => rw.writes() && (!rw.is_mixed() || rwmixread < 100),
+        Ddir::Trim => rw.trims(),
+        Ddir::Sync => false,
+    }
 }
 
 /// What the generator is made from.

@@ -11,7 +11,7 @@ use crate::catalogue::PluginInfo;
 use crate::ddir::Ddir;
 use crate::job::spec::{JobSpec, RunSpec};
 use crate::stats::live::WorkerState;
-use crate::stats::snapshot::{DirSnapshot, PhaseSnapshot};
+use crate::stats::snapshot::{DirSnapshot, HistogramSnapshot, PhaseSnapshot};
 use crate::sys::clock::{clock_name, mono_ns, wall_ms};
 use crate::sys::facts;
 use std::path::PathBuf;
@@ -68,6 +68,7 @@ fn worker_result(control: &mut Control<'_>, worker: &PlannedWorker, now_ns: u64)
     let mut measure =
         given_up.unwrap_or_else(|| control.pages.measured(worker.id).unwrap_or_default());
     let job = control.job(worker.id).clone();
+    drop_unwanted(&mut measure, &job);
     close_phase(&mut measure, control.tracks[worker.id as usize].ended_ns, now_ns);
     let track = &control.tracks[worker.id as usize];
     let over_in_ramp = track.ended
@@ -99,6 +100,13 @@ fn worker_result(control: &mut Control<'_>, worker: &PlannedWorker, now_ns: u64)
         ));
     }
     result
+}
+
+/// Where clat stands for lat as well, it does so for who wants both.
+fn drop_unwanted(measure: &mut PhaseSnapshot, job: &JobSpec) {
+    if job.report.disable_lat {
+        measure.dirs.iter_mut().for_each(|dir| dir.lat_ns = HistogramSnapshot::default());
+    }
 }
 
 /// What to say of a job's reads beyond the end of a file.

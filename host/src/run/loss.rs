@@ -158,7 +158,10 @@ impl Control<'_> {
             self.fail(case.workers[0], error);
         }
         let now_ns = mono_ns();
-        left.into_iter().for_each(|id| self.tracks[id as usize].end(now_ns));
+        for id in left {
+            self.pages.mark_failed(id);
+            self.tracks[id as usize].end(now_ns);
+        }
     }
 
     /// A cell died when its jobs had ended: no job is to blame, but a plugin is.
@@ -313,6 +316,7 @@ impl Control<'_> {
         self.fail(worker, error);
         // Should the callback ever return, what is counted then belongs to nobody.
         let measured = self.pages.measured(worker).ok();
+        self.pages.mark_failed(worker);
         self.track(worker, |track| {
             track.end(mono_ns());
             track.given_up = measured;

@@ -5,7 +5,7 @@
 //! through the mapping does not go unseen.
 
 use crate::ddir::Ddir;
-use crate::stats::live::{Histogram, WorkerPage};
+use crate::stats::live::{Histogram, WorkerPage, WorkerState};
 use crate::stats::snapshot::{DirSnapshot, HistogramSnapshot, PhaseSnapshot};
 use crate::sys::shm::{Shared, SharedMemory};
 use std::mem::offset_of;
@@ -64,6 +64,17 @@ impl Pages {
     /// Whether the header is as it was made.
     pub fn is_intact(&self) -> bool {
         check_header(&self.memory) == Some(self.workers)
+    }
+
+    /// Says that a worker runs no more, which it cannot say itself where its process is gone or
+    /// its engine has it: partners of its flow would wait for it for ever.
+    pub fn mark_failed(&self, worker: u32) {
+        let offset = worker_offset(worker) + offset_of!(WorkerPage, state) as u64;
+        let state = (WorkerState::Failed as u64).to_ne_bytes();
+        if worker < self.workers {
+            // Where it cannot be written, the run's end will tell.
+            let _unwritten = self.memory.write(&state, offset);
+        }
     }
 
     /// A worker's small counters.

@@ -50,6 +50,8 @@ pub struct CellPlan {
     pub jobs: Vec<JobSpec>,
     /// The workers of this cell.
     pub workers: Vec<PlannedWorker>,
+    /// The workers of all cells whose jobs share a flow.
+    pub flow_workers: Vec<PlannedWorker>,
 }
 
 /// To the control process.

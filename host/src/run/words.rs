@@ -6,7 +6,7 @@
 use super::result::{EngineFault, ErrorKind, RunError};
 use crate::ddir::Ddir;
 use crate::io::failures::{Failure, Failures};
-use crate::io::trouble::{FileTrouble, RequestError, Trouble};
+use crate::io::trouble::{FileTrouble, RequestError, TooSlow, Trouble};
 use crate::job::spec::JobSpec;
 use crate::plugin::handle::{Callback, Refusal};
 use iodyno_engine_api::abi::{IOE_OP_FDATASYNC, IOE_OP_SYNC_RANGE};
@@ -83,6 +83,9 @@ pub(super) fn told(
             kind: if is_usage { ErrorKind::Usage } else { ErrorKind::Io },
             ..io_error(job, errno, message)
         },
+        Trouble::TooSlow(slow) => {
+            io_error(job, Some(libc::ETIMEDOUT), slow_words(job, names, &slow))
+        }
     }
 }
 
@@ -140,6 +143,37 @@ pub(super) fn dump(job: &JobSpec, names: &[String], failures: &Failures) -> Vec<
         lines.push(format!("{}: {untold} more requests failed", place(job)));
     }
     lines
+}
+
+fn slow_words(job: &JobSpec, names: &[String], slow: &TooSlow) -> String {
+    let words = match *slow {
+        TooSlow::Request { ddir, file, offset, len, lat_ns, limit_ns } => {
+            let name = names.get(file as usize).map_or("?", String::as_str);
+            let what = format!("{} of {len} bytes at offset {offset} of {name}", ddir.name());
+            let (took, limit) = (duration_words(lat_ns), duration_words(limit_ns));
+            format!("{what} took {took}, max_latency is {limit}")
+        }
+        TooSlow::Target { target_ns, percentile, ios, slow_ios } => {
+            let target = duration_words(target_ns);
+            format!(
+                "latency_target of {target} is missed with a single request in flight: {slow_ios} \
+                 of {ios} requests took longer, and {percentile} % have to keep to it (raise \
+                 latency_target or latency_window, or lower latency_percentile)"
+            )
+        }
+    };
+    format!("{}: {words}", place(job))
+}
+
+/// "1.5 ms".
+fn duration_words(ns: u64) -> String {
+    let (unit_ns, unit) = match ns {
+        0..1_000 => (1, "ns"),
+        1_000..1_000_000 => (1_000, "us"),
+        1_000_000..1_000_000_000 => (1_000_000, "ms"),
+        _ => (1_000_000_000, "s"),
+    };
+    format!("{} {unit}", (ns as f64 * 1000.0 / f64::from(unit_ns)).round() / 1000.0)
 }
 
 fn request_words(job: &JobSpec, names: &[String], error: &RequestError) -> String {

@@ -18,7 +18,8 @@ use super::result::{ErrorKind, RunError};
 use super::targets::{self, Files, LayoutDesk};
 use super::words::{self, place};
 use crate::io::crew::Crew;
-use crate::io::pace::Pacer;
+use crate::io::flow::{Flow, Partner};
+use crate::io::pace::Pace;
 use crate::io::signal::Signal;
 use crate::io::slots::{SlabError, Slots};
 use crate::io::worker::{Parts, Worker};
@@ -50,6 +51,8 @@ pub(super) struct Context {
     pub engine: &'static LoadedEngine,
     /// Its page.
     pub page: &'static WorkerPage,
+    /// The other workers of its flow.
+    pub partners: Vec<Partner<'static>>,
     /// What the supervisor says.
     pub signal: Arc<CachePadded<Signal>>,
     /// The common start.
@@ -237,11 +240,21 @@ fn no_slab(job: &JobSpec, error: &SlabError) -> RunError {
     }
 }
 
+/// Its part in its flow.
+fn flow(context: &Context) -> Option<Flow<'static>> {
+    let flow = context.job.pace.flow?;
+    Some(Flow::new(context.page, flow.weight, context.partners.clone(), flow.sleep.0))
+}
+
 /// Waits for the start, runs, ends.
 fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending {
     let job = &context.job;
     let Prepared { files, slots, generator, content, crew, caps, locked } = prepared;
     let (table, opened) = files.split();
+    let rules = fit::pace(context, flow(context));
+    if rules.sleeps() {
+        thread::sleep_precisely();
+    }
     let block_size = opened.block_size;
     let opened = Rc::new(RefCell::new(opened));
     let mut worker = Worker::new(Parts {
@@ -249,7 +262,7 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
         tolerance: fit::tolerance(job),
         crew,
         doorway: doors::doorway(context, &opened, table.len()),
-        pacer: Pacer::new(fit::limits(job)),
+        pace: Pace::new(rules, slots.depth()),
         page: context.page,
         signal: &context.signal,
         clock: context.clock.clone(),

@@ -2,7 +2,10 @@
 //! phases, and once for its CPUs. Speaks of the calling thread only: what another thread uses is
 //! none of its business, and nothing here is for the data plane.
 
-use rustix::thread::{gettid, sched_getaffinity, sched_setaffinity, CpuSet};
+use rustix::thread::{
+    gettid, sched_getaffinity, sched_setaffinity, set_current_timer_slack, CpuSet,
+};
+use std::num::NonZeroU64;
 
 /// Kernel id of the calling thread.
 pub fn tid() -> u32 {
@@ -24,6 +27,12 @@ pub fn bind_to_cpus(cpus: &[u32]) -> rustix::io::Result<()> {
         true => Ok(()),
         false => Err(rustix::io::Errno::INVAL),
     }
+}
+
+/// Lets the calling thread's sleeps end when they are to end: by default the kernel may wake it
+/// 50 us later, to spare itself wakeups. Where it cannot be had, sleeps are that much less precise.
+pub fn sleep_precisely() {
+    let _unsupported = set_current_timer_slack(NonZeroU64::new(1));
 }
 
 /// What a thread has used so far.

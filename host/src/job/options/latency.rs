@@ -17,7 +17,9 @@ pub(super) const OPTIONS: &[JobOption] = &[
         help: "Find the largest depth whose latency keeps below this",
         doc: "A bare number is microseconds. Depths up to `iodepth` are tried, each for \
               `latency_window`; a depth is good enough where `latency_percentile` of its requests \
-              keep below. 0 is no search.",
+              keep to it. What was found has to stand a second window; then the job ends (see \
+              `latency_run`). Where not even one request at a time is fast enough, it fails with \
+              ETIMEDOUT. The latency is that from start to completion. 0 is no search.",
         good: &["500", "2ms"],
         bad: &["", "-1", "low"],
         apply: |draft, value| draft.latency.target = some(value.time()),
@@ -62,7 +64,10 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::Bool,
         default: "0",
         help: "Go on once `latency_target` has found its depth, and keep to it",
-        doc: "Without it the job ends as soon as the depth is found.",
+        doc:
+            "Without it the job ends as soon as the depth is found. With it the depth follows what \
+              the device does: down at once when a window is too slow, up by one after eight that \
+              were good.",
         good: &["1", "0"],
         bad: &["", "2", "yes"],
         apply: |draft, value| draft.latency.run = value.bool(),
@@ -76,7 +81,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         unset: "however long it takes",
         help: "A request that takes longer ends the job with an error",
         doc: "Per direction, as `bs`; a bare number is microseconds. 0 is no bound. The job fails \
-              with ETIMEDOUT.",
+              with ETIMEDOUT. The latency is that from start to completion, and is looked at when \
+              a request has come back: for one that never does, see `engine_timeout`.",
         good: &["500000", "1s,5s"],
         bad: &["", "-1", "1 parsec"],
         apply: |draft, value| {

@@ -16,7 +16,13 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::BytesPerDir { min: 0, max: SIZE_MAX },
         unset: "as fast as it goes",
         help: "Bytes a second of each clone, at most",
-        doc: "Per direction, as `bs`. 0 is no limit. Not together with `rate_iops`.",
+        doc: "Per direction, as `bs`. 0 is no limit. Not together with `rate_iops`. Each request \
+              is due at a time of its own, and none begins before it; what an engine that stalls \
+              leaves undone is made up for as fast as `iodepth` allows. Latencies from that time \
+              on are measured as well (`qlat_ns` until the start, `rlat_ns` until the end). Where \
+              both directions of a mix have a rate, the rates decide and not `rwmixread`.",
+        fio: "fio's schedule follows the completions, and its latencies leave out what a request \
+              waited before it was issued.",
         good: &["10m", "10m,1m", ",500k"],
         bad: &["", "-1", "fast"],
         apply: |draft, value| set(&mut draft.pace.rate, value, Bytes),
@@ -32,8 +38,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::CountPerDir { min: 0, max: SIZE_MAX },
         unset: "as fast as it goes",
         help: "Requests a second of each clone, at most",
-        doc: "Per direction, as `bs`. 0 is no limit. Not together with `rate`. In fio's format \
-              `10k` is 10240, and a warning says so.",
+        doc: "Per direction, as `bs`. 0 is no limit. Not together with `rate`, which \
+              tells how requests are due. In fio's format `10k` is 10240, and a warning says so.",
         good: &["1000", "1000,100"],
         bad: &["", "-1", "0.5"],
         apply: |draft, value| set(&mut draft.pace.rate_iops, value, |rate| rate),
@@ -132,7 +138,9 @@ pub(super) const OPTIONS: &[JobOption] = &[
         default: "0",
         help: "Pause between requests",
         doc: "A bare number is microseconds. 0 is no pause. When one is due is for \
-              `thinktime_blocks` and `thinktime_iotime` to say.",
+              `thinktime_blocks` and `thinktime_iotime` to say. There is none after the last \
+              request. To a rate, what was not issued in pauses is owed, and made up for.",
+        fio: "fio pauses after the last request, too.",
         good: &["50", "2ms"],
         bad: &["", "-1", "long"],
         apply: |draft, value| draft.pace.thinktime = value.time(),
@@ -156,13 +164,18 @@ pub(super) const OPTIONS: &[JobOption] = &[
         name: "thinktime_blocks",
         category: Category::Pace,
         kind: Kind::Count { min: 1, max: u32::MAX as u64 },
-        default: "1",
+        unset: "1, or with `thinktime_iotime` by time alone",
         help: "A pause of `thinktime` after so many requests",
         doc: "Caps the requests in flight, as each pause waits for those before it.",
+        fio: "fio says so as well, but fills `iodepth` and takes its own pause into the latency \
+              of what is in flight.",
         good: &["8"],
         bad: &["", "0", "-1", "all"],
         apply: |draft, value| draft.pace.thinktime_blocks = value.count_u32(),
-        show: |job| Some(job.pace.thinktime_blocks.to_string()),
+        show: |job| {
+            let blocks = job.pace.thinktime_blocks;
+            (blocks > 0).then(|| blocks.to_string())
+        },
         ..OPTION
     },
     JobOption {
@@ -174,7 +187,9 @@ pub(super) const OPTIONS: &[JobOption] = &[
         ]),
         default: "complete",
         help: "What `thinktime_blocks` counts",
-        doc: "Differs where several requests are in flight.",
+        doc: "With `issue` a pause does not wait for what is in flight; what ends during it is \
+              taken back at once.",
+        fio: "fio takes back what ended during a pause after it, with the pause in its latency.",
         good: &["issue", "complete"],
         bad: &["", "submit"],
         apply: |draft, value| {

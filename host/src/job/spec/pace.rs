@@ -72,7 +72,8 @@ pub struct PaceSpec {
     pub thinktime: Nanos,
     /// `thinktime_spin`: so much of the pause is spent computing.
     pub thinktime_spin: Nanos,
-    /// `thinktime_blocks`: a pause after so many requests.
+    /// `thinktime_blocks`: a pause after so many requests; 0 = not given: 1, or by
+    /// `thinktime_iotime` alone.
     pub thinktime_blocks: u32,
     /// `thinktime_blocks_type`.
     pub thinktime_blocks_type: ThinktimeBlocks,
