@@ -17,7 +17,9 @@ fn example(name: &str, sets: &[&str]) -> Document {
     let run = sets.iter().fold(run, |run, set| run.args(["--set", set]));
     let outcome = run.run().expect(0);
     assert_eq!(outcome.stderr, "", "{name}: an example gives no warning");
-    outcome.document().clean()
+    let document = outcome.document();
+    document.assert_no_errors();
+    document
 }
 
 /// Short enough for a test.

@@ -111,10 +111,10 @@ impl<C: Clock> Worker<'_, C> {
                 self.close_file(way, left)?;
             }
         }
-        let mut is_last = false;
         while let Some(retired) = self.generator.retired() {
-            is_last |= retired == file;
-            if way.is_open[retired as usize] && !way.leaving.contains(&retired) {
+            // The file itself left before it entered again.
+            let stays = retired == file || way.leaving.contains(&retired);
+            if way.is_open[retired as usize] && !stays {
                 way.leaving.push(retired);
             }
         }
@@ -124,9 +124,6 @@ impl<C: Clock> Worker<'_, C> {
         self.make_way(way)?;
         if self.failures.stop {
             return Ok(());
-        }
-        if is_last {
-            way.leaving.push(file);
         }
         self.open_file(way, file)
     }

@@ -73,7 +73,7 @@ fn defaults_are_those_of_fio() {
     assert_eq!((job.time.runtime, job.time.ramp_time, job.time.loops), (None, Nanos(0), 1));
     assert_eq!((job.target.nrfiles, job.target.invalidate, job.process.numjobs), (1, true, 1));
     assert_eq!(job.pace.ratecycle, Nanos::SECOND);
-    assert_eq!((job.pace.thinktime, job.pace.thinktime_blocks), (Nanos(0), 1));
+    assert_eq!((job.pace.thinktime, job.pace.thinktime_blocks), (Nanos(0), 0));
     assert_eq!((job.pace.flow, job.pace.latency_target, job.time.steadystate), (None, None, None));
     assert_eq!((job.time.startdelay, job.process.nice), ((Nanos(0), Nanos(0)), 0));
     assert_eq!((job.process.prio, job.process.prioclass, job.depth.offload), (None, None, false));
