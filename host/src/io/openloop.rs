@@ -23,7 +23,8 @@ impl<C: Clock> Worker<'_, C> {
     /// Offers the next request of the load. Something comes back where there is none to offer now.
     #[inline(never)]
     pub(super) fn offer_paced(&mut self) -> Result<Option<Filled>, Trouble> {
-        if self.pace.found || self.pace.too_slow.is_some() {
+        // A failure that was reaped while nothing was due must not wait for what is due next.
+        if self.failures.stop || self.pace.found || self.pace.too_slow.is_some() {
             return Ok(Some(Filled::Ended));
         }
         if self.pace.target.as_ref().is_some_and(|target| self.in_flight >= target.depth()) {

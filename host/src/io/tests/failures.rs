@@ -90,3 +90,14 @@ fn a_full_device_is_the_end_of_a_job_that_fills_it() {
         }
     }
 }
+
+#[test]
+fn a_failure_does_not_wait_for_what_is_due_next() {
+    let mut bench = bench(7, 7);
+    bench.limits.read = Some(Limit::Ios(1));
+    bench.manners.fails_at = Some((3, libc::EIO));
+    let outcome = bench.run();
+    assert!(matches!(outcome.result, Err(Trouble::Request(_))), "{:?}", outcome.result);
+    assert_eq!(outcome.toy.pieces, 3, "nothing is issued any more");
+    assert!(outcome.elapsed_ns < 2_500_000_000, "{} ns", outcome.elapsed_ns);
+}
