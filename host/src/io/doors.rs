@@ -143,7 +143,8 @@ impl<C: Clock> Worker<'_, C> {
     }
 
     fn open_file(&mut self, way: &mut Doorway<'_>, file: u32) -> Result<(), Trouble> {
-        way.doors.open(&mut self.engine.own, &mut self.files, file)?;
+        let opened = way.doors.open(&mut self.engine.own, &mut self.files, file);
+        opened.map_err(|trouble| self.with_in_flight(trouble))?;
         way.is_open[file as usize] = true;
         way.was_open[file as usize] = true;
         way.open.push_back(file);
@@ -175,14 +176,18 @@ impl<C: Clock> Worker<'_, C> {
     /// back. What was closed before is opened once more.
     pub(super) fn sync_files(&mut self) -> Result<(), Trouble> {
         for file in 0..self.files.len() {
+            if self.failures.fatal.is_some() {
+                return Ok(());
+            }
             if let Some(mut way) = self.doorway.take() {
                 let opens = way.was_open[file as usize] && !way.is_open[file as usize];
                 // What was closed with a sync is durable.
                 let wanted = way.is_open[file as usize] || (opens && self.settings.end_fsync);
                 let opened = if opens && wanted { self.let_in(&mut way, file) } else { Ok(()) };
+                let is_open = way.is_open[file as usize];
                 self.doorway = Some(way);
                 opened?;
-                if !wanted {
+                if !is_open {
                     continue;
                 }
             }

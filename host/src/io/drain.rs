@@ -82,7 +82,9 @@ impl<C: Clock> Worker<'_, C> {
             // The units that were taken still come back, each with its error.
             keep_refusal(self.commit(), &mut refused)?;
             if self.in_flight == 0 && self.pending.is_empty() {
-                return refused.map_or(Ok(()), |refusal| Err(Trouble::Refused(refusal)));
+                // One that came with a crew's last unit was told to nobody yet.
+                let last = self.engine.take_trouble();
+                return refused.map(Trouble::Refused).or(last).map_or(Ok(()), Err);
             }
             keep_refusal(self.reap(1, self.in_flight, -1), &mut refused)?;
         }
@@ -94,6 +96,8 @@ impl<C: Clock> Worker<'_, C> {
         if !asked || !in_order || self.last_written.is_none() || self.failures.fatal.is_some() {
             return Ok(());
         }
+        // A device that is full ends the load; what it holds is synced all the same.
+        self.failures.stop = false;
         self.sync_files()
     }
 }

@@ -85,7 +85,7 @@ impl<C: Clock> Worker<'_, C> {
 
     /// A fault of another thread, with what is lost by it.
     #[cold]
-    fn with_in_flight(&self, trouble: Trouble) -> Trouble {
+    pub(super) fn with_in_flight(&self, trouble: Trouble) -> Trouble {
         match trouble {
             Trouble::Fault(fault) => Trouble::Fault(Fault { in_flight: self.in_flight, ..fault }),
             other => other,

@@ -134,3 +134,28 @@ fn a_file_is_synced_whenever_it_is_closed() {
     let latency = &outcome.page.latencies.clat_ns[Ddir::Write as usize];
     assert!(latency.max.get() <= 200, "{} ns", latency.max.get());
 }
+
+#[test]
+fn a_device_that_is_full_leaves_no_file_unsynced() {
+    let mut bench = three_files(0, 1);
+    bench.doors = Some((1, false));
+    bench.settings.end_fsync = true;
+    bench.tolerance.fill_device = true;
+    bench.manners.fails_at = Some((21, libc::ENOSPC));
+    let outcome = bench.run();
+    assert_eq!(outcome.result, Ok(()));
+    assert_eq!(totals(&outcome, Ddir::Sync).0, 3);
+    check(&outcome, 1);
+}
+
+#[test]
+fn after_a_sync_that_failed_no_other_file_is_asked() {
+    let mut bench = three_files(0, 1);
+    bench.doors = Some((1, false));
+    bench.settings.end_fsync = true;
+    bench.manners.fails_at = Some((31, libc::EIO));
+    let outcome = bench.run();
+    assert!(matches!(outcome.result, Err(Trouble::Request(_))), "{:?}", outcome.result);
+    assert_eq!(outcome.failures.failed, 1);
+    check(&outcome, 1);
+}
