@@ -51,6 +51,12 @@ pub enum SlabError {
     /// The engine says that buffers come from it alone, and gives none.
     #[error("says IOE_F_MUST_MEM, and iodyno.iomem/1 gives no memory")]
     NoEngineMemory,
+    /// Its memory belongs to one instance, and the units are served by others.
+    #[error(
+        "its buffers come from itself alone (IOE_F_MUST_MEM), which instances cannot share: leave \
+         io_submit_mode=offload out"
+    )]
+    NotShared,
     /// The job wants other memory.
     #[error("its buffers come from itself alone (IOE_F_MUST_MEM): leave mem out")]
     OnlyEngineMemory,

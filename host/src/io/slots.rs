@@ -126,7 +126,7 @@ impl Slots {
     /// slab's owner announces none of them, and the buffers are the host's own.
     pub fn apart(shape: SlabShape, io_private_size: usize) -> Result<Slots, SlabError> {
         if shape.engine_memory {
-            return Err(SlabError::NoEngineMemory);
+            return Err(SlabError::NotShared);
         }
         let buffer_stride = shape.buffer_stride()?;
         buffer_stride.checked_mul(shape.depth as usize).ok_or(SlabError::TooLarge)?;

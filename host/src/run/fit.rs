@@ -76,8 +76,7 @@ fn op_mask(job: &JobSpec) -> u32 {
     mask
 }
 
-/// The largest block of the directions that the job uses.
-/// The largest request of the job.
+/// The largest request of the job: the largest block of the directions that it uses.
 pub(super) fn max_bs(job: &JobSpec) -> u64 {
     let rw = job.load.rw;
     let used = |ddir| match ddir {

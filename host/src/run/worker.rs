@@ -233,7 +233,7 @@ fn no_slab(job: &JobSpec, error: &SlabError) -> RunError {
         SlabError::NoEngineMemory | SlabError::Misaligned { .. } => {
             RunError::engine(&job.name, told)
         }
-        SlabError::OnlyEngineMemory => RunError::usage(&job.name, told),
+        SlabError::OnlyEngineMemory | SlabError::NotShared => RunError::usage(&job.name, told),
         SlabError::TooLarge | SlabError::Memory(_) => {
             RunError::usage(&job.name, format!("{}: {error}", place(job)))
         }
