@@ -18,6 +18,7 @@ struct instance {
 	char fault[32], peak[256];
 	uint64_t delay_us, after;
 	volatile int ended;
+	int number, unit, open[8];
 };
 
 static int is(const struct instance *self, const char *fault)
@@ -37,7 +38,8 @@ static ioe_status slow_init(const struct ioe_host *host, const struct ioe_job *j
 	self->after = job->opts[2]->v.u;
 	if (job->opts[3]->is_set)
 		snprintf(self->peak, sizeof(self->peak), "%s", job->opts[3]->v.s);
-	if (__atomic_add_fetch(&instances, 1, __ATOMIC_SEQ_CST) == 3 && is(self, "third_init")) {
+	self->number = __atomic_add_fetch(&instances, 1, __ATOMIC_SEQ_CST);
+	if (self->number == 3 && is(self, "third_init")) {
 		host->set_error(host->ctx, ENODEV, "there are only two of me");
 		free(self);
 		return -ENODEV;
@@ -50,7 +52,14 @@ static void slow_cleanup(void *inst)
 {
 	struct instance *self = inst;
 	FILE *file = self->peak[0] ? fopen(self->peak, "w") : NULL;
+	int i;
 
+	/* What was shown has to have been seen off, and after a breach nothing is called any more. */
+	for (i = 0; i < 8; i++)
+		if (self->open[i])
+			abort();
+	if (self->unit || (self->number == 3 && is(self, "third_breach")))
+		abort();
 	if (file) {
 		fprintf(file, "%d", __atomic_load_n(&peak, __ATOMIC_SEQ_CST));
 		fclose(file);
@@ -60,8 +69,50 @@ static void slow_cleanup(void *inst)
 
 static ioe_status slow_open_file(void *inst, struct ioe_file *file)
 {
-	(void)inst, (void)file;
+	struct instance *self = inst;
+
+	if (self->number == 3 && file->index == 1) {
+		if (is(self, "third_open")) {
+			self->host->set_error(self->host->ctx, EACCES, "this door is shut");
+			return -EACCES;
+		}
+		if (is(self, "third_breach"))
+			return 7;
+		while (is(self, "third_hang"))
+			pause();
+	}
+	self->open[file->index % 8]++;
 	return IOE_OPENED;
+}
+
+static ioe_status slow_close_file(void *inst, struct ioe_file *file)
+{
+	struct instance *self = inst;
+
+	if (--self->open[file->index % 8] < 0)
+		abort();
+	return 0;
+}
+
+static ioe_status slow_io_init(void *inst, struct ioe_io *io)
+{
+	(void)io;
+	((struct instance *)inst)->unit++;
+	return 0;
+}
+
+static void slow_io_free(void *inst, struct ioe_io *io)
+{
+	(void)io;
+	if (--((struct instance *)inst)->unit < 0)
+		abort();
+}
+
+static ioe_status slow_start(void *inst)
+{
+	struct instance *self = inst;
+
+	return self->number == 3 && is(self, "third_start") ? -ENOSPC : 0;
 }
 
 static void nap(uint64_t us)
@@ -101,7 +152,7 @@ static int32_t slow_queue(void *inst, struct ioe_io *io)
 		}
 		if (is(self, "segv"))
 			*(volatile int *)8 = 1;
-		if (is(self, "hang"))
+		if (is(self, "hang") || (is(self, "hang_one") && number == self->after))
 			while (!self->ended)
 				nap(1000);
 	}
@@ -124,6 +175,10 @@ static const struct ioe_ops slow_ops = {
 	.init = slow_init,
 	.cleanup = slow_cleanup,
 	.open_file = slow_open_file,
+	.close_file = slow_close_file,
+	.io_init = slow_io_init,
+	.io_free = slow_io_free,
+	.start = slow_start,
 	.queue = slow_queue,
 	.terminate = slow_terminate,
 };

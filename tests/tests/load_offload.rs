@@ -108,3 +108,34 @@ fn what_offload_cannot_is_refused() {
     let lines = "size=512k\niodepth=4\nnrfiles=4\nopenfiles=2";
     run(&scene, lines).expect(2).says(&["io_submit_mode=offload keeps all files open"]);
 }
+
+#[test]
+fn what_goes_wrong_in_the_set_up_of_a_thread_is_told_and_seen_off() {
+    require!(c_compiler);
+    // The engine aborts where a file is closed that it did not open, where a unit or a file that it
+    // was shown is not seen off, and where it is called after a breach.
+    let cases = [
+        ("third_open", 1, "this door is shut"),
+        ("third_start", 1, "start"),
+        ("third_breach", 5, "open_file answered 7"),
+    ];
+    for (fault, status, words) in cases {
+        let scene = Scene::new();
+        let lines = format!("size=512k\nnrfiles=3\niodepth=4\nfault={fault}");
+        let outcome = run(&scene, &lines).expect(status).says(&[words]);
+        assert!(!outcome.stderr.contains("SIGABRT"), "{outcome}");
+    }
+    let scene = Scene::new();
+    let lines = "size=512k\nnrfiles=3\niodepth=4\nfault=third_hang\nengine_timeout=1";
+    run(&scene, lines).expect(5).says(&["open_file has not returned for"]);
+}
+
+#[test]
+fn one_thread_that_hangs_is_found_while_the_others_go_on() {
+    require!(c_compiler);
+    let scene = Scene::new();
+    let lines = "size=512k\niodepth=4\nfault=hang_one\ndelay_us=1000\nengine_timeout=1\n\
+                 runtime=60\ntime_based";
+    let outcome = run(&scene, lines).expect(5).says(&["queue has not returned for"]);
+    assert!(outcome.took < Duration::from_secs(30), "{outcome}");
+}

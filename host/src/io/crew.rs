@@ -76,27 +76,25 @@ pub struct Crew {
     page: &'static WorkerPage,
     orders: u64,
     busy: u32,
+    /// When it was last looked who is stuck.
+    looked: Instant,
+    /// The order that was the oldest then; 0 = none.
+    oldest: u64,
+    /// It was so at two looks in a row: the page names it, and nothing else, until it is done.
+    pinned: bool,
 }
 
 impl Crew {
-    /// A crew for `size` slots; `start` makes the thread of each.
+    /// A crew for `size` slots; `start` makes the thread of each. Where one cannot be made, those
+    /// before it have ended when this returns.
     pub fn hire(
         size: u32,
         page: &'static WorkerPage,
         mut start: impl FnMut(Post) -> std::io::Result<JoinHandle<()>>,
     ) -> std::io::Result<Crew> {
         let (sender, reports) = bounded(size as usize);
-        let mut members = Vec::with_capacity(size as usize);
-        for slot in 0..size {
-            // Two: a member that is told to leave may not have taken its last order yet.
-            let (orders, taken) = bounded(2);
-            let crumb = Arc::new(AtomicU64::new(0));
-            let post =
-                Post { slot, crumb: Arc::clone(&crumb), orders: taken, reports: sender.clone() };
-            members.push(Member { orders, crumb, thread: start(post)?, serves: None });
-        }
-        Ok(Crew {
-            members,
+        let mut crew = Crew {
+            members: Vec::with_capacity(size as usize),
             reports,
             words: (0..size).map(|_| None).collect(),
             trouble: None,
@@ -105,7 +103,35 @@ impl Crew {
             page,
             orders: 0,
             busy: 0,
-        })
+            looked: Instant::now(),
+            oldest: 0,
+            pinned: false,
+        };
+        for slot in 0..size {
+            // Two: a member that is told to leave may not have taken its last order yet.
+            let (orders, taken) = bounded(2);
+            let crumb = Arc::new(AtomicU64::new(0));
+            let post =
+                Post { slot, crumb: Arc::clone(&crumb), orders: taken, reports: sender.clone() };
+            match start(post) {
+                Ok(thread) => crew.members.push(Member { orders, crumb, thread, serves: None }),
+                Err(error) => {
+                    crew.dismiss();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(crew)
+    }
+
+    /// While members are set up: what one of them is at goes into the worker's page, where the
+    /// supervisor looks; nothing, once none is.
+    pub fn show_setup(&self) {
+        let mut crumbs =
+            (1u64..).zip(&self.members).map(|(n, member)| (n, member.crumb.load(Relaxed)));
+        let busy = crumbs.find(|(_, crumb)| crumb & CALLBACK != 0);
+        // Numbered by member: another one's first call is no call that goes on.
+        self.page.callback.set(busy.map_or(0, |(n, crumb)| n << 48 ^ crumb));
     }
 
     pub(super) fn offer(&mut self, unit: UnitPtr, index: SlotIndex, file: u32) -> Answer {
@@ -120,8 +146,10 @@ impl Crew {
         }
         member.serves = Some((unit, self.orders));
         self.busy += 1;
-        // A crash that leaves no time for a look is most likely one of these.
-        self.page.callback.set(self.orders << 8 | Callback::Queue as u64);
+        if !self.pinned {
+            // A crash that leaves no time for a look is most likely one of these.
+            self.page.callback.set(self.orders << 8 | Callback::Queue as u64);
+        }
         Answer::Queued
     }
 
@@ -138,6 +166,9 @@ impl Crew {
         }
         let limit = u64::try_from(timeout_ns).ok().map(Duration::from_nanos);
         let begin = Instant::now();
+        if begin.duration_since(self.looked) >= LOOK {
+            self.look(begin);
+        }
         let mut got = 0;
         while got < max {
             let left = limit.map(|limit| limit.saturating_sub(begin.elapsed()));
@@ -148,7 +179,7 @@ impl Crew {
                 Err(_) => match self.reports.recv_timeout(left.unwrap_or(LOOK).min(LOOK)) {
                     Ok(report) => report,
                     Err(RecvTimeoutError::Timeout) => {
-                        self.show_oldest();
+                        self.look(Instant::now());
                         continue;
                     }
                     Err(RecvTimeoutError::Disconnected) => break,
@@ -167,20 +198,17 @@ impl Crew {
 
     /// The unit that is done; none where its member's instance is, and the unit with it.
     fn hear(&mut self, report: Report) -> Option<UnitPtr> {
-        let member = &mut self.members[report.slot as usize];
         match report.outcome {
             Ok(words) => {
                 self.words[report.slot as usize] = words;
-                self.busy -= 1;
-                member.serves.take().map(|(unit, _)| unit)
+                self.take_from(report.slot)
             }
             Err(Trouble::Refused(refusal)) => {
                 self.words[report.slot as usize] = refusal.words.clone();
                 if !std::mem::replace(&mut self.refused, true) {
                     self.trouble = Some(Trouble::Refused(refusal));
                 }
-                self.busy -= 1;
-                member.serves.take().map(|(unit, _)| unit)
+                self.take_from(report.slot)
             }
             Err(trouble) => {
                 if !std::mem::replace(&mut self.broken, true) {
@@ -189,6 +217,13 @@ impl Crew {
                 None
             }
         }
+    }
+
+    fn take_from(&mut self, slot: SlotIndex) -> Option<UnitPtr> {
+        let (unit, order) = self.members[slot as usize].serves.take()?;
+        self.busy -= 1;
+        self.pinned &= order != self.oldest;
+        Some(unit)
     }
 
     pub(super) fn take_trouble(&mut self) -> Option<Trouble> {
@@ -204,17 +239,21 @@ impl Crew {
     }
 
     /// The breadcrumb of whoever has been at it longest goes into the worker's page, where the
-    /// supervisor looks.
+    /// supervisor looks, and stays there for as long as that one is at it, whatever the others do.
     #[cold]
-    fn show_oldest(&self) {
+    fn look(&mut self, now: Instant) {
+        self.looked = now;
         let busy = self
             .members
             .iter()
             .filter(|member| member.serves.is_some() && member.crumb.load(Relaxed) & CALLBACK != 0);
-        if let Some(oldest) = busy.min_by_key(|member| member.serves.map(|(_, order)| order)) {
-            let order = oldest.serves.map_or(0, |(_, order)| order);
+        let oldest = busy.min_by_key(|member| member.serves.map(|(_, order)| order));
+        let order = oldest.and_then(|member| member.serves).map_or(0, |(_, order)| order);
+        if let Some(oldest) = oldest {
             self.page.callback.set(order << 8 | oldest.crumb.load(Relaxed) & CALLBACK);
         }
+        self.pinned = order != 0 && order == self.oldest;
+        self.oldest = order;
     }
 
     /// Ends every instance in order; nothing is in flight.
@@ -275,5 +314,75 @@ impl Post {
     /// Tells of an end that is none of the engine's doing.
     pub fn break_off(&self, trouble: Trouble) {
         let _gone = self.reports.send(Report { slot: self.slot, outcome: Err(trouble) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{fresh_page, OPS};
+    use super::*;
+    use crate::plugin::host_table;
+    use crate::plugin::lent::{FileTable, JobFacts, JobTable};
+    use std::sync::atomic::AtomicU32;
+
+    fn member(post: &Post) -> bool {
+        let facts = JobFacts {
+            name: "toy".to_owned(),
+            iodepth: 1,
+            numjobs: 1,
+            job_index: 0,
+            max_bs: 4096,
+            align: 4096,
+            direct: false,
+            op_mask: 1,
+            options: Vec::new(),
+        };
+        let job = JobTable::new(&facts).unwrap();
+        let mut engine = Instance::init(&OPS.0, host_table::table(), job, &post.crumb).unwrap();
+        let files = FileTable::new(&[]).unwrap();
+        let left = post.serve(&mut engine, &files);
+        engine.cleanup();
+        left
+    }
+
+    #[test]
+    fn where_a_thread_is_missing_the_others_end_in_order_first() {
+        let left = Arc::new(AtomicU32::new(0));
+        let hired = Crew::hire(3, fresh_page(), |post| {
+            if post.slot == 2 {
+                return Err(std::io::ErrorKind::WouldBlock.into());
+            }
+            let left = Arc::clone(&left);
+            Ok(std::thread::spawn(move || {
+                left.fetch_add(u32::from(member(&post)), Relaxed);
+            }))
+        });
+        assert_eq!(hired.unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+        assert_eq!(left.load(Relaxed), 2, "both had left in order when hire returned");
+    }
+
+    #[test]
+    fn what_a_member_is_at_while_it_is_set_up_is_seen() {
+        let (page, callback) = (fresh_page(), Callback::OpenFile as u64);
+        let crumbs = std::cell::RefCell::new(Vec::new());
+        let crew = Crew::hire(2, page, |post| {
+            crumbs.borrow_mut().push(Arc::clone(&post.crumb));
+            Ok(std::thread::spawn(move || drop(post.orders.recv())))
+        });
+        let crew = crew.unwrap();
+        crew.show_setup();
+        assert_eq!(page.callback.get() & CALLBACK, 0);
+        let crumbs = crumbs.into_inner();
+        crumbs[1].store(0x300 | callback, Relaxed);
+        crew.show_setup();
+        let second = page.callback.get();
+        assert_eq!(second & CALLBACK, callback);
+        crew.show_setup();
+        assert_eq!(page.callback.get(), second, "stands still as long as the member does");
+        crumbs[0].store(0x300 | callback, Relaxed);
+        crew.show_setup();
+        assert_ne!(page.callback.get(), second, "another member's call is another call");
+        crumbs.iter().for_each(|crumb| crumb.store(0, Relaxed));
+        crew.dismiss();
     }
 }

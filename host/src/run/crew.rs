@@ -8,7 +8,7 @@
 use super::cell::CellEvent;
 use super::doors::Opened;
 use super::fit;
-use super::result::RunError;
+use super::result::{ErrorKind, RunError};
 use super::words::{self, place, refused};
 use super::worker::Context;
 use crate::io::crew::{Crew, Post};
@@ -19,12 +19,16 @@ use crate::plugin::handle::{Callback, Instance, Terminator, UnitPtr};
 use crate::plugin::host_table;
 use crate::plugin::lent::{FileFacts, FileTable, JobFacts, JobTable};
 use crate::plugin::load::LoadedEngine;
-use crossbeam::channel::{self, Sender};
+use crossbeam::channel::{self, Receiver, RecvTimeoutError, Sender};
 use iodyno_engine_api::abi::{IOE_F_SYNC, IOE_OPEN_HOST};
 use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::time::Duration;
 
 /// Stack of a member's thread, as large as C libraries expect; untouched pages cost nothing.
 const STACK_BYTES: usize = 8 << 20;
+
+/// Between two looks at what members are at.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What a member needs; a copy for each.
 #[derive(Clone)]
@@ -97,16 +101,42 @@ pub(super) fn hire(
     drop(orders);
     let crew = crew.map_err(|error| {
         let words = format!("{}: start a thread: {error} (lower iodepth)", place(job));
-        RunError::usage(&job.name, words)
+        // After a breach the worker calls nothing of its engine any more.
+        let breach = worst(told.try_iter()).filter(|error| error.kind == ErrorKind::Engine);
+        breach.unwrap_or_else(|| RunError::usage(&job.name, words))
     })?;
-    let all = told.iter().take(slots.depth() as usize);
-    match all.filter_map(Result::err).next() {
+    match worst(setups(&crew, &told, slots.depth())) {
         None => Ok(crew),
         Some(error) => {
             crew.dismiss();
             Err(error)
         }
     }
+}
+
+/// How each member's set-up went; what one of them is at meanwhile is seen in the page.
+fn setups<'a>(
+    crew: &'a Crew,
+    told: &'a Receiver<Result<(), RunError>>,
+    members: u32,
+) -> impl Iterator<Item = Result<(), RunError>> + 'a {
+    let next = move || loop {
+        match told.recv_timeout(LOOK) {
+            Err(RecvTimeoutError::Timeout) => crew.show_setup(),
+            told => {
+                crew.show_setup();
+                return told.ok();
+            }
+        }
+    };
+    std::iter::from_fn(next).take(members as usize)
+}
+
+/// A breach of the contract, if there is one, or else the first error.
+fn worst(setups: impl Iterator<Item = Result<(), RunError>>) -> Option<RunError> {
+    let mut errors: Vec<RunError> = setups.filter_map(Result::err).collect();
+    let breach = errors.iter().position(|error| error.kind == ErrorKind::Engine);
+    (!errors.is_empty()).then(|| errors.swap_remove(breach.unwrap_or(0)))
 }
 
 /// A member's whole life.
@@ -124,17 +154,19 @@ fn live(orders: &Orders, post: &Post, unit: UnitPtr) {
     let Some(mut files) = FileTable::new(&orders.files) else {
         unreachable!("the worker's table was made")
     };
-    let prepared = prepare(orders, &mut engine, &mut files, unit);
+    let mut lent = Lent::default();
+    let prepared = prepare(orders, &mut engine, &mut files, unit, &mut lent);
     let is_ready = prepared.is_ok();
+    let broke = prepared.as_ref().is_err_and(|error| error.kind == ErrorKind::Engine);
     let _gone = orders.ready.send(prepared);
-    if is_ready && !post.serve(&mut engine, &files) {
+    if broke || (is_ready && !post.serve(&mut engine, &files)) {
         engine.abandon();
         return;
     }
-    if is_ready {
+    if lent.unit {
         engine.io_free(unit);
     }
-    for index in 0..files.len() {
+    for index in 0..lent.files {
         // The worker's own instance tells of what cannot be closed.
         let _worse = engine.close_file(&mut files, index);
     }
@@ -148,11 +180,19 @@ impl Orders {
     }
 }
 
+/// What a member's instance was shown, and is to see off again.
+#[derive(Default)]
+struct Lent {
+    files: u32,
+    unit: bool,
+}
+
 fn prepare(
     orders: &Orders,
     engine: &mut Instance<'_>,
     files: &mut FileTable,
     unit: UnitPtr,
+    lent: &mut Lent,
 ) -> Result<(), RunError> {
     let job = &orders.job;
     let refused = |refusal| refused(job, &refusal);
@@ -165,8 +205,10 @@ fn prepare(
         if answer == IOE_OPEN_HOST as u32 {
             files.set_fd(index, orders.fds[index as usize]);
         }
+        lent.files = index + 1;
         engine.get_file_size(files, index).map_err(refused)?;
     }
     engine.io_init(unit).map_err(refused)?;
+    lent.unit = true;
     engine.start().map_err(refused)
 }
