@@ -38,6 +38,8 @@ struct Manners {
     /// At this request it does something unlawful.
     misdeed_at: Option<u64>,
     misdeed: Option<Misdeed>,
+    /// This piece it refuses.
+    refuses_at: Option<(u64, i32)>,
     /// At this request it fails with that errno.
     fails_at: Option<(u64, i32)>,
     /// Every n-th piece fails with that errno.
@@ -105,6 +107,11 @@ unsafe extern "C" fn queue(_: *mut c_void, unit: *mut ioe_io) -> i32 {
         if let Some((every, errno)) = toy.manners.fails_every {
             if toy.pieces % every == 0 {
                 (io.error, io.resid) = (errno, io.len);
+            }
+        }
+        if let Some((at, errno)) = toy.manners.refuses_at {
+            if at == toy.pieces {
+                return -errno;
             }
         }
         if toy.manners.misdeed_at == Some(toy.pieces) {

@@ -151,7 +151,12 @@ impl<'a, C: Clock> Worker<'a, C> {
             _ => self.drain().and_then(|()| self.final_sync(driven.is_ok())),
         };
         self.end();
-        driven.and(drained).and_then(|()| match self.failures.fatal.take() {
+        // A breach weighs more than what ended the load before it: it decides what may be called.
+        let outcome = match &drained {
+            Err(Trouble::Fault(_)) => drained,
+            _ => driven.and(drained),
+        };
+        outcome.and_then(|()| match self.failures.fatal.take() {
             Some(error) => Err(Trouble::Request(error)),
             None => self.pace.too_slow.take().map_or(Ok(()), |slow| Err(Trouble::TooSlow(slow))),
         })

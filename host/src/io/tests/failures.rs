@@ -101,3 +101,13 @@ fn a_failure_does_not_wait_for_what_is_due_next() {
     assert_eq!(outcome.toy.pieces, 3, "nothing is issued any more");
     assert!(outcome.elapsed_ns < 2_500_000_000, "{} ns", outcome.elapsed_ns);
 }
+
+#[test]
+fn a_breach_in_the_drain_after_a_refusal_is_a_breach() {
+    let mut bench = bench(8, 8);
+    bench.manners.misdeed = Some(Misdeed::Resid);
+    bench.manners.misdeed_at = Some(7);
+    bench.manners.refuses_at = Some((8, libc::EIO));
+    let outcome = bench.run();
+    assert!(matches!(outcome.result, Err(Trouble::Fault(_))), "{:?}", outcome.result);
+}
