@@ -15,7 +15,7 @@ use iodyno_engine_api::abi::*;
 use std::ffi::{c_char, c_void, CStr};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, TryLockError};
 
 /// What `queue()` said of one unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +73,15 @@ impl Terminator {
             // SAFETY: the pointer came from the engine's checked ops table, `inst` from its init,
             // and `Instance::disarm` takes both out under this lock before cleanup is called.
             unsafe { (call.terminate)(call.inst) }
+        }
+    }
+
+    /// Whether a call would do anything: the instance lives, has the callback, and is not in it.
+    pub fn is_armed(&self) -> bool {
+        match self.0.try_lock() {
+            Ok(call) => call.is_some(),
+            Err(TryLockError::WouldBlock) => false,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().is_some(),
         }
     }
 

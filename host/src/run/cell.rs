@@ -158,9 +158,19 @@ pub fn serve(stream: UnixStream, memory: SharedMemory) -> std::io::Result<()> {
 }
 
 /// Calls `terminate` on a thread of its own: an engine's that blocks must not block the cell.
-fn wake(terminator: &Terminator) {
+fn wake(terminator: &Terminator, outbox: &Outbox) {
+    if !terminator.is_armed() {
+        return;
+    }
     let terminator = terminator.clone();
-    std::thread::spawn(move || terminator.terminate());
+    let thread = std::thread::Builder::new().spawn(move || terminator.terminate());
+    if let Err(error) = thread {
+        // Many threads may be what used the limit up.
+        outbox.send(&ToControl::Note(format!(
+            "an engine that waits was not woken: start a thread: {error} (raise ulimit -u, or lower \
+             iodepth or numjobs)"
+        )));
+    }
 }
 
 /// What an engine logs goes into the report, but for what is meant for its author alone.
@@ -372,14 +382,15 @@ impl Cell {
         self.layout.stop.store(true, Relaxed);
         self.seats.values().for_each(|seat| seat.signal.raise(Signal::ABORT));
         self.waves.values().for_each(|wave| wave.gate.open(None));
-        self.seats.values().flat_map(|seat| &seat.terminators).for_each(wake);
+        let all = self.seats.values().flat_map(|seat| &seat.terminators);
+        all.for_each(|terminator| wake(terminator, &self.outbox));
     }
 
     fn raise(&self, worker: u32, to: u32) {
         let Some(seat) = self.seats.get(&worker) else { return };
         seat.signal.raise(to);
         if to == Signal::ABORT {
-            seat.terminators.iter().for_each(wake);
+            seat.terminators.iter().for_each(|terminator| wake(terminator, &self.outbox));
         }
     }
 
@@ -387,7 +398,7 @@ impl Cell {
     fn arm(&mut self, worker: u32, terminator: Terminator) {
         let Some(seat) = self.seats.get_mut(&worker) else { return };
         if seat.signal.get() >= Signal::ABORT {
-            wake(&terminator);
+            wake(&terminator, &self.outbox);
         }
         seat.terminators.push(terminator);
     }
