@@ -222,7 +222,7 @@ impl<'page> Instance<'page> {
         let Some(open) = self.ops.open_file else { return Ok(IOE_OPEN_HOST as u32) };
         let file = files.as_ptr(index);
         // SAFETY: checked pointer, own instance; the file table's entries never move and stay until
-        // they are disposed of after cleanup (`run::worker`), or for ever.
+        // they are disposed of after cleanup (`run::worker`, `run::crew`), or for ever.
         let status = self.call(Callback::OpenFile, |inst| unsafe { open(inst, file) });
         self.check(Callback::OpenFile, status)
     }
@@ -256,7 +256,8 @@ impl<'page> Instance<'page> {
     /// Takes a unit back for good.
     pub fn io_free(&mut self, unit: UnitPtr) {
         if let Some(io_free) = self.ops.io_free {
-            // SAFETY: as in `io_init`; `run::worker` comes here only with nothing in flight.
+            // SAFETY: as in `io_init`; `io::slots` and `run::crew` come here only with nothing in
+            // flight.
             self.call(Callback::IoFree, |inst| unsafe { io_free(inst, unit.as_ptr()) });
         }
     }
