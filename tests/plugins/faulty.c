@@ -131,6 +131,8 @@ static ioe_status faulty_open_file(void *inst, struct ioe_file *file)
 		self->host->set_error(self->host->ctx, EMFILE, "the door is stuck");
 		return -EMFILE;
 	}
+	while (file->index == 1 && is(self, "open_hangs"))
+		pause();
 	return IOE_OPENED;
 }
 
@@ -206,7 +208,7 @@ static int32_t faulty_queue(void *inst, struct ioe_io *io)
 		for (;;)
 			pause();
 	if (is(self, "none") || is(self, "scribble") || is(self, "only_moves") ||
-	    is(self, "open_fails") || is(self, "open_status"))
+	    is(self, "open_fails") || is(self, "open_status") || is(self, "open_hangs"))
 		return IOE_Q_COMPLETED;
 	return take(self, io);
 }

@@ -137,3 +137,17 @@ fn a_file_that_cannot_be_opened_on_the_way_ends_the_job_with_words() {
     ));
     outcome.expect(5).says(&["open_file answered 7"]);
 }
+
+#[test]
+fn an_engine_that_hangs_in_open_file_during_the_run_is_given_up() {
+    require!(c_compiler);
+    let scene = Scene::new();
+    let engine = plugins::built("faulty");
+    let job = format!(
+        "[global]\nrw=write\nbs=4k\nsize=64k\n[a]\nioengine={engine}\nfault=open_hangs\n\
+         nrfiles=2\nopenfiles=1\nengine_timeout=1\n[neighbour]\nioengine=null\n"
+    );
+    let outcome = scene.run_json(&job).expect(5).says(&["open_file has not returned for"]);
+    let document = outcome.document();
+    assert_eq!(document.ios(document.job("neighbour"), "write"), 16);
+}
