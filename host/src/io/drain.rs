@@ -6,7 +6,7 @@
 use super::signal::Signal;
 use super::trouble::Trouble;
 use super::worker::Worker;
-use crate::plugin::handle::Refusal;
+use crate::plugin::handle::{Callback, Refusal};
 use crate::stats::live::WorkerState;
 use crate::sys::clock::Clock;
 use crate::sys::thread::Usage;
@@ -102,13 +102,14 @@ impl<C: Clock> Worker<'_, C> {
     }
 }
 
-/// A refusal ends the job but not the drain: what is in flight is to come back all the same.
+/// A refusal ends the job but not the drain: what is in flight is to come back all the same. But
+/// for one of `getevents`, by which alone it could.
 fn keep_refusal(
     outcome: Result<(), Trouble>,
     refused: &mut Option<Refusal>,
 ) -> Result<(), Trouble> {
     match outcome {
-        Err(Trouble::Refused(refusal)) => {
+        Err(Trouble::Refused(refusal)) if refusal.callback != Callback::GetEvents => {
             refused.get_or_insert(refusal);
             Ok(())
         }

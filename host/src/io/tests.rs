@@ -56,6 +56,8 @@ enum Misdeed {
     Invented,
     TooMany,
     TooFew,
+    /// From then on `getevents` refuses.
+    NothingBack,
 }
 
 #[derive(Default)]
@@ -161,6 +163,7 @@ unsafe extern "C" fn getevents(
         match misdeed {
             Some(Misdeed::TooMany) => max as i32 + 1,
             Some(Misdeed::TooFew) => 0,
+            Some(Misdeed::NothingBack) => -libc::EIO,
             _ => n as i32,
         }
     })

@@ -111,3 +111,13 @@ fn a_breach_in_the_drain_after_a_refusal_is_a_breach() {
     let outcome = bench.run();
     assert!(matches!(outcome.result, Err(Trouble::Fault(_))), "{:?}", outcome.result);
 }
+
+#[test]
+fn the_drain_does_not_insist_where_getevents_refuses() {
+    let mut bench = bench(7, 7);
+    bench.manners.misdeed = Some(Misdeed::NothingBack);
+    bench.manners.misdeed_at = Some(7);
+    let outcome = bench.run();
+    assert!(matches!(outcome.result, Err(Trouble::Refused(_))), "{:?}", outcome.result);
+    assert_eq!(outcome.page.in_flight.get(), 7, "they never came back");
+}
