@@ -84,7 +84,7 @@ impl<C: Clock> Worker<'_, C> {
             if self.in_flight == 0 && self.pending.is_empty() {
                 // One that came with a crew's last unit was told to nobody yet.
                 let last = self.engine.take_trouble();
-                return refused.map(Trouble::Refused).or(last).map_or(Ok(()), Err);
+                return refused.map(Trouble::from).or(last).map_or(Ok(()), Err);
             }
             keep_refusal(self.reap(1, self.in_flight, -1), &mut refused)?;
         }
@@ -110,7 +110,7 @@ fn keep_refusal(
 ) -> Result<(), Trouble> {
     match outcome {
         Err(Trouble::Refused(refusal)) if refusal.callback != Callback::GetEvents => {
-            refused.get_or_insert(refusal);
+            refused.get_or_insert(*refusal);
             Ok(())
         }
         other => other,
