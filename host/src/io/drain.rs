@@ -6,7 +6,7 @@
 use super::signal::Signal;
 use super::trouble::Trouble;
 use super::worker::Worker;
-use crate::plugin::handle::Refusal;
+use crate::plugin::handle::{Callback, Refusal};
 use crate::stats::live::WorkerState;
 use crate::sys::clock::Clock;
 use crate::sys::thread::Usage;
@@ -84,7 +84,14 @@ impl<C: Clock> Worker<'_, C> {
             if self.in_flight == 0 && self.pending.is_empty() {
                 return refused.map_or(Ok(()), |refusal| Err(Trouble::Refused(refusal)));
             }
-            keep_refusal(self.reap(1, self.in_flight, -1), &mut refused)?;
+            match self.reap(1, self.in_flight, -1) {
+                // Who refuses to hand back is not asked for ever: what is in flight is lost. The
+                // refusal of a crew's member is about its own unit, and `queue`'s.
+                Err(Trouble::Refused(refusal)) if refusal.callback == Callback::GetEvents => {
+                    return Err(Trouble::Refused(refused.unwrap_or(refusal)));
+                }
+                outcome => keep_refusal(outcome, &mut refused)?,
+            }
         }
     }
 
