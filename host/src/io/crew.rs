@@ -108,6 +108,7 @@ impl Crew {
         })
     }
 
+    #[cold]
     pub(super) fn offer(&mut self, unit: UnitPtr, index: SlotIndex, file: u32) -> Answer {
         if self.broken {
             // The unit that broke it is in flight for ever, so that the loop comes to reap.
@@ -125,6 +126,7 @@ impl Crew {
         Answer::Queued
     }
 
+    #[cold]
     pub(super) fn getevents(
         &mut self,
         min: u32,
@@ -263,13 +265,13 @@ impl Post {
             Answer::Other(status) if (-4095..0).contains(&status) => {
                 let refusal: Refusal = engine.refusal(Callback::Queue, status);
                 slots::fail(unit, refusal.errno);
-                return Err(Trouble::Refused(refusal));
+                return Err(refusal.into());
             }
             Answer::Other(status) => Breach::Status(status),
             Answer::Queued => Breach::QueuedBySync,
             Answer::Busy => Breach::BusyForever,
         };
-        Err(Trouble::Fault(Fault { callback: Callback::Queue, breach, in_flight: 0 }))
+        Err(Fault { callback: Callback::Queue, breach, in_flight: 0 }.into())
     }
 
     /// Tells of an end that is none of the engine's doing.

@@ -82,7 +82,7 @@ impl<C: Clock> Worker<'_, C> {
             // The units that were taken still come back, each with its error.
             keep_refusal(self.commit(), &mut refused)?;
             if self.in_flight == 0 && self.pending.is_empty() {
-                return refused.map_or(Ok(()), |refusal| Err(Trouble::Refused(refusal)));
+                return refused.map_or(Ok(()), |refusal| Err(refusal.into()));
             }
             match self.reap(1, self.in_flight, -1) {
                 // Who refuses to hand back is not asked for ever: what is in flight is lost. The
@@ -112,7 +112,7 @@ fn keep_refusal(
 ) -> Result<(), Trouble> {
     match outcome {
         Err(Trouble::Refused(refusal)) => {
-            refused.get_or_insert(refusal);
+            refused.get_or_insert(*refusal);
             Ok(())
         }
         other => other,

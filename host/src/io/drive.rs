@@ -4,7 +4,7 @@
 //! know the difference; the plain way costs one comparison that always goes the same way.
 
 use super::crew::Crew;
-use super::slots::SlotIndex;
+use super::slots::{SlotIndex, Slots};
 use super::trouble::Trouble;
 use crate::plugin::handle::{Answer, Callback, Instance, Refusal, Terminator, UnitPtr};
 use iodyno_engine_api::abi::ioe_io;
@@ -27,10 +27,10 @@ impl<'a> Drive<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn offer(&mut self, unit: UnitPtr, index: SlotIndex, file: u32) -> Answer {
+    pub(super) fn offer(&mut self, unit: UnitPtr, index: SlotIndex, slots: &Slots) -> Answer {
         match &mut self.crew {
             None => self.own.offer(unit),
-            Some(crew) => crew.offer(unit, index, file),
+            Some(crew) => crew.offer(unit, index, slots.slot(index).file),
         }
     }
 

@@ -40,12 +40,8 @@ impl<C: Clock> Worker<'_, C> {
         self.pace.think.iter_mut().for_each(|think| think.issue(now_ns));
         let mut slot = Slots::request(request.ddir, request.file, request.offset, request.len);
         let mut start_ns = now_ns;
-        if self.settings.write_after_trim && request.ddir == Ddir::Write {
-            self.drain()?;
-            start_ns = self.clock.mono_ns();
-        }
-        if self.doorway.is_some() {
-            self.see_to_doors(request.file)?;
+        if self.settings.write_after_trim || self.doorway.is_some() {
+            self.prepare_way(request.ddir, request.file)?;
             start_ns = self.clock.mono_ns();
         }
         if self.failures.stop {
@@ -59,7 +55,7 @@ impl<C: Clock> Worker<'_, C> {
                 self.look_at_backlog(start_ns);
             }
         }
-        self.begin_request(slot).map(|()| None)
+        self.begin_by_detour(slot).map(|()| None)
     }
 
     /// What holds the next request back at `now_ns`, if anything does.

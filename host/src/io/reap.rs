@@ -78,7 +78,7 @@ impl<C: Clock> Worker<'_, C> {
             return Err(self.with_in_flight(trouble));
         }
         if (-4095..0).contains(&got) {
-            return Err(Trouble::Refused(self.engine.refusal(Callback::GetEvents, got)));
+            return Err(self.engine.refusal(Callback::GetEvents, got).into());
         }
         Err(self.fault(Callback::GetEvents, Breach::Count { got, min, max }))
     }
@@ -87,7 +87,7 @@ impl<C: Clock> Worker<'_, C> {
     #[cold]
     fn with_in_flight(&self, trouble: Trouble) -> Trouble {
         match trouble {
-            Trouble::Fault(fault) => Trouble::Fault(Fault { in_flight: self.in_flight, ..fault }),
+            Trouble::Fault(fault) => Fault { in_flight: self.in_flight, ..*fault }.into(),
             other => other,
         }
     }

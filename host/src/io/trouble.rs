@@ -124,19 +124,38 @@ pub enum TooSlow {
     },
 }
 
-/// What ended a worker.
+/// What ended a worker. Boxed: each step of the loop answers with a result, which is to fit into
+/// registers.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Trouble {
     /// A request failed.
-    Request(RequestError),
+    Request(Box<RequestError>),
     /// A callback answered -errno.
-    Refused(Refusal),
+    Refused(Box<Refusal>),
     /// The engine broke its contract.
-    Fault(Fault),
+    Fault(Box<Fault>),
     /// A file could not be opened, closed or made again.
-    File(FileTrouble),
+    File(Box<FileTrouble>),
     /// A latency that the job does not bear.
-    TooSlow(TooSlow),
+    TooSlow(Box<TooSlow>),
+}
+
+impl From<Refusal> for Trouble {
+    fn from(refusal: Refusal) -> Trouble {
+        Trouble::Refused(Box::new(refusal))
+    }
+}
+
+impl From<Fault> for Trouble {
+    fn from(fault: Fault) -> Trouble {
+        Trouble::Fault(Box::new(fault))
+    }
+}
+
+impl From<FileTrouble> for Trouble {
+    fn from(trouble: FileTrouble) -> Trouble {
+        Trouble::File(Box::new(trouble))
+    }
 }
 
 /// A file that could not be opened, closed or made again during the run.

@@ -66,8 +66,10 @@ pub struct Worker<'a, C> {
     pub(super) files: FileTable,
     pub(super) generator: Generator,
     pub(super) content: Content,
-    /// `pace.paced` and `pace.watched`, beside what the loop looks at anyway.
-    pub(super) paced: bool,
+    /// Something is asked for between two requests: rates, syncs, files that come and go. One
+    /// flag, beside what the loop looks at anyway.
+    takes_detours: bool,
+    /// `pace.watched`, likewise.
     pub(super) watched: bool,
     /// Apart, so that what a plain job never touches does not lie between what it does.
     pub(super) pace: Box<Pace<'a>>,
@@ -118,7 +120,10 @@ impl<'a, C: Clock> Worker<'a, C> {
             files: parts.files,
             generator: parts.generator,
             content: parts.content,
-            paced: parts.pace.paced,
+            takes_detours: parts.pace.paced
+                || settings.write_after_trim
+                || syncs.watches
+                || parts.doorway.is_some(),
             watched: parts.pace.watched,
             pace: Box::new(parts.pace),
             page: parts.page,
@@ -152,8 +157,12 @@ impl<'a, C: Clock> Worker<'a, C> {
         };
         self.end();
         driven.and(drained).and_then(|()| match self.failures.fatal.take() {
-            Some(error) => Err(Trouble::Request(error)),
-            None => self.pace.too_slow.take().map_or(Ok(()), |slow| Err(Trouble::TooSlow(slow))),
+            Some(error) => Err(Trouble::Request(Box::new(error))),
+            None => self
+                .pace
+                .too_slow
+                .take()
+                .map_or(Ok(()), |slow| Err(Trouble::TooSlow(Box::new(slow)))),
         })
     }
 
@@ -175,8 +184,8 @@ impl<'a, C: Clock> Worker<'a, C> {
             if self.signal.get() != self.phase && self.change_phase() {
                 return Ok(Filled::Ended);
             }
-            if let Some(index) = self.pending.pop() {
-                self.offer(index)?;
+            if !self.pending.is_empty() {
+                self.offer_pending()?;
             } else if !self.slots.has_free() {
                 return Ok(Filled::Full);
             } else if let Some(filled) = self.offer_next()? {
@@ -188,30 +197,60 @@ impl<'a, C: Clock> Worker<'a, C> {
         }
     }
 
+    /// Offers what ended short, or what the engine was too busy for, once more.
+    #[cold]
+    fn offer_pending(&mut self) -> Result<(), Trouble> {
+        self.pending.pop().map_or(Ok(()), |index| self.offer(index))
+    }
+
     /// Offers the next request of the load. Something comes back where there is none to offer now.
     #[inline(always)]
     fn offer_next(&mut self) -> Result<Option<Filled>, Trouble> {
+        if self.takes_detours {
+            return self.offer_by_detour();
+        }
+        let Some(request) = self.generator.next() else { return Ok(Some(Filled::Ended)) };
+        let slot = Slots::request(request.ddir, request.file, request.offset, request.len);
+        self.begin_request(slot).map(|()| None)
+    }
+
+    /// As `offer_next`, for jobs that ask for something between two requests.
+    #[inline(never)]
+    fn offer_by_detour(&mut self) -> Result<Option<Filled>, Trouble> {
         if self.syncs.is_due {
             return self.offer_sync().map(|()| None);
         }
-        if self.paced {
+        if self.pace.paced {
             return self.offer_paced();
         }
         let Some(request) = self.generator.next() else { return Ok(Some(Filled::Ended)) };
-        if self.settings.write_after_trim && request.ddir == Ddir::Write {
-            self.drain()?;
-            if self.failures.stop {
-                return Ok(Some(Filled::Ended));
-            }
-        }
-        if self.doorway.is_some() {
-            self.see_to_doors(request.file)?;
-            if self.failures.stop {
-                return Ok(Some(Filled::Ended));
-            }
+        self.prepare_way(request.ddir, request.file)?;
+        if self.failures.stop {
+            return Ok(Some(Filled::Ended));
         }
         let slot = Slots::request(request.ddir, request.file, request.offset, request.len);
-        self.begin_request(slot).map(|()| None)
+        self.begin_by_detour(slot).map(|()| None)
+    }
+
+    /// Begins a request that the plain way would not begin: what it writes may be due for a sync.
+    /// Apart, because the plain way's slot must never have an address.
+    pub(super) fn begin_by_detour(&mut self, mut slot: Slot) -> Result<(), Trouble> {
+        if self.syncs.watches && slot.ddir == Ddir::Write {
+            self.syncs.watch(&mut slot);
+        }
+        self.begin_request(slot)
+    }
+
+    /// What has to be done before a request to `file` can begin: a trim has ended before its block
+    /// is written, and the file is open.
+    pub(super) fn prepare_way(&mut self, ddir: Ddir, file: u32) -> Result<(), Trouble> {
+        if self.settings.write_after_trim && ddir == Ddir::Write {
+            self.drain()?;
+        }
+        if self.doorway.is_some() && !self.failures.stop {
+            self.see_to_doors(file)?;
+        }
+        Ok(())
     }
 
     #[cold]
@@ -226,12 +265,8 @@ impl<'a, C: Clock> Worker<'a, C> {
         slot.measured = self.phase == Signal::MEASURE;
         if slot.ddir == Ddir::Write {
             self.last_written = Some(slot.file);
-            if self.syncs.watches {
-                self.syncs.watch(&mut slot);
-            }
             if self.settings.moves_data {
-                let buffer = self.slots.buffer_mut(index, slot.len as usize);
-                self.content.before_write(buffer, slot.offset);
+                self.write_buffer(index, slot.offset, slot.len);
             }
         }
         if self.settings.timed {
@@ -245,6 +280,13 @@ impl<'a, C: Clock> Worker<'a, C> {
         self.offer(index)
     }
 
+    /// Apart, so that the way of a read is short.
+    #[inline(never)]
+    fn write_buffer(&mut self, index: SlotIndex, offset: u64, len: u64) {
+        let buffer = self.slots.buffer_mut(index, len as usize);
+        self.content.before_write(buffer, offset);
+    }
+
     /// Offers a slot that the host holds, and again after Busy, until the engine has taken it.
     #[inline(always)]
     pub(super) fn offer(&mut self, index: SlotIndex) -> Result<(), Trouble> {
@@ -253,8 +295,7 @@ impl<'a, C: Clock> Worker<'a, C> {
         loop {
             self.slots.load_unit(index, &self.files);
             let unit = self.slots.unit(index);
-            let file = self.slots.slot(index).file;
-            let answer = self.timed_if_sampling(|worker| worker.engine.offer(unit, index, file));
+            let answer = self.timed_if_sampling(|it| it.engine.offer(unit, index, &it.slots));
             match answer {
                 Answer::Completed => {
                     let end = if self.settings.timed { self.clock.ticks() } else { Ticks(0) };
@@ -301,7 +342,7 @@ impl<'a, C: Clock> Worker<'a, C> {
     fn not_taken(&mut self, index: SlotIndex, status: i32) -> Result<(), Trouble> {
         self.slots.release(index);
         if (-4095..0).contains(&status) {
-            return Err(Trouble::Refused(self.engine.refusal(Callback::Queue, status)));
+            return Err(self.engine.refusal(Callback::Queue, status).into());
         }
         Err(self.fault(Callback::Queue, Breach::Status(status)))
     }
@@ -324,7 +365,7 @@ impl<'a, C: Clock> Worker<'a, C> {
         }
         self.uncommitted.clear();
         if status < 0 {
-            return Err(Trouble::Refused(self.engine.refusal(Callback::Commit, status)));
+            return Err(self.engine.refusal(Callback::Commit, status).into());
         }
         Ok(())
     }
@@ -343,7 +384,7 @@ impl<'a, C: Clock> Worker<'a, C> {
 
     #[cold]
     pub(super) fn fault(&self, callback: Callback, breach: Breach) -> Trouble {
-        Trouble::Fault(Fault { callback, breach, in_flight: self.in_flight })
+        Fault { callback, breach, in_flight: self.in_flight }.into()
     }
 
     /// To wake a blocked callback from another thread.

@@ -13,7 +13,7 @@ use super::words::{self, place, refused};
 use super::worker::Context;
 use crate::io::crew::{Crew, Post};
 use crate::io::slots::Slots;
-use crate::io::trouble::{FileTrouble, Trouble};
+use crate::io::trouble::FileTrouble;
 use crate::job::spec::JobSpec;
 use crate::plugin::handle::{Callback, Instance, Terminator, UnitPtr};
 use crate::plugin::host_table;
@@ -89,7 +89,7 @@ pub(super) fn hire(
                 let error = RunError::engine(&orders.job.name, message.clone());
                 let _started = orders.ready.send(Err(error));
                 let trouble = FileTrouble { is_usage: false, errno: None, message };
-                post.break_off(Trouble::File(trouble));
+                post.break_off(trouble.into());
             }
         })
     });

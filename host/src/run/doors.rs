@@ -99,14 +99,10 @@ impl Opened {
         let (found, planned) = (&self.targets[at], &self.plan.files[at]);
         let size = found.size.max(planned.offset + planned.len);
         table.set_size(index, size, found.block_size);
-        let answer = engine.open_file(table, index).map_err(Trouble::Refused)?;
+        let answer = engine.open_file(table, index).map_err(Trouble::from)?;
         if answer > IOE_OPEN_HOST as u32 {
             let breach = Breach::OpenStatus(answer);
-            return Err(Trouble::Fault(Fault {
-                callback: Callback::OpenFile,
-                breach,
-                in_flight: 0,
-            }));
+            return Err(Fault { callback: Callback::OpenFile, breach, in_flight: 0 }.into());
         }
         if answer == IOE_OPEN_HOST as u32 && self.caps.flags & IOE_F_DISKLESS == 0 {
             let path = self.open_path(context, at);
@@ -115,7 +111,7 @@ impl Opened {
             self.descriptors[at] = Some(descriptor);
         }
         self.is_told[at] = true;
-        engine.get_file_size(table, index).map(drop).map_err(Trouble::Refused)
+        engine.get_file_size(table, index).map(drop).map_err(Trouble::from)
     }
 
     /// The host opens the path for the engine.
@@ -212,7 +208,7 @@ impl Doors for Doorman<'_> {
         files: &mut FileTable,
         file: u32,
     ) -> Result<(), Trouble> {
-        self.opened.borrow_mut().close(engine, files, file).map_err(Trouble::Refused)
+        self.opened.borrow_mut().close(engine, files, file).map_err(Trouble::from)
     }
 
     fn renew_all(&mut self) -> Result<(), Trouble> {
@@ -222,9 +218,6 @@ impl Doors for Doorman<'_> {
 
 /// The loop carries the words back to where they came from.
 fn trouble(error: RunError) -> Trouble {
-    Trouble::File(FileTrouble {
-        is_usage: error.kind == ErrorKind::Usage,
-        errno: error.errno,
-        message: error.message,
-    })
+    let is_usage = error.kind == ErrorKind::Usage;
+    FileTrouble { is_usage, errno: error.errno, message: error.message }.into()
 }

@@ -79,10 +79,11 @@ pub(super) fn told(
         Trouble::Fault(breach) => {
             fault(job, breach.callback, &breach.breach.to_string(), breach.in_flight)
         }
-        Trouble::File(FileTrouble { is_usage, errno, message }) => RunError {
-            kind: if is_usage { ErrorKind::Usage } else { ErrorKind::Io },
-            ..io_error(job, errno, message)
-        },
+        Trouble::File(trouble) => {
+            let FileTrouble { is_usage, errno, message } = *trouble;
+            let kind = if is_usage { ErrorKind::Usage } else { ErrorKind::Io };
+            RunError { kind, ..io_error(job, errno, message) }
+        }
         Trouble::TooSlow(slow) => {
             io_error(job, Some(libc::ETIMEDOUT), slow_words(job, names, &slow))
         }

@@ -147,8 +147,9 @@ impl Generator {
         Ok(generator)
     }
 
-    /// The next request; none once all loops are done (and then for ever).
-    #[inline]
+    /// The next request; none once all loops are done (and then for ever). Inlined wherever it is
+    /// called: of its few callers one is the loop, in which a call costs as much as a request.
+    #[inline(always)]
     // An iterator would invite adapters into the data plane.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Option<Request> {
@@ -263,7 +264,7 @@ impl Generator {
         self.block_max / if matches!(self.order, Order::TrimWrite { .. }) { 2 } else { 1 }
     }
 
-    #[inline]
+    #[inline(always)]
     fn give(&mut self, request: Request) -> Request {
         if matches!(self.order, Order::TrimWrite { .. }) {
             self.pending = Some(Request { ddir: Ddir::Write, ..request });
@@ -271,20 +272,20 @@ impl Generator {
         self.account(request)
     }
 
-    #[inline]
+    #[inline(always)]
     fn account(&mut self, request: Request) -> Request {
         self.issued_bytes += request.len;
         self.issued_ios += 1;
         request
     }
 
-    #[inline]
+    #[inline(always)]
     fn loop_is_done(&self) -> bool {
         (self.issued_bytes >= self.amount_bytes && self.pending.is_none())
             || self.issued_ios >= self.max_ios
     }
 
-    #[inline]
+    #[inline(always)]
     fn draw_ddir(&mut self) -> Ddir {
         match self.order {
             Order::Single { ddir, .. } => ddir,
@@ -303,23 +304,35 @@ impl Generator {
     }
 
     /// Offset and length of the file's next request; none if this pass has none left for it.
-    #[inline]
+    #[inline(always)]
     fn draw_place(&mut self, file: usize, ddir: Ddir) -> Option<(u64, u64)> {
+        let blocks = self.blocks[ddir as usize];
+        if self.way == Way::Shuffled {
+            let state = &mut self.files[file];
+            return Some((state.region.offset + state.order.next()? * blocks.min, blocks.min));
+        }
+        if self.way == Way::Sequential {
+            let want = draw_len(&mut self.length_rng, blocks);
+            let state = &mut self.files[file];
+            let place = state.follow(ddir, want, blocks.min)?;
+            return Some((state.region.offset + place.0, place.1));
+        }
+        self.draw_scattered(file, ddir)
+    }
+
+    /// As `draw_place`, for random offsets that may repeat, or of blocks of several sizes.
+    #[inline(never)]
+    fn draw_scattered(&mut self, file: usize, ddir: Ddir) -> Option<(u64, u64)> {
         let blocks = self.blocks[ddir as usize];
         let want = draw_len(&mut self.length_rng, blocks);
         let state = &mut self.files[file];
-        let place = match self.way {
-            Way::Shuffled => (state.order.next()? * blocks.min, blocks.min),
-            Way::Sequential => state.follow(ddir, want, blocks.min)?,
-            Way::Anywhere => {
-                let spot = self.offset_rng.below(state.spots[ddir as usize]) * blocks.align;
-                (spot, fit(want, state.region.len - spot, blocks.min))
-            }
-            Way::Mapped => {
-                let start = self.offset_rng.below(state.units);
-                let (first, count) = state.map.as_mut()?.take(start, want / self.unit)?;
-                (first * self.unit, count * self.unit)
-            }
+        let place = if self.way == Way::Mapped {
+            let start = self.offset_rng.below(state.units);
+            let (first, count) = state.map.as_mut()?.take(start, want / self.unit)?;
+            (first * self.unit, count * self.unit)
+        } else {
+            let spot = self.offset_rng.below(state.spots[ddir as usize]) * blocks.align;
+            (spot, fit(want, state.region.len - spot, blocks.min))
         };
         Some((state.region.offset + place.0, place.1))
     }

@@ -531,10 +531,8 @@ fn a_target_that_one_request_misses_ends_the_job() {
     let mut job = job(32);
     (job.device.service_ns, job.rules.target) = (100_000, Some(rule));
     let outcome = job.run();
-    let Err(Trouble::TooSlow(TooSlow::Target { target_ns, ios, slow_ios, .. })) = outcome.result
-    else {
-        panic!("{:?}", outcome.result)
-    };
+    let Err(Trouble::TooSlow(slow)) = outcome.result else { panic!("{:?}", outcome.result) };
+    let TooSlow::Target { target_ns, ios, slow_ios, .. } = *slow else { panic!("{slow:?}") };
     assert_eq!((target_ns, ios), (50_000, slow_ios));
     assert_eq!(outcome.page.measure.latency_met.get(), 0);
     // One that goes on does so.
@@ -554,10 +552,9 @@ fn a_request_above_max_latency_ends_the_job() {
         job.device.stalls = vec![(S, S + 10 * MS)];
         job.rules.max_latency_ns.read = Some(5 * MS);
         let outcome = job.run();
-        let Err(Trouble::TooSlow(TooSlow::Request { ddir, len, lat_ns, limit_ns, .. })) =
-            outcome.result
-        else {
-            panic!("{:?}", outcome.result)
+        let Err(Trouble::TooSlow(slow)) = outcome.result else { panic!("{:?}", outcome.result) };
+        let TooSlow::Request { ddir, len, lat_ns, limit_ns, .. } = *slow else {
+            panic!("{slow:?}")
         };
         assert_eq!((ddir, len, limit_ns), (Ddir::Read, 4096, 5 * MS));
         assert!((10 * MS..11 * MS).contains(&lat_ns), "{lat_ns}");
