@@ -88,7 +88,7 @@ impl<C: Clock> Worker<'_, C> {
                 // Who refuses to hand back is not asked for ever: what is in flight is lost. The
                 // refusal of a crew's member is about its own unit, and `queue`'s.
                 Err(Trouble::Refused(refusal)) if refusal.callback == Callback::GetEvents => {
-                    return Err(Trouble::Refused(refused.unwrap_or(refusal)));
+                    return Err(Trouble::Refused(refused.map_or(refusal, Box::new)));
                 }
                 outcome => keep_refusal(outcome, &mut refused)?,
             }
