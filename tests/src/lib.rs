@@ -14,4 +14,4 @@ pub mod programs;
 pub mod run;
 
 pub use document::Document;
-pub use run::{Iodyno, Outcome, Scene};
+pub use run::{patiently, Iodyno, Outcome, Scene};

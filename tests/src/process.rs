@@ -66,6 +66,17 @@ pub fn eventually<T>(what: &str, limit: Duration, mut done: impl FnMut() -> Opti
     }
 }
 
+/// Waits until a process has computed for so long, whoever else wants the CPUs.
+pub fn wait_until_it_computed(pid: u32, ms: u64) {
+    eventually("a process computes", Duration::from_secs(40), || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // utime and stime, in hundredths of a second.
+        let rest = stat[stat.rfind(')')? + 1..].split_whitespace();
+        let ticks: u64 = rest.skip(11).take(2).filter_map(|n| n.parse::<u64>().ok()).sum();
+        (ticks * 10 >= ms).then_some(())
+    });
+}
+
 /// Names in a directory that contain `part`; none where the directory cannot be read.
 pub fn names_with(dir: &Path, part: &str) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };

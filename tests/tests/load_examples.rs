@@ -1,5 +1,7 @@
 //! Every file of `examples/`, run as its comment says, with less data and time: what a new user
 //! copies must work, and must show what it says it shows.
+//!
+//! A file without a test here is a finding. Needs the built programs and a few megabytes of disk.
 
 use iodyno_tests::{programs, Document, Scene};
 use std::collections::BTreeSet;

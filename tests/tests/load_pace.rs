@@ -4,7 +4,7 @@
 //! The engine is `tests/plugins/server.c`, or one that does nothing. Other tests run beside these:
 //! times have room above, and what has to be exact is counted.
 
-use iodyno_tests::{plugins, require, Document, Scene};
+use iodyno_tests::{patiently, plugins, require, Document, Scene};
 
 /// Runs jobs against the server.
 fn serve(sections: &str) -> Document {
@@ -27,23 +27,25 @@ fn assert_near(value: f64, expected: f64, percent: f64) {
 #[test]
 fn a_stall_shows_in_the_response_times_and_not_in_clat() {
     require!(c_compiler);
-    // 6000 requests, 600 of which fall into the stall: the slowest 60 waited most of it.
-    for depth in [1, 32] {
-        let job = format!(
-            "iodepth={depth}\nruntime=3\nrate_iops=2000\nserver.stall=300ms\n\
-             server.after=2000\nserver.service=20us"
-        );
-        let document = serve(&format!("[a]\n{job}"));
-        let rlat_ms = percentile_ms(&document, "rlat_ns", "99.000000");
-        assert!((240.0..320.0).contains(&rlat_ms), "rlat p99 {rlat_ms} ms");
-        let clat_ms = percentile_ms(&document, "clat_ns", "99.000000");
-        assert!(clat_ms < 10.0, "clat p99 {clat_ms} ms");
-        let qlat_ms = percentile_ms(&document, "qlat_ns", "99.000000");
-        assert!(qlat_ms <= rlat_ms, "qlat p99 {qlat_ms} ms, rlat p99 {rlat_ms} ms");
-        // All that were owed are made up for.
-        assert_rate(&document, "read", 2000.0, 0.5);
-        assert_eq!(document.number("/jobs/0/read/rlat_ns/N"), document.ios(0, "read"));
-    }
+    patiently(|| {
+        // 6000 requests, 600 of which fall into the stall: the slowest 60 waited most of it.
+        for depth in [1, 32] {
+            let job = format!(
+                "iodepth={depth}\nruntime=3\nrate_iops=2000\nserver.stall=300ms\n\
+                 server.after=2000\nserver.service=20us"
+            );
+            let document = serve(&format!("[a]\n{job}"));
+            let rlat_ms = percentile_ms(&document, "rlat_ns", "99.000000");
+            assert!((240.0..320.0).contains(&rlat_ms), "rlat p99 {rlat_ms} ms");
+            let clat_ms = percentile_ms(&document, "clat_ns", "99.000000");
+            assert!(clat_ms < 10.0, "clat p99 {clat_ms} ms");
+            let qlat_ms = percentile_ms(&document, "qlat_ns", "99.000000");
+            assert!(qlat_ms <= rlat_ms, "qlat p99 {qlat_ms} ms, rlat p99 {rlat_ms} ms");
+            // All that were owed are made up for.
+            assert_rate(&document, "read", 2000.0, 0.5);
+            assert_eq!(document.number("/jobs/0/read/rlat_ns/N"), document.ios(0, "read"));
+        }
+    });
 }
 
 /// Requests of a direction are as many as its rate grants in the time that was measured: never
@@ -62,15 +64,17 @@ fn assert_rate(document: &Document, direction: &str, per_s: f64, percent: f64) {
 #[test]
 fn rates_are_kept_and_the_first_second_is_as_the_others() {
     require!(c_compiler);
-    for (rate, lines, percent) in
-        [(2000, "", 0.5), (2000, "ramp_time=1s", 0.5), (5000, "rate_process=poisson", 5.0)]
-    {
-        let job = format!("[a]\niodepth=8\nruntime=2\nrate_iops={rate}\n{lines}");
-        assert_rate(&serve(&job), "read", f64::from(rate), percent);
-    }
-    let document = serve("[a]\nrw=randrw\nruntime=2\nrate=8m,4m");
-    assert_rate(&document, "read", 2048.0, 0.5);
-    assert_rate(&document, "write", 1024.0, 0.5);
+    patiently(|| {
+        for (rate, lines, percent) in
+            [(2000, "", 0.5), (2000, "ramp_time=1s", 0.5), (5000, "rate_process=poisson", 5.0)]
+        {
+            let job = format!("[a]\niodepth=8\nruntime=2\nrate_iops={rate}\n{lines}");
+            assert_rate(&serve(&job), "read", f64::from(rate), percent);
+        }
+        let document = serve("[a]\nrw=randrw\nruntime=2\nrate=8m,4m");
+        assert_rate(&document, "read", 2048.0, 0.5);
+        assert_rate(&document, "write", 1024.0, 0.5);
+    });
 }
 
 #[test]
@@ -82,21 +86,23 @@ fn without_a_rate_there_is_no_intended_start() {
 
 #[test]
 fn pauses_are_as_long_and_as_many_as_asked() {
-    let scene = Scene::new();
-    // 20 requests, a pause between every two of them and the next: 9 pauses.
-    let started = |lines: &str| {
-        let global = "[a]\nioengine=null\nrw=read\nbs=4k\nsize=80k";
-        let document = scene.run_json(&format!("{global}\n{lines}\n")).clean();
-        assert_eq!(document.ios(0, "read"), 20);
-        document.number("/jobs/0/job_runtime")
-    };
-    let pauses_ms = started("thinktime=20ms\nthinktime_spin=5ms\nthinktime_blocks=2");
-    assert!((180..260).contains(&pauses_ms), "{pauses_ms} ms");
-    let none_ms = started("thinktime=10s\nthinktime_blocks=20");
-    assert!(none_ms < 5000, "no pause after the last request: {none_ms} ms");
-    // Blocks that are not given do not count beside a time.
-    let none_ms = started("thinktime=10s\nthinktime_iotime=9");
-    assert!(none_ms < 5000, "{none_ms} ms");
+    patiently(|| {
+        let scene = Scene::new();
+        // 20 requests, a pause between every two of them and the next: 9 pauses.
+        let started = |lines: &str| {
+            let global = "[a]\nioengine=null\nrw=read\nbs=4k\nsize=80k";
+            let document = scene.run_json(&format!("{global}\n{lines}\n")).clean();
+            assert_eq!(document.ios(0, "read"), 20);
+            document.number("/jobs/0/job_runtime")
+        };
+        let pauses_ms = started("thinktime=20ms\nthinktime_spin=5ms\nthinktime_blocks=2");
+        assert!((180..260).contains(&pauses_ms), "{pauses_ms} ms");
+        let none_ms = started("thinktime=10s\nthinktime_blocks=20");
+        assert!(none_ms < 5000, "no pause after the last request: {none_ms} ms");
+        // Blocks that are not given do not count beside a time.
+        let none_ms = started("thinktime=10s\nthinktime_iotime=9");
+        assert!(none_ms < 5000, "{none_ms} ms");
+    });
 }
 
 #[test]
@@ -110,18 +116,20 @@ fn a_pause_ends_with_the_run() {
 
 #[test]
 fn shares_are_as_the_weights_also_between_cells() {
-    for (isolation, sleep) in [("run", "0"), ("job", "0"), ("run", "100")] {
-        let global = "ioengine=null\nrw=read\nbs=4k\nsize=1g\nruntime=1\ntime_based";
-        let jobs = "[a]\nflow=3\n[b]\nflow=2\n[c]\nflow=1";
-        let job = format!(
-            "[global]\n{global}\nisolation={isolation}\nflow_id=7\nflow_sleep={sleep}\n{jobs}\n"
-        );
-        let document = Scene::new().run_json(&job).clean();
-        let ios = [0, 1, 2].map(|job| document.ios(job, "read") as f64);
-        assert!(ios[2] > 100.0, "they move: {ios:?}");
-        assert_near(ios[0] / ios[2], 3.0, 2.0);
-        assert_near(ios[1] / ios[2], 2.0, 2.0);
-    }
+    patiently(|| {
+        for (isolation, sleep) in [("run", "0"), ("job", "0"), ("run", "100")] {
+            let global = "ioengine=null\nrw=read\nbs=4k\nsize=1g\nruntime=1\ntime_based";
+            let jobs = "[a]\nflow=3\n[b]\nflow=2\n[c]\nflow=1";
+            let job = format!(
+                "[global]\n{global}\nisolation={isolation}\nflow_id=7\nflow_sleep={sleep}\n{jobs}\n"
+            );
+            let document = Scene::new().run_json(&job).clean();
+            let ios = [0, 1, 2].map(|job| document.ios(job, "read") as f64);
+            assert!(ios[2] > 100.0, "they move: {ios:?}");
+            assert_near(ios[0] / ios[2], 3.0, 2.0);
+            assert_near(ios[1] / ios[2], 2.0, 2.0);
+        }
+    });
 }
 
 #[test]
@@ -143,14 +151,16 @@ fn who_has_ended_or_died_holds_nobody_back() {
 #[test]
 fn the_depth_that_keeps_to_a_latency_is_found() {
     require!(c_compiler);
-    // A request waits a millisecond for each one before it.
-    let document = serve(
-        "[a]\niodepth=32\nruntime=30\nserver.service=1ms\nlatency_target=6500\n\
-         latency_window=200ms\nlatency_percentile=50",
-    );
-    let depth = document.number("/jobs/0/latency_depth");
-    assert!((4..=6).contains(&depth), "depth {depth}");
-    assert!(document.number("/jobs/0/read/runtime") < 10_000, "ends when it is found");
+    patiently(|| {
+        // A request waits a millisecond for each one before it.
+        let document = serve(
+            "[a]\niodepth=32\nruntime=30\nserver.service=1ms\nlatency_target=6500\n\
+             latency_window=200ms\nlatency_percentile=50",
+        );
+        let depth = document.number("/jobs/0/latency_depth");
+        assert!((4..=6).contains(&depth), "depth {depth}");
+        assert!(document.number("/jobs/0/read/runtime") < 10_000, "ends when it is found");
+    });
 }
 
 #[test]

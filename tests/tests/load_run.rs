@@ -4,7 +4,7 @@
 //! The engine is `tests/plugins/moody.c`, which writes down when its instances live.
 
 use iodyno_tests::run::Outcome;
-use iodyno_tests::{plugins, process, require, Document, Scene};
+use iodyno_tests::{patiently, plugins, process, require, Document, Scene};
 use rustix::process::Signal;
 use std::time::Duration;
 
@@ -160,26 +160,28 @@ fn new_group_begins_a_group_without_waiting() {
 #[test]
 fn startdelay_is_drawn_by_the_seed_and_its_own_runtime_follows() {
     require!(c_compiler);
-    let delays = || {
-        let (document, lives) = lives(
-            "runtime=200ms\n[now]\n[late]\nstartdelay=300ms-1500ms\nnumjobs=3\nramp_time=100ms",
-        );
-        for job in 1..4 {
-            let runtime = document.number(&format!("/jobs/{job}/job_runtime"));
-            assert!((150..1500).contains(&runtime), "its own runtime: {runtime} ms");
+    patiently(|| {
+        let delays = || {
+            let (document, lives) = lives(
+                "runtime=200ms\n[now]\n[late]\nstartdelay=300ms-1500ms\nnumjobs=3\nramp_time=100ms",
+            );
+            for job in 1..4 {
+                let runtime = document.number(&format!("/jobs/{job}/job_runtime"));
+                assert!((150..1500).contains(&runtime), "its own runtime: {runtime} ms");
+            }
+            let begin = lives.first("now", "first");
+            let mut first: Vec<(u32, u64)> =
+                lives.of("late", "first").map(|it| (it.clone, it.ms - begin)).collect();
+            first.sort_unstable();
+            first.into_iter().map(|(_, delay)| delay).collect::<Vec<u64>>()
+        };
+        let drawn = delays();
+        assert!(drawn.iter().all(|delay| (290..3000).contains(delay)), "{drawn:?}");
+        assert!(drawn.iter().max().unwrap() - drawn.iter().min().unwrap() > 50, "each its own");
+        for (one, other) in drawn.iter().zip(delays()) {
+            assert!(one.abs_diff(other) < 400, "{one} and {other} ms of the same clone");
         }
-        let begin = lives.first("now", "first");
-        let mut first: Vec<(u32, u64)> =
-            lives.of("late", "first").map(|it| (it.clone, it.ms - begin)).collect();
-        first.sort_unstable();
-        first.into_iter().map(|(_, delay)| delay).collect::<Vec<u64>>()
-    };
-    let drawn = delays();
-    assert!(drawn.iter().all(|delay| (290..3000).contains(delay)), "{drawn:?}");
-    assert!(drawn.iter().max().unwrap() - drawn.iter().min().unwrap() > 50, "each its own");
-    for (one, other) in drawn.iter().zip(delays()) {
-        assert!(one.abs_diff(other) < 400, "{one} and {other} ms of the same clone");
-    }
+    });
 }
 
 #[test]
@@ -225,25 +227,32 @@ fn exitall_reaches_other_cells_and_a_blocked_engine() {
 #[test]
 fn exitall_ends_whom_exit_what_names() {
     require!(c_compiler);
-    // (exit_what, job b of another group runs to its end, job c behind a stonewall runs)
-    for (what, b_ends_early, c_runs) in
-        [("group", false, true), ("stonewall", true, true), ("all", true, false)]
-    {
-        let (document, lives) = lives(&format!(
-            "runtime=5\n[first]\nexitall\nexit_what={what}\nruntime=300ms\n[mate]\nruntime=30\n\
-             [waits]\nwait_for=mate\n[b]\nnew_group\n[c]\nstonewall\nruntime=100ms"
-        ));
-        let runtime = |job| job_number(&document, job, "job_runtime");
-        assert!(runtime("mate") < 4000, "exit_what={what}: the mate ends in order");
-        assert!(document.ios(document.job("mate"), "read") > 10, "and its figures count");
-        assert_eq!(runtime("b") < 4000, b_ends_early, "exit_what={what}: b ran {}", runtime("b"));
-        assert_eq!(lives.has("c"), c_runs, "exit_what={what}");
-        assert!(!lives.has("waits"), "exit_what={what}: one that waits is left out");
-        let told = notes(&document);
-        let words = "job waits was not begun, because job first was through (exitall)";
-        assert!(told.contains(words), "{told}");
-        assert_eq!(told.contains("job c was not begun"), !c_runs, "{told}");
-    }
+    patiently(|| {
+        // (exit_what, job b of another group runs to its end, job c behind a stonewall runs)
+        for (what, b_ends_early, c_runs) in
+            [("group", false, true), ("stonewall", true, true), ("all", true, false)]
+        {
+            let (document, lives) = lives(&format!(
+                "runtime=5\n[first]\nexitall\nexit_what={what}\nruntime=300ms\n[mate]\nruntime=30\n\
+                 [waits]\nwait_for=mate\n[b]\nnew_group\n[c]\nstonewall\nruntime=100ms"
+            ));
+            let runtime = |job| job_number(&document, job, "job_runtime");
+            assert!(runtime("mate") < 4000, "exit_what={what}: the mate ends in order");
+            assert!(document.ios(document.job("mate"), "read") > 10, "and its figures count");
+            assert_eq!(
+                runtime("b") < 4000,
+                b_ends_early,
+                "exit_what={what}: b ran {}",
+                runtime("b")
+            );
+            assert_eq!(lives.has("c"), c_runs, "exit_what={what}");
+            assert!(!lives.has("waits"), "exit_what={what}: one that waits is left out");
+            let told = notes(&document);
+            let words = "job waits was not begun, because job first was through (exitall)";
+            assert!(told.contains(words), "{told}");
+            assert_eq!(told.contains("job c was not begun"), !c_runs, "{told}");
+        }
+    });
 }
 
 #[test]

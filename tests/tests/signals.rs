@@ -24,7 +24,7 @@ time_based
 fn started(scene: &Scene) -> (Running, u32) {
     let run = scene.json(ENDLESS).start();
     let cell = run.wait_for_cells(1)[0].pid;
-    std::thread::sleep(Duration::from_millis(500));
+    process::wait_until_it_computed(cell, 400);
     (run, cell)
 }
 
@@ -74,7 +74,7 @@ fn a_killed_cell_also_tells_in_the_normal_report() {
     let scene = Scene::new();
     let run = scene.iodyno(["run", &scene.file("job.fio", ENDLESS)]).start();
     let cell = run.wait_for_cells(1)[0].pid;
-    std::thread::sleep(Duration::from_millis(300));
+    process::wait_until_it_computed(cell, 300);
     process::signal(cell, Signal::KILL);
     let outcome = run.wait().expect(5).says(&["null", "KILL"]);
     assert!(outcome.stdout.contains("  read: IOPS="), "{outcome}");
@@ -158,8 +158,7 @@ fn a_signal_before_later_groups_ends_the_run() {
     let scene = Scene::new();
     let job = format!("{ENDLESS}\n[later]\nstonewall\n");
     let run = scene.json(&job).start();
-    run.wait_for_cells(1);
-    std::thread::sleep(Duration::from_millis(300));
+    process::wait_until_it_computed(run.wait_for_cells(1)[0].pid, 300);
     process::signal(run.pid(), Signal::INT);
     let outcome = run.wait().expect(128);
     let document = outcome.document();

@@ -86,7 +86,14 @@ impl<C: Clock> Worker<'_, C> {
                 let last = self.engine.take_trouble();
                 return refused.map(Trouble::from).or(last).map_or(Ok(()), Err);
             }
-            keep_refusal(self.reap(1, self.in_flight, -1), &mut refused)?;
+            match self.reap(1, self.in_flight, -1) {
+                // Who refuses to hand back is not asked for ever: what is in flight is lost. The
+                // refusal of a crew's member is about its own unit, and `queue`'s.
+                Err(Trouble::Refused(refusal)) if refusal.callback == Callback::GetEvents => {
+                    return Err(Trouble::Refused(refused.map_or(refusal, Box::new)));
+                }
+                outcome => keep_refusal(outcome, &mut refused)?,
+            }
         }
     }
 
