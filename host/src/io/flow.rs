@@ -16,6 +16,10 @@ const NAP_NS: u64 = 50_000;
 /// they do not run yet, or any more. A fast engine would do thousands of requests in between.
 const GRACE_NS: u64 = 50_000_000;
 
+/// A partner that is ready is let to begin by the same word, but may get its processor late where
+/// there are more workers than processors: so long it is waited for.
+const READY_GRACE_NS: u64 = 1_000_000_000;
+
 /// Another worker of the same flow.
 #[derive(Clone, Copy, Debug)]
 pub struct Partner<'a> {
@@ -80,7 +84,7 @@ impl<'a> Flow<'a> {
                 let there = issued * u128::from(self.weight) / u128::from(partner.weight.max(1));
                 level = Some(level.unwrap_or(u64::MAX).min(there as u64));
             } else if partner.state() == WorkerState::Ready {
-                *counts_until_ns = now_ns.saturating_add(GRACE_NS);
+                *counts_until_ns = now_ns.saturating_add(READY_GRACE_NS);
             }
         }
         self.own.flow_issued.set(level.unwrap_or(0));
@@ -189,8 +193,8 @@ mod tests {
         pages[1].state.set(WorkerState::Ready as u64);
         begin(&mut flows[0], 0);
         flows[0].issue();
-        assert!(flows[0].hold_until_ns(GRACE_NS - 1).is_some());
-        assert_eq!(flows[0].hold_until_ns(GRACE_NS), None);
+        assert!(flows[0].hold_until_ns(READY_GRACE_NS - 1).is_some());
+        assert_eq!(flows[0].hold_until_ns(READY_GRACE_NS), None);
     }
 
     #[test]

@@ -198,12 +198,13 @@ pub(super) fn settings(
 ) -> Settings {
     let depth = &job.depth;
     Settings {
-        batch_submit: depth.batch_submit.max(1),
+        // A crew's member begins at once: there is no batch that could begin together.
+        batch_submit: if depth.offload { 1 } else { depth.batch_submit.max(1) },
         complete_min: depth.batch_complete_min,
         complete_max: depth.batch_complete_max.max(1),
         low: depth.low,
         timed: is_timed(job),
-        stamps_batches: engine.has(Callback::Commit) && depth.batch_submit > 1,
+        stamps_batches: engine.has(Callback::Commit) && depth.batch_submit > 1 && !depth.offload,
         sync_engine: is_serial(job, caps),
         sets_issue: caps.flags & IOE_F_SETS_ISSUE != 0,
         mixed: is_mixed(job),
