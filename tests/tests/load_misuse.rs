@@ -73,6 +73,7 @@ const WARNINGS: &[Case] = &[
     case("filename=x", "unique_filename=0", &["`unique_filename` has no effect"]),
     case("filename=x", "filename_format=y", &["`filename_format` has no effect"]),
     case("opendir=x", "nrfiles=2", &["`nrfiles` has no effect"]),
+    case("opendir=x", "directory=/", &["`directory` has no effect"]),
     case("", "overwrite=1", &["`overwrite` has no effect"]),
     case("direct=1", "pre_read=1", &["`pre_read` has no effect"]),
     case("", "write_barrier=2", &["`write_barrier` has no effect"]),

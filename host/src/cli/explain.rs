@@ -6,10 +6,10 @@
 
 use crate::ddir::Ddir;
 use crate::job::spec::{JobSpec, RateProcess};
-use crate::run::targets::{FileOutlook, WorkerOutlook};
+use crate::run::targets::{FileOutlook, WorkerOutlook, ENGINES_OWN};
 use crate::stats::figures::{kib, time};
 use crate::units::Nanos;
-use iodyno_engine_api::abi::IOE_F_SYNC;
+use iodyno_engine_api::abi::{IOE_F_DISKLESS, IOE_F_SYNC};
 
 /// Files of a worker that are shown one by one.
 const FILES_SHOWN: usize = 8;
@@ -36,6 +36,7 @@ fn who(job: &JobSpec, workers: &[&WorkerOutlook]) -> String {
     let depth = match (job.engine.flags & IOE_F_SYNC != 0, job.depth.offload) {
         (true, false) => "one request at a time".to_owned(),
         (_, true) => format!("up to {} at once, each on a thread of its own", job.depth.iodepth),
+        (false, false) if job.depth.iodepth == 1 => "one request at a time".to_owned(),
         (false, false) => format!("up to {} at once", job.depth.iodepth),
     };
     format!("{clones} worker{s} in stage {stage}, engine {}, {depth}", job.engine.name)
@@ -61,7 +62,11 @@ fn load(job: &JobSpec) -> String {
         }
     }
     text.push_str(&format!(" of {}", sizes.join(" / ")));
-    text.push_str(if job.target.direct { ", O_DIRECT" } else { ", through the page cache" });
+    text.push_str(match (job.engine.flags & IOE_F_DISKLESS != 0, job.target.direct) {
+        (true, _) => "",
+        (false, true) => ", O_DIRECT",
+        (false, false) => ", through the page cache",
+    });
     text + &rate(job)
 }
 
@@ -183,6 +188,11 @@ fn files(job: &JobSpec, worker: &WorkerOutlook) -> Vec<String> {
 
 /// "a.0.0: new file of 64MiB, which are written before the start".
 fn file(file: &FileOutlook, fills: bool) -> String {
+    // What an engine makes up has no size before it is used.
+    if file.size_laid_out == 0 && file.kind == ENGINES_OWN {
+        let len = file.len.map(|len| format!(", {} of it used", kib(len)));
+        return format!("{}: {}{}", file.path.display(), file.kind, len.unwrap_or_default());
+    }
     let mut text = format!("{}: {} of {}", file.path.display(), file.kind, kib(file.size_laid_out));
     if file.filled > 0 {
         text.push_str(&format!(", {} written before the start", kib(file.filled)));
@@ -298,6 +308,10 @@ mod tests {
             problem: Some("no such directory".to_owned()),
             files: vec![FileOutlook { len: None, ..one_file("x") }],
             ..WorkerOutlook::default()
+        };
+        let made_up = WorkerOutlook {
+            files: vec![FileOutlook { kind: ENGINES_OWN, size_laid_out: 0, ..one_file("x") }],
+            ..counted.clone()
         };
         let nobody_knows = WorkerOutlook { files: Vec::new(), problem: None, ..refused.clone() };
         let cases = [

@@ -26,6 +26,9 @@ fn names(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     if !target.opendir.is_empty() && target.nrfiles != 1 {
         job.no_effect("nrfiles", "`opendir` takes all files that are there", out);
     }
+    if !target.opendir.is_empty() {
+        job.no_effect("directory", "`opendir` says where the files are", out);
+    }
 }
 
 fn made(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
