@@ -320,6 +320,7 @@ mod tests {
             ("create_only=1\n", &counted, "transfers nothing: the files are laid out"),
             ("", &refused, "cannot run as things are: what it transfers is not known"),
             ("", &nobody_knows, "transfers as much as the engine has"),
+            ("", &made_up, "x: engine's own, 64.0MiB of it used"),
             (
                 "fill_device=1\n",
                 &refused,
