@@ -132,6 +132,14 @@ fn shares_are_as_the_weights_also_between_cells() {
     });
 }
 
+/// Each has all the others for partners, and what a process may map is limited.
+#[test]
+fn hundreds_of_clones_share() {
+    let job = "[a]\nioengine=null\nrw=read\nbs=4k\nsize=32k\nnumjobs=300\ngroup_reporting\n\
+               flow=1\nflow_sleep=1000\n";
+    assert_eq!(Scene::new().run_json(job).clean().ios(0, "read"), 300 * 8);
+}
+
 #[test]
 fn who_has_ended_or_died_holds_nobody_back() {
     require!(c_compiler);

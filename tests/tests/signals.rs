@@ -95,6 +95,18 @@ fn sigint_sigterm_and_sighup_drain_and_report() {
 }
 
 #[test]
+fn a_signal_before_the_measure_phase_is_not_taken_for_an_early_end() {
+    let scene = Scene::new();
+    let run = scene.json(&format!("{ENDLESS}ramp_time=40\n")).start();
+    run.wait_for_cells(1);
+    std::thread::sleep(Duration::from_millis(500));
+    process::signal(run.pid(), Signal::INT);
+    let outcome = run.wait().expect(128);
+    assert!(!outcome.stderr.contains("before ramp_time was over"), "{outcome}");
+    assert_eq!(outcome.document().ios(0, "read"), 0);
+}
+
+#[test]
 fn ctrl_c_goes_to_the_whole_group_and_still_drains() {
     let scene = Scene::new();
     let (run, cell) = started(&scene);

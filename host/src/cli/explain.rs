@@ -6,10 +6,10 @@
 
 use crate::ddir::Ddir;
 use crate::job::spec::{JobSpec, RateProcess};
-use crate::run::targets::{FileOutlook, WorkerOutlook};
+use crate::run::targets::{FileOutlook, WorkerOutlook, ENGINES_OWN};
 use crate::stats::figures::{kib, time};
 use crate::units::Nanos;
-use iodyno_engine_api::abi::IOE_F_SYNC;
+use iodyno_engine_api::abi::{IOE_F_DISKLESS, IOE_F_SYNC};
 
 /// Files of a worker that are shown one by one.
 const FILES_SHOWN: usize = 8;
@@ -20,7 +20,7 @@ pub(super) fn lines(job: &JobSpec, workers: &[&WorkerOutlook]) -> Vec<String> {
     lines.extend(amounts(job, workers));
     lines.push(format!("lasts {}", duration(job)));
     if let Some(first) = workers.first() {
-        lines.extend(files(first));
+        lines.extend(files(job, first));
         if workers.len() > 1 {
             lines.push(others(first, &workers[1..]));
         }
@@ -36,6 +36,7 @@ fn who(job: &JobSpec, workers: &[&WorkerOutlook]) -> String {
     let depth = match (job.engine.flags & IOE_F_SYNC != 0, job.depth.offload) {
         (true, false) => "one request at a time".to_owned(),
         (_, true) => format!("up to {} at once, each on a thread of its own", job.depth.iodepth),
+        (false, false) if job.depth.iodepth == 1 => "one request at a time".to_owned(),
         (false, false) => format!("up to {} at once", job.depth.iodepth),
     };
     format!("{clones} worker{s} in stage {stage}, engine {}, {depth}", job.engine.name)
@@ -61,7 +62,11 @@ fn load(job: &JobSpec) -> String {
         }
     }
     text.push_str(&format!(" of {}", sizes.join(" / ")));
-    text.push_str(if job.target.direct { ", O_DIRECT" } else { ", through the page cache" });
+    text.push_str(match (job.engine.flags & IOE_F_DISKLESS != 0, job.target.direct) {
+        (true, _) => "",
+        (false, true) => ", O_DIRECT",
+        (false, false) => ", through the page cache",
+    });
     text + &rate(job)
 }
 
@@ -92,12 +97,23 @@ fn rate(job: &JobSpec) -> String {
 /// What each worker transfers, and all of them.
 fn amounts(job: &JobSpec, workers: &[&WorkerOutlook]) -> Option<String> {
     let first = workers.first()?;
+    if job.target.create_only {
+        return Some("transfers nothing: the files are laid out, and that is all".to_owned());
+    }
     let Some(bytes) = first.bytes_per_loop else {
-        return Some("transfers until there is no more room, or as the engine says".to_owned());
+        return Some(unbounded(job, first));
     };
-    let requests = first.requests_per_loop.map(|n| format!(" in {n} requests"));
-    let requests = requests.unwrap_or_default();
-    let mut text = format!("transfers {}{requests} by each worker", kib(bytes));
+    // A number of requests that ends it before the bytes do.
+    let most =
+        job.load.number_ios.filter(|most| first.requests_per_loop.is_none_or(|n| n >= *most));
+    let mut text = match (most, first.requests_per_loop) {
+        (Some(most), _) => {
+            format!("transfers at most {most} requests and at most {}", kib(bytes))
+        }
+        (None, Some(requests)) => format!("transfers {} in {requests} requests", kib(bytes)),
+        (None, None) => format!("transfers {}", kib(bytes)),
+    };
+    text.push_str(" by each worker");
     if job.time.time_based {
         text.push_str(", again and again until its time is up");
     } else if job.time.loops > 1 {
@@ -105,10 +121,23 @@ fn amounts(job: &JobSpec, workers: &[&WorkerOutlook]) -> Option<String> {
     }
     let total = workers.iter().map(|worker| worker.bytes_per_loop.unwrap_or(0));
     let total = total.fold(0, u64::saturating_add);
-    if workers.len() > 1 {
+    if workers.len() > 1 && most.is_none() {
         text.push_str(&format!(" ({} by all of them in one loop)", kib(total)));
     }
     Some(text)
+}
+
+/// What a worker transfers of which nobody knows how much it is.
+fn unbounded(job: &JobSpec, worker: &WorkerOutlook) -> String {
+    if worker.problem.is_some() {
+        return "cannot run as things are: what it transfers is not known".to_owned();
+    }
+    let end = match job.load.fill_device {
+        true => "until there is no more room",
+        false => "as much as the engine has",
+    };
+    let most = job.load.number_ios.map(|most| format!(", at most {most} requests"));
+    format!("transfers {end}{}", most.unwrap_or_default())
 }
 
 /// "5s, after 1s of ramp that is not measured".
@@ -141,11 +170,15 @@ fn duration(job: &JobSpec) -> String {
             format!("{}:{}{sign} for {}", steady.name(), steady.limit, show(steady.duration));
         text.push_str(&format!(", ends earlier once steady ({rule})"));
     }
+    if job.pace.latency_target.is_some_and(|search| !search.run) {
+        text.push_str(", ends earlier once the depth for latency_target is found");
+    }
     text
 }
 
-fn files(worker: &WorkerOutlook) -> Vec<String> {
-    let mut lines: Vec<String> = worker.files.iter().take(FILES_SHOWN).map(file).collect();
+fn files(job: &JobSpec, worker: &WorkerOutlook) -> Vec<String> {
+    let shown = worker.files.iter().take(FILES_SHOWN);
+    let mut lines: Vec<String> = shown.map(|outlook| file(outlook, job.load.fill_device)).collect();
     let more = worker.files.len().saturating_sub(FILES_SHOWN);
     if more > 0 {
         lines.push(format!("... and {more} files more"));
@@ -154,7 +187,12 @@ fn files(worker: &WorkerOutlook) -> Vec<String> {
 }
 
 /// "a.0.0: new file of 64MiB, which are written before the start".
-fn file(file: &FileOutlook) -> String {
+fn file(file: &FileOutlook, fills: bool) -> String {
+    // What an engine makes up has no size before it is used.
+    if file.size_laid_out == 0 && file.kind == ENGINES_OWN {
+        let len = file.len.map(|len| format!(", {} of it used", kib(len)));
+        return format!("{}: {}{}", file.path.display(), file.kind, len.unwrap_or_default());
+    }
     let mut text = format!("{}: {} of {}", file.path.display(), file.kind, kib(file.size_laid_out));
     if file.filled > 0 {
         text.push_str(&format!(", {} written before the start", kib(file.filled)));
@@ -163,7 +201,9 @@ fn file(file: &FileOutlook) -> String {
         text.push_str(&format!(", {} set aside before the start", kib(file.reserved)));
     }
     match file.len {
-        None => text.push_str(", written until there is no space left"),
+        None if fills => text.push_str(", written until there is no space left"),
+        // Nobody knows yet, and what keeps it from being known is told.
+        None => {}
         Some(len) if file.offset > 0 || len != file.size_laid_out => {
             text.push_str(&format!(", used from {} for {}", kib(file.offset), kib(len)));
         }
@@ -255,5 +295,60 @@ mod tests {
             ..WorkerOutlook::default()
         };
         assert_snapshot!(lines(&job, &[&counted]).join("\n"));
+    }
+
+    #[test]
+    fn what_ends_a_job_is_told() {
+        let counted = WorkerOutlook {
+            bytes_per_loop: Some(1 << 20),
+            requests_per_loop: Some(30),
+            ..WorkerOutlook::default()
+        };
+        let refused = WorkerOutlook {
+            problem: Some("no such directory".to_owned()),
+            files: vec![FileOutlook { len: None, ..one_file("x") }],
+            ..WorkerOutlook::default()
+        };
+        let made_up = WorkerOutlook {
+            files: vec![FileOutlook { kind: ENGINES_OWN, size_laid_out: 0, ..one_file("x") }],
+            ..counted.clone()
+        };
+        let nobody_knows = WorkerOutlook { files: Vec::new(), problem: None, ..refused.clone() };
+        let cases = [
+            ("number_ios=30\n", &counted, "transfers at most 30 requests and at most 1024KiB by"),
+            ("number_ios=31\n", &counted, "transfers 1024KiB in 30 requests by each worker"),
+            ("create_only=1\n", &counted, "transfers nothing: the files are laid out"),
+            ("", &refused, "cannot run as things are: what it transfers is not known"),
+            ("", &nobody_knows, "transfers as much as the engine has"),
+            ("", &made_up, "x: engine's own, 64.0MiB of it used"),
+            (
+                "fill_device=1\n",
+                &refused,
+                "x: new file of 64.0MiB, 64.0MiB written before the start, \
+              written until there is no space left",
+            ),
+            (
+                "fill_device=1\nnumber_ios=9\n",
+                &nobody_knows,
+                "transfers until there is no more room, at most 9 requests",
+            ),
+            (
+                "latency_target=1ms\nlatency_window=1s\n",
+                &counted,
+                "ends earlier once the depth for latency_target is found",
+            ),
+            (
+                "latency_target=1ms\nlatency_window=1s\nlatency_run=1\n",
+                &counted,
+                "lasts until that is done\n",
+            ),
+        ];
+        for (options, worker, expected) in cases {
+            let job = job(&format!("[a]\nrw=write\nsize=64m\n{options}"));
+            let text = lines(&job, &[worker]).join("\n") + "\n";
+            assert!(text.contains(expected), "{options}: {text}");
+            let fills = options.contains("fill_device");
+            assert_eq!(text.contains("no space left"), fills && !worker.files.is_empty(), "{text}");
+        }
     }
 }

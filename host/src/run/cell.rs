@@ -17,6 +17,7 @@ use crate::io::signal::Signal;
 use crate::plugin::handle::Terminator;
 use crate::plugin::host_table::{self, LogLine};
 use crate::plugin::load::{self, LoadRequest, LoadedPlugin};
+use crate::stats::live::WorkerPage;
 use crate::sys::clock::{mono_ns, SystemClock};
 use crate::sys::shm::SharedMemory;
 use crossbeam::channel::{self, RecvTimeoutError};
@@ -82,6 +83,9 @@ struct Alarm {
 struct Cell {
     plan: CellPlan,
     memory: SharedMemory,
+    /// Of the workers and the partners of their flows, each mapped once: a flow of n workers would
+    /// need n * n mappings otherwise, of which a process has but so many.
+    pages: BTreeMap<u32, &'static WorkerPage>,
     plugins: BTreeMap<(std::path::PathBuf, Option<String>), &'static LoadedPlugin>,
     events: channel::Sender<CellEvent>,
     outbox: Outbox,
@@ -139,6 +143,7 @@ pub fn serve(stream: UnixStream, memory: SharedMemory) -> std::io::Result<()> {
     let mut cell = Cell {
         plan: *plan,
         memory,
+        pages: BTreeMap::new(),
         plugins: BTreeMap::new(),
         events,
         outbox,
@@ -272,7 +277,8 @@ impl Cell {
             let path = job.engine.plugin.display();
             engine_error(format!("{path} no longer offers engine {}", job.engine.name))
         })?;
-        let page = page::map_worker(&self.memory, planned.id)
+        let page = self
+            .page_of(planned.id)
             .map_err(|error| engine_error(format!("map the shared page: {error}")))?;
         let partners = self
             .partners(&planned)
@@ -305,20 +311,28 @@ impl Cell {
             })
     }
 
+    fn page_of(&mut self, worker: u32) -> std::io::Result<&'static WorkerPage> {
+        if let Some(page) = self.pages.get(&worker) {
+            return Ok(page);
+        }
+        let page = page::map_worker(&self.memory, worker)?;
+        self.pages.insert(worker, page);
+        Ok(page)
+    }
+
     /// The other workers of a worker's flow, in whatever cell they run.
-    fn partners(&self, planned: &PlannedWorker) -> std::io::Result<Vec<Partner<'static>>> {
+    fn partners(&mut self, planned: &PlannedWorker) -> std::io::Result<Vec<Partner<'static>>> {
         let flow_of = |worker: &PlannedWorker| self.plan.jobs[worker.job as usize].pace.flow;
         let Some(own) = flow_of(planned) else { return Ok(Vec::new()) };
         let others = self.plan.flow_workers.iter();
-        others
+        let weights: Vec<(u32, u32)> = others
             .filter(|other| other.stage == planned.stage && other.id != planned.id)
             .filter_map(|other| flow_of(other).map(|flow| (other.id, flow)))
             .filter(|(_, flow)| flow.id == own.id)
-            .map(|(id, flow)| {
-                let page = page::map_worker(&self.memory, id)?;
-                Ok(Partner { page, weight: flow.weight })
-            })
-            .collect()
+            .map(|(id, flow)| (id, flow.weight))
+            .collect();
+        let partner = |(id, weight)| Ok(Partner { page: self.page_of(id)?, weight });
+        weights.into_iter().map(partner).collect()
     }
 
     fn plugin_of(

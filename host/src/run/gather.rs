@@ -71,7 +71,8 @@ fn worker_result(control: &mut Control<'_>, worker: &PlannedWorker, now_ns: u64)
     drop_unwanted(&mut measure, &job);
     close_phase(&mut measure, control.tracks[worker.id as usize].ended_ns, now_ns);
     let track = &control.tracks[worker.id as usize];
-    let over_in_ramp = track.ended
+    let over_in_ramp = control.interrupted.is_none()
+        && track.ended
         && !track.failed
         && !track.ending
         && measure.begin_ns == 0

@@ -15,7 +15,7 @@ mod rules;
 mod tests;
 
 pub use check::check;
-pub use explain::{explain, FileOutlook, SpaceOutlook, WorkerOutlook};
+pub use explain::{explain, FileOutlook, SpaceOutlook, WorkerOutlook, ENGINES_OWN};
 pub(super) use layout::{lay_out, LayoutDesk};
 pub(super) use open::{files_and_others, open, open_wish, Files};
 

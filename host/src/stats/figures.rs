@@ -15,7 +15,8 @@ const SI: [&str; 7] = ["", "k", "M", "G", "T", "P", "E"];
 const IEC: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
 
 /// `number` with at most `digits` digits, scaled down by 1000 or 1024 until they suffice, and with
-/// decimals as far as they leave room for point and digit: "4096", "96.2Mi", "4194k".
+/// decimals as far as they leave room for point and digit: "4096", "96.2Mi", "4194k". Never down to
+/// 0 of what is not 0: with few digits 350 MiB are "350Mi", where fio prints "0Gi".
 pub fn scaled(number: u64, digits: usize, base: Base) -> String {
     let (step, suffixes) = match base {
         Base::Si => (1000, SI),
@@ -24,7 +25,7 @@ pub fn scaled(number: u64, digits: usize, base: Base) -> String {
     let length = |n: u128| n.checked_ilog10().unwrap_or(0) as usize + 1;
     let number = u128::from(number);
     let (mut power, mut unit) = (0, 1u128);
-    while length(number / unit) > digits && power + 1 < suffixes.len() {
+    while length(number / unit) > digits && number >= unit * step && power + 1 < suffixes.len() {
         unit *= step;
         power += 1;
     }
@@ -163,6 +164,11 @@ mod tests {
             (0, 4, Base::Si, "0"),
             (9_999_500, 4, Base::Si, "10000k"),
             (u64::MAX, 4, Base::Iec, "16.0Ei"),
+            // Here fio prints "0Gi", "0k".
+            (350 << 20, 2, Base::Iec, "350Mi"),
+            (350 << 20, 1, Base::Iec, "350Mi"),
+            (127, 2, Base::Si, "127"),
+            (5599, 1, Base::Si, "6k"),
         ];
         for (number, digits, base, expected) in cases {
             assert_eq!(scaled(number, digits, base), expected);

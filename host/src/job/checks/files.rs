@@ -26,6 +26,9 @@ fn names(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     if !target.opendir.is_empty() && target.nrfiles != 1 {
         job.no_effect("nrfiles", "`opendir` takes all files that are there", out);
     }
+    if !target.opendir.is_empty() {
+        job.no_effect("directory", "`opendir` says where the files are", out);
+    }
 }
 
 fn made(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
@@ -75,7 +78,17 @@ fn opened(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
         job.refuse("openfiles", other, &message, help, out);
     }
     if target.pre_read && target.direct {
-        job.no_effect("pre_read", "`direct=1` bypasses the page cache", out);
+        let message = "`pre_read` brings files into the page cache, which `direct=1` goes around";
+        job.refuse("pre_read", "direct", message, "leave one of them out", out);
+    }
+    let comes_and_goes = [
+        ("openfiles", open > 0 && target.opendir.is_empty() && open < files),
+        ("create_on_open", target.create_on_open),
+        ("unlink_each_loop", target.unlink_each_loop),
+    ];
+    for (name, _) in comes_and_goes.iter().filter(|(_, on)| *on && job.draft.offload) {
+        let message = format!("`{name}`: io_submit_mode=offload keeps all files open");
+        job.refuse(name, "io_submit_mode", &message, "leave one of them out", out);
     }
     if target.pre_read && target.invalidate {
         job.no_effect("invalidate", "it would drop what `pre_read` has read", out);

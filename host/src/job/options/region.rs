@@ -90,7 +90,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::Count { min: 0, max: SIZE_MAX },
         unset: "no limit",
         help: "End after so many requests of each clone",
-        doc: "Ends earlier than `size` or `io_size`, never later. 0 is the same as not given.",
+        doc: "Ends earlier than `size` or `io_size`, never later; each loop has as many. 0 is the \
+              same as not given.",
         good: &["1000"],
         bad: &["", "-1", "1.5"],
         apply: |draft, value| {

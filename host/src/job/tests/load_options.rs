@@ -290,8 +290,19 @@ const OF_FILES_CONTENT_AND_MEMORY: &[(&str, &str)] = &[
     ),
     (
         "direct=1\npre_read=1",
-        "warning: `pre_read` has no effect: `direct=1` bypasses the page \
-         cache",
+        "error: `pre_read` brings files into the page cache, which `direct=1` goes around",
+    ),
+    (
+        "io_submit_mode=offload\nnrfiles=3\nopenfiles=2",
+        "error: `openfiles`: io_submit_mode=offload keeps all files open",
+    ),
+    (
+        "unlink_each_loop=1\nio_submit_mode=offload",
+        "error: `unlink_each_loop`: io_submit_mode=offload keeps all files open",
+    ),
+    (
+        "create_on_open=1\nrw=write\nio_submit_mode=offload",
+        "error: `create_on_open`: io_submit_mode=offload keeps all files open",
     ),
     (
         "pre_read=1\ninvalidate=1",

@@ -15,6 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::PathBuf;
 
+/// What [`FileOutlook::kind`] is of a target that an engine makes up.
+pub const ENGINES_OWN: &str = "engine's own";
+
 /// One worker's targets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WorkerOutlook {
@@ -170,7 +173,7 @@ fn file_outlook(job: &JobSpec, target: &Target) -> FileOutlook {
             Kind::Char => "character device",
             Kind::Pipe => "pipe",
             Kind::Directory => "directory",
-            Kind::Opaque => "engine's own",
+            Kind::Opaque => ENGINES_OWN,
         },
         size: target.size,
         size_laid_out: target.size,
