@@ -262,7 +262,8 @@ impl Slots {
         debug_assert!((index as usize) < self.slots.len());
         // SAFETY: `index` comes from this slab (free list or `claim`), so it is below depth and the
         // address lies inside the region; units are initialised in `introduce` or `apart` before
-        // anybody else asks, and the region stays until `dispose`, which comes after cleanup, or for ever.
+        // anybody else asks, and the region stays until `dispose`, which comes after cleanup, or
+        // for ever.
         unsafe {
             let base = self.units.base().add(index as usize * UNIT_STRIDE);
             UnitPtr::new(base.cast::<ioe_io>())

@@ -172,8 +172,8 @@ fn wake(terminator: &Terminator, outbox: &Outbox) {
     if let Err(error) = thread {
         // Many threads may be what used the limit up.
         outbox.send(&ToControl::Note(format!(
-            "an engine that waits was not woken: start a thread: {error} (raise ulimit -u, or lower \
-             iodepth or numjobs)"
+            "an engine that waits was not woken: start a thread: {error} (raise ulimit -u, or \
+             lower iodepth or numjobs)"
         )));
     }
 }
