@@ -196,3 +196,13 @@ fn the_seed_decides_about_the_data() {
     assert_ne!(first, written(&scene, &format!("{lines}\nrandseed=5")));
     assert!(Path::new(&scene.at("target")).exists());
 }
+
+/// What cannot be read is told before anything is made.
+#[test]
+fn a_pattern_of_a_file_that_is_not_there_is_refused_before_the_layout() {
+    let scene = Scene::new();
+    let file = scene.at("data");
+    let job = format!("[a]\nrw=write\nsize=64k\nfilename={file}\nbuffer_pattern='/no/such'\n");
+    scene.run_json(&job).expect(2).says(&["job a: buffer_pattern: /no/such", "No such file"]);
+    assert!(!std::path::Path::new(&file).exists(), "nothing was laid out");
+}

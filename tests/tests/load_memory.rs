@@ -260,11 +260,11 @@ fn lockmem_takes_memory_away() {
 fn lockmem_beyond_what_there_is_or_may_be_is_told() {
     let scene = Scene::new();
     let job = "[a]\nioengine=null\nsize=1m\nlockmem=100t\n";
-    scene.run_json(job).expect(1).says(&["lockmem=", "more than the machine has left"]);
+    scene.run_json(job).expect(2).says(&["lockmem=", "more than the machine has left"]);
     let job = scene.file("limit.fio", "[a]\nioengine=null\nsize=1m\nlockmem=1m\n");
     // Root may lock as much as it likes, unless that right is taken from it.
     let wrapper: &[&str] =
         if needs::root().is_ok() { &["setpriv", "--bounding-set=-ipc_lock"] } else { &[] };
     let outcome = scene.iodyno_after(wrapper, "ulimit -l 64", ["run", &job]).run();
-    outcome.expect(1).says(&["lockmem=1048576", "ulimit -l", "65536 bytes"]);
+    outcome.expect(2).says(&["lockmem=1048576", "ulimit -l", "65536 bytes"]);
 }

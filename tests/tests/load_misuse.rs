@@ -63,6 +63,11 @@ const WARNINGS: &[Case] = &[
     case("", "percentage_random=50", &["`percentage_random` has no effect"]),
     case("", "norandommap=1", &["`norandommap` has no effect"]),
     case("", "blockalign=512", &["`blockalign` has no effect"]),
+    case(
+        "rw=randread\nrandom_distribution=zipf:1.2",
+        "random_generator=lfsr",
+        &["`random_generator` has no effect", "blocks repeat"],
+    ),
     case("rw=randread", "rw_sequencer=identical", &["`rw_sequencer` has no effect"]),
     case("", "offset_align=1m", &["`offset_align` has no effect"]),
     case("zonemode=none", "zoneskip=64k", &["`zoneskip` has no effect"]),

@@ -230,6 +230,11 @@ fn traps(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
 /// What is allowed and often not meant; told where somebody asks what the job will do.
 pub(crate) fn advise(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     let time = &job.draft.time;
+    if let Some(steady) = job.said("steadystate").filter(|_| !time.time_based && time.loops == 1) {
+        let message = "`steadystate` without `time_based`: the amount may be done before";
+        let warning = Diagnostic::warning(message).at(&steady.place);
+        push_once(out, warning.help("`time_based` and `runtime` leave it the time it needs"));
+    }
     let Some(runtime) = job.said("runtime").filter(|_| !time.time_based) else { return };
     if time.runtime.is_none() {
         return;

@@ -7,7 +7,7 @@
 use super::fit::{max_bs, seed};
 use super::result::RunError;
 use super::targets::Files;
-use super::words::{self, place};
+use super::words::place;
 use super::worker::Context;
 use crate::ddir::Ddir;
 use crate::job::spec::{ContentSpec, DedupeMode, JobSpec, MemoryKind, PatternPart};
@@ -64,6 +64,33 @@ fn repeats(spec: &ContentSpec, blocks: u64) -> Repeats {
     }
 }
 
+/// What can be said of a pattern's files before anything is made.
+///
+/// # Errors
+/// A file that is not there, or that cannot be read from.
+pub(super) fn check(job: &JobSpec) -> Result<(), RunError> {
+    let files = job.content.buffer_pattern.iter().filter_map(|part| match part {
+        PatternPart::File(path) => Some(path),
+        PatternPart::Bytes(_) => None,
+    });
+    for path in files {
+        look_at(path).map_err(|words| {
+            let words = format!("{}: buffer_pattern: {}: {words}", place(job), path.display());
+            RunError::usage(&job.name, words)
+        })?;
+    }
+    Ok(())
+}
+
+/// Looks before somebody opens it: a pipe would wait for somebody who writes.
+fn look_at(path: &Path) -> Result<(), String> {
+    let kind = std::fs::metadata(path).map_err(|error| error.to_string())?.file_type();
+    match kind.is_file() || kind.is_char_device() || kind.is_block_device() {
+        true => Ok(()),
+        false => Err("a pattern is read from a file or a device".to_owned()),
+    }
+}
+
 /// All parts in a row; of a file as much as a request can hold.
 fn pattern(parts: &[PatternPart], max_bs: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
@@ -79,11 +106,7 @@ fn pattern(parts: &[PatternPart], max_bs: u64) -> Result<Vec<u8>, String> {
 
 fn append(path: &Path, max_len: u64, bytes: &mut Vec<u8>) -> Result<(), String> {
     let words = |error: std::io::Error| error.to_string();
-    // Looked at before it is opened: a pipe would wait for somebody who writes.
-    let kind = std::fs::metadata(path).map_err(words)?.file_type();
-    if !(kind.is_file() || kind.is_char_device() || kind.is_block_device()) {
-        return Err("a pattern is read from a file or a device".to_owned());
-    }
+    look_at(path)?;
     let file = File::open(path).map_err(words)?;
     match file.take(max_len).read_to_end(bytes).map_err(words)? {
         0 => Err("the file is empty, so there is no pattern in it".to_owned()),
@@ -115,7 +138,7 @@ pub(super) fn lock(job: &JobSpec) -> Result<Option<Locked>, RunError> {
         return Ok(None);
     }
     Locked::new(bytes).map(Some).map_err(|error| {
-        words::io_error(job, None, format!("{}: lockmem={bytes}: {error}", place(job)))
+        RunError::usage(&job.name, format!("{}: lockmem={bytes}: {error}", place(job)))
     })
 }
 

@@ -59,6 +59,10 @@ fn sequential(load: &LoadSpec) -> String {
 fn chance(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     let load = &job.draft.load;
     if load.rw.is_random() {
+        let by_law = load.random_distribution.iter().any(|(_, law)| *law != Distribution::Random);
+        if by_law && load.random_generator == RandomGenerator::Lfsr {
+            job.no_effect("random_generator", "blocks repeat by `random_distribution`", out);
+        }
         return;
     }
     let laws = &load.random_distribution;

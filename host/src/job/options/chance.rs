@@ -76,8 +76,9 @@ pub(super) const OPTIONS: &[JobOption] = &[
               region, and normal has its middle at 0.5. `zoned:60/10:40/90`: 60 percent of the \
               accesses to the first 10 percent of the region, 40 to the next 90; both sides add up \
               to 100. `zoned_abs:60/20g:40/100g`: the same with sizes in bytes; what is behind the \
-              last zone is never touched. All but random let blocks repeat. Per direction as `bs`; \
-              up to 256 zones.",
+              last zone is never touched, a zone that reaches beyond the region is cut there, and \
+              one that begins beyond it is an error. All but random let blocks repeat. Per \
+              direction as `bs`; up to 256 zones.",
         fio: "zipf, pareto and normal need their number; a deviation of 0 is an error; \
               laws are exact, where fio draws near to them; a law with a middle is not spread over \
               the region, and normal never is.",

@@ -47,7 +47,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::Bool,
         default: "0",
         help: "Do not measure total latency (`lat_ns`)",
-        doc: "What bounds or judges it cannot be had then: an error says so.",
+        doc: "Bounds on it (`max_latency`, `latency_target`) are kept all the same, unless \
+              `disable_clat` is set as well: then an error says so.",
         good: &["1", "0"],
         bad: &["2", "yes", ""],
         apply: |draft, value| draft.report.disable_lat = value.bool(),

@@ -3,6 +3,7 @@
 //!
 //! Called by `cli` in the control process. Loads no plugin and leaves nothing behind.
 
+use super::super::content;
 use super::super::plan::{Plan, PlannedWorker};
 use super::super::result::RunError;
 use super::{discover, diskless, names, rules, sized, told};
@@ -18,7 +19,9 @@ pub fn check(spec: &RunSpec) -> Vec<RunError> {
     let mut known = Known::default();
     for worker in &plan.workers {
         let job = &spec.jobs[worker.job as usize];
-        if let Err(error) = check_worker(job, worker, &plan, &mut known) {
+        let checked =
+            content::check(job).and_then(|()| check_worker(job, worker, &plan, &mut known));
+        if let Err(error) = checked {
             if !errors.iter().any(|told| told.message == error.message) {
                 errors.push(error);
             }
