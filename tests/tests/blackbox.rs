@@ -10,6 +10,7 @@ mod cells;
 mod cli;
 mod faults;
 mod faults_matrix;
+mod faults_survive;
 mod io_errors;
 mod load_data;
 mod load_errors;
