@@ -12,6 +12,7 @@ pub mod lent;
 pub mod load;
 pub mod preflight;
 pub mod probe;
+pub mod sealed;
 
 mod callback;
 mod describe;

@@ -5,6 +5,7 @@
 
 use super::error::PluginError;
 use rustix::fs::{fstat, openat, readlinkat, FileType, Mode, OFlags, Stat, CWD};
+use rustix::time::{clock_gettime, ClockId};
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::File;
@@ -12,9 +13,17 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component as PathPart, Path, PathBuf};
+use std::time::Duration;
 
 /// Symbolic links that one path may pass, as many as the kernel allows.
 const LINKS_MAX: u32 = 40;
+
+/// Longest tick of the clock that stamps changes of files.
+const TICK_NS: i128 = 10_000_000;
+const SECOND_NS: i128 = 1_000_000_000;
+/// How a file is waited for that was changed within the last tick.
+const SETTLE_WAIT: Duration = Duration::from_millis(2);
+const SETTLE_WAITS_MAX: u32 = 100;
 
 /// In whose name a file is judged.
 #[derive(Clone, Debug)]
@@ -102,7 +111,6 @@ pub(super) fn open(path: &Path, caller: &Caller) -> Result<Opened, PluginError> 
     let io_error = |source| PluginError::Io { path: path.to_owned(), doing: "open", source };
     let absolute = std::path::absolute(path).map_err(io_error)?;
     let (fd, steps) = walk(&absolute).map_err(io_error)?;
-    let stat = fstat(&fd).map_err(|e| io_error(e.into()))?;
     let last = steps.last().ok_or_else(|| io_error(io::ErrorKind::InvalidInput.into()))?;
     if let Some(kind) = irregular(last.kind) {
         return Err(PluginError::NotRegular { path: path.to_owned(), kind });
@@ -111,6 +119,8 @@ pub(super) fn open(path: &Path, caller: &Caller) -> Result<Opened, PluginError> 
         let why = io::Error::other("the path is not UTF-8, and reports are");
         return Err(io_error(why));
     }
+    let stat = settled(&fd).map_err(io_error)?;
+    let stat = stat.ok_or_else(|| PluginError::Unsettled { path: path.to_owned() })?;
     // Reopened through the descriptor that was judged: O_PATH alone cannot read.
     let file = reopen(&fd).map_err(io_error)?;
     Ok(Opened {
@@ -122,10 +132,36 @@ pub(super) fn open(path: &Path, caller: &Caller) -> Result<Opened, PluginError> 
     })
 }
 
+/// What is told where a file is used although a rule is broken.
+#[must_use]
+pub(super) fn overlooked(rule: &str) -> String {
+    format!("not trusted, used because --allow-untrusted-engines was given: {rule}")
+}
+
 /// Whether `path` still leads to the file in the state of `identity`.
 #[must_use]
 pub(super) fn is_same(path: &Path, identity: &Identity) -> bool {
     rustix::fs::stat(path).is_ok_and(|stat| Identity::from(&stat) == *identity)
+}
+
+/// The state of a file, once every later change will show in it; none where it does not come to
+/// rest. The kernel stamps changes by a clock with ticks: of two changes within one tick the second
+/// leaves no trace, so a file that was changed just now is waited for.
+fn settled(fd: &OwnedFd) -> io::Result<Option<Stat>> {
+    for _ in 0..SETTLE_WAITS_MAX {
+        let stat = fstat(fd)?;
+        let now = clock_gettime(ClockId::RealtimeCoarse);
+        #[allow(clippy::unnecessary_cast)] // the widths differ between architectures
+        let changed_ns =
+            i128::from(stat.st_ctime) * SECOND_NS + i128::from(stat.st_ctime_nsec as i64);
+        let age_ns = i128::from(now.tv_sec) * SECOND_NS + i128::from(now.tv_nsec) - changed_ns;
+        // A stamp from a future far ahead is that of another clock, and says nothing.
+        if !(-TICK_NS..=TICK_NS).contains(&age_ns) {
+            return Ok(Some(stat));
+        }
+        std::thread::sleep(SETTLE_WAIT);
+    }
+    Ok(None)
 }
 
 fn reopen(fd: &OwnedFd) -> io::Result<File> {
@@ -253,7 +289,7 @@ fn judge_file(
     if file.mode & 0o002 != 0 {
         return Some("the file is world-writable (chmod o-w)".to_owned());
     }
-    if file.mode & 0o020 != 0 && file.gid != 0 && !own_group(file.gid) {
+    if file.mode & 0o020 != 0 && !own_group(file.gid) {
         return Some(format!("group {} may write the file (chmod g-w)", file.gid));
     }
     None
