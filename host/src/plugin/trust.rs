@@ -340,6 +340,25 @@ mod tests {
             (1000, vec![dir("/d", 1000, 1000, 0o775), so("/d/x.so", 0, 0, 0o644)], None),
             (1000, vec![dir("/d", 1000, 7, 0o775), so("/d/x.so", 0, 0, 0o644)], Some("group 7")),
             (1000, vec![dir("/d", 1001, 7, 0o755), so("/d/x.so", 0, 0, 0o644)], Some("/d belongs")),
+            (
+                1000,
+                vec![dir("/t", 1001, 0, 0o1777), so("/t/x.so", 0, 0, 0o644)],
+                Some("/t belongs"),
+            ),
+            (1000, vec![dir("/t", 0, 7, 0o1775), so("/t/x.so", 0, 0, 0o644)], None),
+            (
+                1000,
+                vec![tmp.clone(), dir("/tmp/d", 1001, 0, 0o755), so("/tmp/d/x.so", 0, 0, 0o644)],
+                Some("/tmp/d belongs to user 1001"),
+            ),
+            (
+                1000,
+                vec![tmp.clone(), link("/tmp/l", 1001), so("/x.so", 0, 0, 0o644)],
+                Some("/tmp/l"),
+            ),
+            (0, vec![so("/x.so", 0, 0, 0o664)], Some("group 0 may write the file")),
+            (0, vec![link("/l", 1000), so("/x.so", 0, 0, 0o644)], Some("/l belongs")),
+            (0, vec![dir("/d", 0, 0, 0o1775), so("/d/x.so", 0, 0, 0o644)], None),
             (1000, vec![link("/l", 1000), so("/x.so", 0, 0, 0o644)], None),
             (1000, vec![link("/l", 1001), so("/x.so", 0, 0, 0o644)], Some("/l belongs")),
             (0, vec![so("/x.so", 0, 0, 0o644)], None),
@@ -412,6 +431,40 @@ mod tests {
         assert!(!is_same(&opened.path, &opened.identity));
         fs::remove_file(&path).unwrap();
         assert!(!is_same(&opened.path, &opened.identity));
+    }
+
+    #[test]
+    fn what_was_changed_just_now_is_waited_for() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("x.so");
+        fs::write(&path, "one").unwrap();
+        let opened = open(&path, &Caller::current()).unwrap();
+        // At once, and of the same length: without the wait nothing would tell the two apart.
+        fs::write(&path, "two").unwrap();
+        assert!(!is_same(&opened.path, &opened.identity));
+        let changed_s = i128::from(opened.identity.ctime.0) * SECOND_NS;
+        let now = clock_gettime(ClockId::Realtime);
+        let now_ns = i128::from(now.tv_sec) * SECOND_NS + i128::from(now.tv_nsec);
+        assert!(now_ns - changed_s - i128::from(opened.identity.ctime.1) > TICK_NS);
+    }
+
+    #[test]
+    fn what_does_not_come_to_rest_is_refused() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("x.so");
+        fs::write(&path, "bytes").unwrap();
+        let (ended, file) = (AtomicBool::new(false), path.clone());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !ended.load(Ordering::Relaxed) {
+                    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+                }
+            });
+            let opened = open(&path, &Caller::current());
+            ended.store(true, Ordering::Relaxed);
+            assert!(matches!(opened, Err(PluginError::Unsettled { .. })), "{opened:?}");
+        });
     }
 
     #[test]
