@@ -5,7 +5,8 @@
 //! happens at the same point in each run. Pinned: the content that was checked runs, and is what the
 //! report tells. Not pinned: refused.
 
-use iodyno_tests::{plugins, require, Document, Outcome, Scene};
+use iodyno_tests::{plugins, process, require, Document, Outcome, Scene};
+use std::time::Duration;
 
 /// A scene with two plugins: `who.so`, which says "one", and `two.so`, which is to take its place.
 fn scene() -> Scene {
@@ -158,6 +159,45 @@ fn a_file_that_goes_away_after_its_check() {
         match pinned {
             true => assert_eq!(who_ran(&outcome.clean(), 0), "one"),
             false => drop(outcome.expect(5).says(&[&engine])),
+        }
+    }
+}
+
+/// What is mapped changes with the file: that cannot be prevented without a pin, but told.
+#[test]
+fn a_file_that_is_written_to_while_it_is_in_use() {
+    require!(c_compiler);
+    for (pinned, rewritten) in [(false, true), (false, false), (true, true)] {
+        let scene = scene();
+        let engine = scene.at("who.so");
+        let pin = match pinned {
+            true => format!("engine_sha256={}", plugins::sha256(&engine)),
+            false => String::new(),
+        };
+        let more = format!("size=1m\nruntime=30\ntime_based\n{pin}");
+        let running = scene.json(&format!("[a]\nioengine={engine}\n{more}\n")).start();
+        let cell = running.wait_for_cells(1).remove(0);
+        let loaded = if pinned { "memfd:who.so" } else { engine.as_str() };
+        process::eventually("the plugin is mapped", Duration::from_secs(20), || {
+            process::maps(cell.pid, loaded).then_some(())
+        });
+        // Loaded is not yet taken: the last check comes after the mapping.
+        std::thread::sleep(Duration::from_millis(300));
+        match rewritten {
+            true => {
+                use std::os::unix::fs::FileExt;
+                let content = std::fs::read(scene.at("two.so")).expect("read");
+                let file = std::fs::File::options().write(true).open(&engine).expect("opened");
+                file.write_all_at(&content, 0).expect("written");
+            }
+            false => std::fs::rename(scene.at("two.so"), &engine).expect("renamed"),
+        }
+        process::signal(running.pid(), rustix::process::Signal::INT);
+        let outcome = running.wait();
+        let told = "was written to while it was in use";
+        match rewritten && !pinned {
+            true => drop(outcome.expect(5).says(&[&engine, told])),
+            false => assert!(!outcome.expect(128).stderr.contains(told)),
         }
     }
 }

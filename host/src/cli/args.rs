@@ -3,7 +3,7 @@
 //! Completions and the man page are generated from here. Decides nothing: each command's own file
 //! does.
 
-use crate::plugin::sealed::Handed;
+use crate::plugin::kept::Handed;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 

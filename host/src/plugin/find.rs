@@ -5,11 +5,11 @@
 //! remembered between calls: a probe costs about a millisecond.
 
 use super::error::PluginError;
+use super::kept::{self, Kept};
 use super::ops::is_engine_name;
 use super::pin::{self, Pin};
 use super::preflight;
 use super::probe;
-use super::sealed;
 use super::trust::{self, Caller};
 use crate::catalogue::{PluginInfo, Trust};
 use crate::sys::privilege;
@@ -67,7 +67,7 @@ impl Search {
             Ask::Name { id, name } => self.by_name(asked, id, name, pin.as_ref()),
         };
         let chosen = found.as_ref().ok().map(|found| &found.plugin);
-        sealed::want(chosen.map(|plugin| (plugin.path.as_path(), plugin.sha256.as_str())));
+        kept::want(chosen.map(|plugin| (plugin.path.as_path(), plugin.sha256.as_str())));
         found
     }
 
@@ -88,7 +88,7 @@ impl Search {
                 }
             }
         }
-        sealed::want(None);
+        kept::want(None);
         (usable, broken)
     }
 
@@ -223,12 +223,11 @@ impl Search {
             .map_err(|why| PluginError::Unfit { path: opened.path.clone(), why })?;
         let copy = if pinned { Some(pin::seal(&opened.path, &content)?) } else { None };
         let description = probe::probe(&opened.path, copy.as_ref())?;
-        if let Some(copy) = copy {
-            sealed::keep(&opened.path, &content.sha256, copy);
-        }
-        if !pinned && !trust::is_same(&opened.path, &opened.identity) {
+        if copy.is_none() && !trust::is_same(&opened.path, &opened.identity) {
             return Err(PluginError::Changed { path: opened.path });
         }
+        let kept = copy.map_or_else(|| Kept::File(opened.file, opened.identity), Kept::Copy);
+        kept::keep(&opened.path, &content.sha256, kept);
         warnings.extend(description.warnings);
         Ok(PluginInfo {
             path: opened.path,

@@ -9,11 +9,11 @@ use super::describe::{self, Description};
 use super::error::{PluginError, Stage};
 use super::foreign;
 use super::host_table;
+use super::kept;
 use super::negotiate;
 use super::ops;
 use super::pin;
 use super::refusal::Refusal;
-use super::sealed;
 use super::trust::{self, Caller};
 use crate::catalogue::{EngineOptionKind, PluginInfo};
 use iodyno_engine_api::abi::{
@@ -157,7 +157,7 @@ fn load_same_file(request: &LoadRequest) -> Result<Admitted, PluginError> {
         let path = PathBuf::from(format!("/proc/self/fd/{fd}"));
         admit(&path, &mut |_| ()).map_err(refused)
     };
-    if let Some(fd) = sealed::of(&request.path, &request.sha256).filter(|_| request.pinned) {
+    if let Some(fd) = kept::copy_of(&request.path, &request.sha256).filter(|_| request.pinned) {
         return admit_copy(fd);
     }
     let mut opened = trust::open(&request.path, &Caller::current())?;

@@ -8,11 +8,11 @@ pub mod error;
 pub mod find;
 pub mod handle;
 pub mod host_table;
+pub mod kept;
 pub mod lent;
 pub mod load;
 pub mod preflight;
 pub mod probe;
-pub mod sealed;
 
 mod callback;
 mod describe;

@@ -168,6 +168,15 @@ fn reopen(fd: &OwnedFd) -> io::Result<File> {
     File::open(format!("/proc/self/fd/{}", fd.as_raw_fd()))
 }
 
+/// Whether somebody wrote into the file since then. Its name may be another's now, or gone.
+#[must_use]
+pub(super) fn is_rewritten(file: &File, identity: &Identity) -> bool {
+    fstat(file).map_or(true, |stat| {
+        let now = Identity::from(&stat);
+        (now.size, now.mtime) != (identity.size, identity.mtime)
+    })
+}
+
 /// Follows `path` from the root, and answers the last component, open, with every step on the way.
 fn walk(path: &Path) -> io::Result<(OwnedFd, Vec<Step>)> {
     let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;

@@ -5,7 +5,7 @@
 
 use super::cell;
 use super::protocol::{Heard, Receiver, Sender, ToCell, ToControl};
-use crate::plugin::sealed;
+use crate::plugin::kept;
 use crate::sys::shm::SharedMemory;
 use crate::sys::spawn::signal_name;
 use crossbeam::channel;
@@ -90,7 +90,7 @@ impl CellHandle {
         let sender = Sender::new(ours.try_clone()?);
         let page = rustix::io::fcntl_dupfd_cloexec(memory.fd(), 3)?;
         rustix::io::fcntl_setfd(&page, rustix::io::FdFlags::empty())?;
-        let copies = sealed::hand_over()?;
+        let copies = kept::hand_over()?;
         let (printed, printer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         let mut child = Command::new("/proc/self/exe")
             .arg0("iodyno")
