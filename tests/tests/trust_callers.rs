@@ -1,5 +1,8 @@
 //! In whose name, and in which environment? Rules that depend on the caller, on rights that the
 //! caller lacks, and on what the loader is told by the environment.
+//!
+//! Other users are played by setpriv, with a copy of the program that they may run. Here is also
+//! what the report tells of every plugin.
 
 use iodyno_tests::{plugins, programs, require, Outcome, Scene};
 use std::fs::Permissions;

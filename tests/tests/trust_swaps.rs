@@ -1,9 +1,9 @@
 //! A plugin's file is exchanged between the moment at which it is checked and the moment at which
 //! it is loaded.
 //!
-//! The exchange is made by a constructor of tests/plugins/who.c, in the probe or in the cell, and so
-//! happens at the same point in each run. Pinned: the content that was checked runs, and is what the
-//! report tells. Not pinned: refused.
+//! The exchange is made by a constructor of tests/plugins/who.c, in the probe or in the cell, and
+//! so happens at the same point in each run. Pinned: the content that was checked runs, and is what
+//! the report tells. Not pinned: refused.
 
 use iodyno_tests::{plugins, process, require, Document, Outcome, Scene};
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! What stays open of plugins that were checked: sealed copies of pinned ones, the files of others.
 //!
-//! A pinned plugin is read once: `find` keeps the copy that it hashed and had probed, `run` hands it
-//! to each cell, a cell adopts it, and `load` loads it. Of any other `find` keeps the file, so that
-//! `run` can say at the end whether somebody wrote into it: loaded code would have changed with it.
+//! A pinned plugin is read once: `find` keeps the copy that it hashed and had probed, `run` hands
+//! it to each cell, a cell adopts it, and `load` loads it. Of any other `find` keeps the file, so
+//! that `run` can say at the end whether somebody wrote into it: loaded code changes with it.
 //! Nothing is ever closed, since the loader knows a copy by the number of its descriptor.
 
 use super::trust::{self, Identity};

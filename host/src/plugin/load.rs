@@ -147,8 +147,7 @@ pub fn load(request: &LoadRequest) -> Result<&'static LoadedPlugin, PluginError>
     }
 }
 
-/// Loads what was probed, or nothing: the sealed copy that was probed, or the file if it is still the
-/// same.
+/// Loads what was probed, or nothing: the sealed copy of it, or the file if it is still the same.
 fn load_same_file(request: &LoadRequest) -> Result<Admitted, PluginError> {
     let changed = || PluginError::Changed { path: request.path.clone() };
     let refused =

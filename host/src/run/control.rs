@@ -411,8 +411,8 @@ impl<'a> Control<'a> {
                 job: None,
                 errno: None,
                 message: format!(
-                    "{}: was written to while it was in use: what ran is not what was checked, and \
-                     the figures cannot be trusted (pin it, or put a new file in its place instead)",
+                    "{}: was written to while it was in use: what ran is not what was checked, \
+                     and the figures cannot be trusted (pin it, or replace the file as a whole)",
                     path.display()
                 ),
                 engine: None,
