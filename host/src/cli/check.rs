@@ -90,10 +90,7 @@ fn session(
     };
     let checks = list::chosen(level, |id| only.is_match(id));
     if checks.is_empty() {
-        bail!(
-            "--only {only}: matches no check of this level (iodyno check --list {})",
-            args.plugin
-        );
+        bail!("--only {only}: matches no check of this level (iodyno check --list shows them)");
     }
     Ok(Session {
         path: file.path.clone(),
