@@ -6,6 +6,7 @@
 
 use super::error::PluginError;
 use super::kept::{self, Kept};
+use super::load::LoadRequest;
 use super::ops::is_engine_name;
 use super::pin::{self, Pin};
 use super::preflight;
@@ -69,6 +70,38 @@ impl Search {
         let chosen = found.as_ref().ok().map(|found| &found.plugin);
         kept::want(chosen.map(|plugin| (plugin.path.as_path(), plugin.sha256.as_str())));
         found
+    }
+
+    /// The file behind a path or an engine's name, and its digest, without running any of it: for
+    /// those who want to see for themselves what loading does. The rule of trust that it breaks and
+    /// the user overlooks comes along.
+    ///
+    /// # Errors
+    /// There is no such file, or it is not to be trusted.
+    pub fn file(&self, asked: &str) -> Result<(LoadRequest, Option<String>), PluginError> {
+        let path = match parse(asked)? {
+            Ask::Path(path) => path,
+            Ask::Name { .. } => self.engine(asked, None)?.plugin.path,
+        };
+        let (path, _) = split_engine(&path);
+        let opened = trust::open(path, &Caller::current());
+        let mut opened = opened.map_err(|error| missing_is_usage(asked, error))?;
+        let rule = opened.broken_rule.take();
+        if let (Some(rule), false) = (&rule, self.allow_untrusted) {
+            return Err(PluginError::Untrusted { path: opened.path, rule: rule.clone() });
+        }
+        let sha256 = pin::read(&mut opened)?.sha256;
+        Ok((LoadRequest { path: opened.path, sha256, pinned: false }, rule))
+    }
+
+    /// Everything about one plugin file.
+    ///
+    /// # Errors
+    /// It cannot be used.
+    pub fn plugin(&self, path: &Path) -> Result<PluginInfo, PluginError> {
+        let examined = self.examine(path, None, &Caller::current());
+        kept::want(None);
+        examined
     }
 
     /// All plugins of all directories, usable and not.
