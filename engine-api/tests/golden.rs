@@ -57,9 +57,7 @@ fn kept(name: &str, was: &str, is: &str) -> bool {
             b.len() >= a.len()
                 && pairs.all(|(n, (a, b))| a == b || ([0, 3, 5].contains(&n) && a < b))
         }
-        _ if was.starts_with("size ") && name != "ioe_value_v" => {
-            is.starts_with("size ") && a <= b
-        }
+        _ if was.starts_with("size ") && name != "ioe_value_v" => is.starts_with("size ") && a <= b,
         _ => was == is,
     }
 }

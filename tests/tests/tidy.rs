@@ -46,10 +46,11 @@ const ROOMS: [(&str, &[&str]); 12] = [
 const SPEAK_ABI: [&str; 5] = ["plugin", "io", "verify", "run", "cli"];
 
 /// Where unsafe may stand: prefixes of paths. Inside the host each has its reason.
-const UNSAFE: [&str; 18] = [
+const UNSAFE: [&str; 19] = [
     "engine-api/",
     "engines/",
     "plugins-example/",
+    "tests/abi/",                    // engines of published minors, as they were
     "host/src/sys/",                 // system calls and mapped memory
     "host/src/io/slots.rs",          // units that the engine holds pointers to
     "host/src/io/tests.rs",          // an engine of its own that breaks every rule

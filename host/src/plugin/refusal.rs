@@ -117,6 +117,19 @@ pub(super) enum Refusal {
         /// In the host.
         own: u16,
     },
+    /// A struct of the plugin's compiler lacks fields of 1.0.
+    #[error(
+        "was compiled with another layout of the ABI: {field} is {found}, 1.0 has {least} (-m32, \
+         -fpack-struct or an edited header?)"
+    )]
+    LayoutShort {
+        /// Field of ioe_layout, in words.
+        field: &'static str,
+        /// In the plugin.
+        found: u16,
+        /// In version 1.0.
+        least: u32,
+    },
     /// abi_stable found a difference.
     #[cfg(feature = "layout-check")]
     #[error("was compiled with another layout of the ABI: {0}")]
