@@ -1,15 +1,15 @@
 //! Engines and headers of published ABI minors, and of one that does not exist yet.
 //!
 //! Called by the tests of the ABI after `require!(c_compiler)`. Frozen files lie under
-//! `tests/abi/MAJOR.MINOR` and are built from there, never from the live header or crate. The 1.1
-//! of the tests is made from the frozen 1.0 by appending, as a real one would be.
+//! `tests/abi/MAJOR.MINOR` and are built from there, never from the live header or crate. The next
+//! minor is made from the live header by appending, as a real one would be.
 
 use crate::{plugins, programs};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// What the 1.1 of the tests appends: struct and declaration. A real minor appends other things.
+/// What the tests' next minor appends: struct and declaration. A real one appends other things.
 const APPENDED: [(&str, &str); 8] = [
     ("ioe_file", "uint64_t new_file;"),
     ("ioe_io", "uint64_t new_io;"),
@@ -80,25 +80,37 @@ pub fn frozen_engines() -> [(&'static str, &'static str); 3] {
     [("c-minimal", frozen_c()), ("rust-raw", frozen_rust_raw()), ("rust-minimal", frozen_rust())]
 }
 
-/// A directory with the `iodyno_engine.h` of the 1.1 that exists for the tests alone.
+/// The minor of the live header.
+pub fn minor() -> u32 {
+    let define = "#define IOE_ABI_MINOR ";
+    let header = live_header();
+    let value = header.lines().find_map(|line| line.strip_prefix(define)).expect("a minor");
+    let digits: String = value.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().expect("a number")
+}
+
+fn live_header() -> String {
+    let header = plugins::include_dir().join("iodyno_engine.h");
+    std::fs::read_to_string(header).expect("the live header")
+}
+
+/// A directory with the `iodyno_engine.h` of the next minor, which exists for the tests alone.
 pub fn grown_include() -> &'static Path {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
     MADE.get_or_init(|| {
-        let dir = programs::target_dir().join("abi-1.1-draft/include");
+        let dir = programs::target_dir().join("abi-next/include");
         std::fs::create_dir_all(&dir).expect("the target directory is writable");
-        let frozen = frozen_include().join("iodyno_engine.h");
-        let frozen = std::fs::read_to_string(frozen).expect("the frozen header");
-        write_file(&dir.join("iodyno_engine.h"), grown(&frozen).as_bytes());
+        write_file(&dir.join("iodyno_engine.h"), grown(&live_header()).as_bytes());
         dir
     })
 }
 
-/// The header with the next minor's number and a field more in many a struct. What it asserts of
+/// A header with the next minor's number and a field more in many a struct. What it asserts of
 /// sizes goes; what it asserts of offsets stays, and so proves that none has moved.
-fn grown(frozen: &str) -> String {
+fn grown(header: &str) -> String {
     let mut struct_name = None;
     let mut lines = Vec::new();
-    for line in frozen.lines() {
+    for line in header.lines() {
         struct_name =
             line.strip_prefix("struct ").and_then(|l| l.strip_suffix(" {")).or(struct_name);
         if line == "};" {
@@ -110,35 +122,35 @@ fn grown(frozen: &str) -> String {
         match () {
             () if APPENDED.iter().any(grew) => {}
             () if line.starts_with("#define IOE_ABI_MINOR ") => {
-                lines.push("#define IOE_ABI_MINOR 1u".to_owned());
+                lines.push(format!("#define IOE_ABI_MINOR {}u", minor() + 1));
             }
             () => lines.push(line.to_owned()),
         }
     }
     let text = lines.join("\n") + "\n";
     for (of, declaration) in APPENDED {
-        assert!(text.contains(declaration), "the frozen header has no struct {of}");
+        assert!(text.contains(declaration), "the header has no struct {of}");
     }
     text
 }
 
-/// The engine of the tests' 1.1, compiled with these definitions (`-DNEED_MINOR=1`).
+/// The engine of the next minor, compiled with these definitions (`-DNEED_MINOR=1`).
 pub fn grown_plugin(plugin: &Path, definitions: &[&str]) {
     let include = format!("-I{}", grown_include().display());
-    let source = programs::repo().join("tests/abi/1.1-draft/plugin.c");
+    let source = programs::repo().join("tests/abi/next/plugin.c");
     let flags: Vec<&str> = [include.as_str()].iter().chain(definitions).copied().collect();
     plugins::compile(&source, plugin, &flags);
 }
 
-/// The host of the tests' 1.1: a program that loads one plugin and drives it through one file.
+/// The host of the next minor: a program that loads one plugin and drives it through one file.
 pub fn grown_host() -> &'static str {
     static BUILT: OnceLock<String> = OnceLock::new();
     BUILT.get_or_init(|| {
-        built("host11", |fresh| {
+        built("host", |fresh| {
             let mut cc = Command::new("cc");
             cc.args(["-std=c11", "-D_GNU_SOURCE", "-g", "-Wall", "-Wextra", "-Werror", "-I"]);
             cc.arg(grown_include()).arg("-o").arg(fresh);
-            cc.arg(programs::repo().join("tests/abi/1.1-draft/host.c"));
+            cc.arg(programs::repo().join("tests/abi/next/host.c"));
             succeed(cc.arg("-ldl"));
         })
     })

@@ -1,5 +1,5 @@
-/* An engine of the 1.1 that exists for the tests alone: positioned reads and writes, and each thing
- * that 1.1 appended used where the other side has it. In a host of 1.0 it must find none of them.
+/* An engine of the next minor, which exists for the tests alone: positioned reads and writes, and each
+ * thing that this minor appended used where the other side has it. In a host of today it finds none.
  * Definitions bend it: NEED_MINOR, FLAGS, OPTION_TYPE, sizes (PLUGIN_SIZE ...), LAYOUT_EDIT. */
 #include <errno.h>
 #include <iodyno_engine.h>
@@ -32,12 +32,13 @@
 #define LAYOUT_SIZE sizeof(struct ioe_layout)
 #endif
 
-/* Whether the writer of a table knows a field: the only way to look at one that 1.0 lacks. */
+/* Whether the writer of a table knows a field: the only way to look at one that 1.0 lacks.
+ * The struct_size of the writer decides, never its minor. */
 #define HAS(table, field) \
 	((table)->struct_size >= offsetof(__typeof__(*(table)), field) + sizeof((table)->field))
 
 struct instance {
-	int grown; /* the host is of 1.1 */
+	int grown; /* the host is of this minor */
 };
 
 static ioe_status fail(const struct ioe_host *host, const char *words)
@@ -49,7 +50,7 @@ static ioe_status fail(const struct ioe_host *host, const char *words)
 static ioe_status grown_init(const struct ioe_host *host, const struct ioe_job *job, void **inst)
 {
 	struct instance *self;
-	int grown = host->abi_minor >= 1;
+	int grown = host->abi_minor >= IOE_ABI_MINOR;
 
 	if (HAS(host, new_host) != grown || HAS(job, new_job) != grown)
 		return fail(host, "the host's tables are not those of its minor");
@@ -102,7 +103,7 @@ static int32_t grown_queue(void *inst, struct ioe_io *io)
 	return IOE_Q_COMPLETED;
 }
 
-/* A host of 1.0 has no field to read this from. */
+/* A host of an earlier minor has no field to read this from. */
 static ioe_status grown_new(void *inst)
 {
 	struct instance *self = inst;
@@ -121,7 +122,7 @@ static const struct ioe_option option_speed = {
 static const struct ioe_option *const options[] = { &option_speed };
 static const struct ioe_ops ops = {
 	.struct_size = OPS_SIZE, .n_options = 1, .options = options,
-	.flags = IOE_F_SYNC | (FLAGS), .name = "grown", .help = "of 1.1",
+	.flags = IOE_F_SYNC | (FLAGS), .name = "grown", .help = "of the next minor",
 	.init = grown_init, .cleanup = grown_cleanup, .get_caps = grown_caps,
 	.queue = grown_queue, .new_ops = grown_new,
 };

@@ -1,6 +1,6 @@
-/* A host of the 1.1 that exists for the tests alone: loads one plugin with tables that are larger
- * than those of 1.0 and drives an instance through one file: write, read back, fsync, end of file,
- * an operation that no engine knows. `host PLUGIN FILE` prints "NAME 1.MINOR ok", or what was wrong.
+/* A host of the next minor, which exists for the tests alone: loads one plugin with tables larger than
+ * today's and drives an instance through one file: write, read back, fsync, end of file, an operation
+ * that no engine knows. `host PLUGIN FILE` prints "NAME 1.MINOR ok", or what was wrong.
  * A program for tests: no probe, no trust, no limits. */
 #include <dlfcn.h>
 #include <errno.h>
@@ -77,7 +77,7 @@ static int32_t host_new(void *ctx)
 static const struct ioe_host host = {
 	.struct_size = sizeof(struct ioe_host),
 	.abi_major = IOE_ABI_MAJOR, .abi_minor = IOE_ABI_MINOR,
-	.name = "host11", .version = "1", .log = host_log, .set_error = host_set_error,
+	.name = "next", .version = "1", .log = host_log, .set_error = host_set_error,
 	.now_ns = host_now_ns, .alloc = host_alloc, .free = host_free,
 	.should_stop = host_should_stop, .get_extension = host_get_extension,
 	.new_host = host_new,
@@ -201,12 +201,12 @@ int main(int argc, char **argv)
 	CHECK(plugin->magic == IOE_MAGIC && plugin->abi_major == IOE_ABI_MAJOR);
 	CHECK(plugin->need_minor <= IOE_ABI_MINOR);
 	ops = copied(plugin->engines[0]);
-	CHECK(plugin->abi_minor >= 1 || !ops.new_ops);
+	CHECK((plugin->abi_minor >= IOE_ABI_MINOR) == (ops.new_ops != NULL));
 	CHECK(!plugin->setup || plugin->setup(&host) >= 0);
 	drive(&ops, argv[2]);
 	if (plugin->teardown)
 		plugin->teardown();
-	CHECK((asked_new > 0) == (plugin->abi_minor >= 1));
+	CHECK((asked_new > 0) == (plugin->abi_minor >= IOE_ABI_MINOR));
 	printf("%s 1.%u ok\n", ops.name, (unsigned)plugin->abi_minor);
 	fflush(stdout);
 	_exit(0); /* nothing is unloaded, and no destructor of the plugin's runs */
