@@ -4,10 +4,16 @@
 //! Engines of 1.0 in a host of that minor; engines of that minor in today's host, which loads them
 //! or says why not. What breaks a rule is refused in words that name struct, field, flag.
 
-use iodyno_tests::{abi, require, Scene};
+use iodyno_tests::{abi, programs, require, Scene};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
+
+/// Words that `docs/abi.md` has, too.
+const FLAGS_WORDS: &str = "engine grown: flags 0x20000000000 are unknown to this iodyno and must \
+    not be ignored; use a newer one";
+const TYPE_WORDS: &str =
+    "engine grown: option `speed`: type 12 is unknown to this iodyno; use a newer one";
 
 /// The engine of the next minor with these definitions.
 fn grown(scene: &Scene, definitions: &[&str]) -> String {
@@ -38,8 +44,8 @@ fn abi_a_host_of_the_next_minor_runs_engines_of_1_0_and_of_its_own() {
 fn abi_an_engine_of_the_next_minor_that_needs_no_more_runs_here() {
     require!(c_compiler);
     let scene = Scene::new();
-    // Bit 30 is for hosts that know it; this one may ignore it.
-    let plugin = grown(&scene, &["-DFLAGS=0x40000000"]);
+    // Bits 30 and 31 are for hosts that know them; this one may ignore them.
+    let plugin = grown(&scene, &["-DFLAGS=0x40000000", "-DCAPS_FLAGS=0x80000000u"]);
     let shown = scene.iodyno(["engines", "show", &plugin, "--json"]).run().expect(0);
     let shown: Value = serde_json::from_str(&shown.stdout).expect("JSON");
     assert_eq!(shown["abi"], format!("1.{}", abi::minor() + 1));
@@ -72,8 +78,8 @@ fn abi_what_does_not_fit_is_refused_by_name() {
         ("OPTION_SIZE=80", &["options[0]: ioe_option.struct_size is 80, at least 88"]),
         ("CHOICE_SIZE=24", &["choices[0]: ioe_choice.struct_size is 24, at least 32"]),
         ("LAYOUT_SIZE=20", &["ioe_layout.struct_size is 20, at least 24"]),
-        ("FLAGS=0x20000000000", &["flags 0x20000000000 are unknown to this iodyno"]),
-        ("OPTION_TYPE=12", &["option `speed`: type 12 is unknown to this iodyno"]),
+        ("FLAGS=0x20000000000", &[FLAGS_WORDS]),
+        ("OPTION_TYPE=12", &[TYPE_WORDS]),
         ("LAYOUT_EDIT=ptr=4", &[layout, "the size of a pointer is 4, here it is 8"]),
         ("LAYOUT_EDIT=io_engine_data=80", &["the offset of ioe_io.engine_data is 80"]),
         ("LAYOUT_EDIT=io_size=88", &[layout, "the size of ioe_io is 88, 1.0 has 96"]),
@@ -81,11 +87,24 @@ fn abi_what_does_not_fit_is_refused_by_name() {
         ("LAYOUT_EDIT=ops_get_extension=168", &["the offset of ioe_ops.get_extension is 168"]),
         ("LAYOUT_EDIT=endian=0x0201", &["the byte order mark is 513, here it is 258"]),
     ];
+    let page = programs::repo().join("docs/abi.md");
+    let page = std::fs::read_to_string(page).expect("the page about the ABI");
+    assert!(page.contains(FLAGS_WORDS) && page.contains(TYPE_WORDS), "docs/abi.md says it so");
     for (definition, words) in cases {
         let plugin = grown(&scene, &[&format!("-D{definition}")]);
         let shown = scene.iodyno(["engines", "show", &plugin]).run().expect(5);
         shown.says(&[&[plugin.as_str()], words].concat());
     }
+}
+
+#[test]
+fn abi_an_instance_may_not_announce_what_must_not_be_ignored() {
+    require!(c_compiler);
+    let scene = Scene::new();
+    let plugin = grown(&scene, &["-DCAPS_FLAGS=0x20000000000"]);
+    let job = format!("[a]\nioengine={plugin}\nsize=1m\nrw=write\n");
+    let words = ["get_caps", "sets flags that this iodyno does not know: 0x20000000000"];
+    scene.run_json(&job).expect(5).says(&words).document();
 }
 
 #[test]

@@ -1,6 +1,6 @@
 /* An engine of the next minor, which exists for the tests alone: positioned reads and writes, and each
  * thing that this minor appended used where the other side has it. In a host of today it finds none.
- * Definitions bend it: NEED_MINOR, FLAGS, OPTION_TYPE, sizes (PLUGIN_SIZE ...), LAYOUT_EDIT. */
+ * Definitions bend it: NEED_MINOR, FLAGS, CAPS_FLAGS, OPTION_TYPE, sizes (PLUGIN_SIZE ...), LAYOUT_EDIT. */
 #include <errno.h>
 #include <iodyno_engine.h>
 #include <stdio.h>
@@ -12,6 +12,9 @@
 #endif
 #ifndef FLAGS
 #define FLAGS 0
+#endif
+#ifndef CAPS_FLAGS
+#define CAPS_FLAGS 0
 #endif
 #ifndef OPTION_TYPE
 #define OPTION_TYPE IOE_OPT_ENUM
@@ -79,6 +82,7 @@ static ioe_status grown_caps(void *inst, struct ioe_caps *caps)
 
 	if (HAS(caps, new_caps) != self->grown)
 		return -EPROTO;
+	caps->flags |= CAPS_FLAGS;
 	if (self->grown)
 		caps->new_caps = 1;
 	return 0;
