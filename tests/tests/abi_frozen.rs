@@ -1,7 +1,7 @@
 //! What was published of ABI 1.0 stays as it was, and engines that were built with it still run.
 //!
-//! Header, C example and Rust side lie frozen under `tests/abi/1.0`; each test builds from there and
-//! uses the host of today. The rules themselves are in `docs/abi.md`.
+//! Header, C example and Rust side lie frozen under `tests/abi/1.0`; each test builds from there
+//! and uses the host of today. The rules themselves are in `docs/abi.md`.
 
 use iodyno_tests::{abi, programs, require, Scene};
 use serde_json::Value;

@@ -1,5 +1,5 @@
-//! The next minor of the ABI, before there is one: made from the live header by appending a field or
-//! callback to each struct that is likely to grow.
+//! The next minor of the ABI, before there is one: made from the live header by appending a field
+//! or callback to each struct that is likely to grow.
 //!
 //! Engines of 1.0 in a host of that minor; engines of that minor in today's host, which loads them
 //! or says why not. What breaks a rule is refused in words that name struct, field, flag.

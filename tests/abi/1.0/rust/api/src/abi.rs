@@ -3,9 +3,9 @@
 //! Names, order and types are those of `include/iodyno_engine.h`, which is generated from this
 //! file. Rules of growth: every struct that crosses the border begins with `struct_size`; append
 //! only, at the end; 0 in a new field means the behaviour from before it existed; fixed-width
-//! fields, no padding; numbers are never reused; a reader reads nothing beyond `struct_size`. All of
-//! them, and what a new minor takes, are in `docs/abi.md`; `v1_0` holds the structs to 1.0. Must not
-//! contain: logic, Rust-only types, anything that a C compiler cannot see.
+//! fields, no padding; numbers are never reused; a reader reads nothing beyond `struct_size`. All
+//! of them, and what a new minor takes, are in `docs/abi.md`; `v1_0` holds the structs to 1.0.
+//! Must not contain: logic, Rust-only types, anything that a C compiler cannot see.
 //!
 //! `[who; when]` at a callback: job = the worker's thread of that instance; any = any thread.
 
