@@ -8,7 +8,7 @@
 use abi_stable::StableAbi;
 use iodyno_engine_api::layout::check_layout;
 
-#[allow(dead_code, missing_docs, non_camel_case_types, unreachable_pub)]
+#[allow(dead_code, missing_docs, unreachable_pub)]
 #[path = "../../tests/abi/1.0/rust/api/src/abi.rs"]
 mod frozen;
 
