@@ -5,6 +5,7 @@
 //! remembered between calls: a probe costs about a millisecond.
 
 use super::error::PluginError;
+use super::load::LoadRequest;
 use super::ops::is_engine_name;
 use super::pin::{self, Locked, Pin};
 use super::preflight;
@@ -65,6 +66,36 @@ impl Search {
             Ask::Path(path) => self.by_path(asked, &path, pin.as_ref()),
             Ask::Name { id, name } => self.by_name(asked, id, name, pin.as_ref()),
         }
+    }
+
+    /// The file behind a path or an engine's name, and its digest, without running any of it: for
+    /// those who want to see for themselves what loading does. The rule of trust that it breaks and
+    /// the user overlooks comes along.
+    ///
+    /// # Errors
+    /// There is no such file, or it is not to be trusted.
+    pub fn file(&self, asked: &str) -> Result<(LoadRequest, Option<String>), PluginError> {
+        let path = match parse(asked)? {
+            Ask::Path(path) => path,
+            Ask::Name { .. } => self.engine(asked, None)?.plugin.path,
+        };
+        let (path, _) = split_engine(&path);
+        let opened = trust::open(path, &Caller::current());
+        let mut opened = opened.map_err(|error| missing_is_usage(asked, error))?;
+        let rule = opened.broken_rule.take();
+        if let (Some(rule), false) = (&rule, self.allow_untrusted) {
+            return Err(PluginError::Untrusted { path: opened.path, rule: rule.clone() });
+        }
+        let sha256 = pin::read(&mut opened)?.sha256;
+        Ok((LoadRequest { path: opened.path, sha256, pinned: false }, rule))
+    }
+
+    /// Everything about one plugin file.
+    ///
+    /// # Errors
+    /// It cannot be used.
+    pub fn plugin(&self, path: &Path) -> Result<PluginInfo, PluginError> {
+        self.examine(path, None, &Caller::current())
     }
 
     /// All plugins of all directories, usable and not.

@@ -14,7 +14,7 @@ use super::ops;
 use super::pin;
 use super::refusal::Refusal;
 use super::trust::{self, Caller};
-use crate::catalogue::{EngineOptionKind, PluginInfo};
+use crate::catalogue::{EngineInfo, EngineOptionKind, PluginInfo};
 use iodyno_engine_api::abi::{
     ioe_host, ioe_ops, ioe_plugin, ioe_plugin_entry_v1_fn, IOE_ENTRY_SYMBOL,
 };
@@ -73,6 +73,8 @@ pub struct LoadedEngine {
     pub ops: ioe_ops,
     /// Types of its options, indexed like its own table.
     pub option_kinds: Vec<EngineOptionKind>,
+    /// Its table as plain data.
+    pub info: EngineInfo,
 }
 
 // SAFETY: the tables are copies that nobody writes; what their pointers lead to is const and is
@@ -190,6 +192,7 @@ fn set_up(request: &LoadRequest, admitted: Admitted) -> Result<&'static LoadedPl
             name: info.name.clone(),
             ops,
             option_kinds: info.options.iter().map(|option| option.kind).collect(),
+            info: info.clone(),
         })
         .collect();
     Ok(Box::leak(Box::new(LoadedPlugin {
