@@ -63,7 +63,10 @@ fn the_manifest_says_what_the_real_one_says() {
     for key in ["default", "layout-check"] {
         assert_eq!(value(copy, "features", key), value(&own, "features", key), "{key}");
     }
-    assert_eq!(value(copy, "dependencies", "libc"), value(&house, "workspace.dependencies", "libc"));
+    assert_eq!(
+        value(copy, "dependencies", "libc"),
+        value(&house, "workspace.dependencies", "libc")
+    );
     let shared = value(&house, "workspace.dependencies", "abi_stable").trim_end_matches(" }");
     let expected = format!("{shared}, optional = true }}");
     assert_eq!(value(copy, "dependencies", "abi_stable"), expected);

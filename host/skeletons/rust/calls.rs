@@ -35,14 +35,21 @@ impl Place {
         if io.flags() & IOE_IO_FUA != 0 && io.op() == IOE_OP_WRITE {
             rwf |= libc::RWF_DSYNC; // the write ends when it is on the medium
         }
-        Place { fd: io.fd(), offset: io.offset(), rwf }
+        Place {
+            fd: io.fd(),
+            offset: io.offset(),
+            rwf,
+        }
     }
 }
 
 /// Reads; 0 bytes = end of the file.
 pub(crate) fn read(at: Place, buf: &mut [u8]) -> Result<u64, Errno> {
     let offset = signed(at.offset)?;
-    let iov = libc::iovec { iov_base: buf.as_mut_ptr().cast(), iov_len: buf.len() };
+    let iov = libc::iovec {
+        iov_base: buf.as_mut_ptr().cast(),
+        iov_len: buf.len(),
+    };
     // SAFETY: one iovec over a slice that is writable during the call.
     retry(|| unsafe { libc::preadv2(at.fd, &iov, 1, offset, at.rwf) })
 }
@@ -50,7 +57,10 @@ pub(crate) fn read(at: Place, buf: &mut [u8]) -> Result<u64, Errno> {
 /// Writes.
 pub(crate) fn write(at: Place, buf: &[u8]) -> Result<u64, Errno> {
     let offset = signed(at.offset)?;
-    let iov = libc::iovec { iov_base: buf.as_ptr().cast_mut().cast(), iov_len: buf.len() };
+    let iov = libc::iovec {
+        iov_base: buf.as_ptr().cast_mut().cast(),
+        iov_len: buf.len(),
+    };
     // SAFETY: one iovec over a slice that is readable during the call, which writes nothing there.
     retry(|| unsafe { libc::pwritev2(at.fd, &iov, 1, offset, at.rwf) })
 }
@@ -92,7 +102,10 @@ pub(crate) fn accept(file: &FileView<'_>) -> Result<(), Error> {
         _ => return Ok(()),
     };
     let name = file.name().to_string_lossy();
-    Err(Error::new(libc::EINVAL, format!("open {name}: {what}; give a file or block device")))
+    Err(Error::new(
+        libc::EINVAL,
+        format!("open {name}: {what}; give a file or block device"),
+    ))
 }
 
 /// Words for a request that failed.
@@ -106,7 +119,12 @@ pub(crate) fn describe(io: &Failed<'_>, out: &mut dyn fmt::Write) -> fmt::Result
         _ => "an operation that this engine does not know",
     };
     let why = std::io::Error::from_raw_os_error(io.error());
-    write!(out, "{what} of {} bytes at offset {}: {why}", io.len(), io.offset())
+    write!(
+        out,
+        "{what} of {} bytes at offset {}: {why}",
+        io.len(),
+        io.offset()
+    )
 }
 
 /// What the kernel cannot express is refused, never cut.

@@ -41,7 +41,13 @@ impl Engine for __Type__ {
         let pool = Pool::new(options::threads(job)?, depth)?;
         let waker = pool.waker();
         host.on_terminate(move || waker.wake())?;
-        Ok(Self { host, pool, depth, held: 0, taken: Vec::with_capacity(depth) })
+        Ok(Self {
+            host,
+            pool,
+            depth,
+            held: 0,
+            taken: Vec::with_capacity(depth),
+        })
     }
 
     fn queue<'a>(&mut self, io: Io<'a>) -> Answer<'a> {

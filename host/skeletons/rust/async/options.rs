@@ -8,10 +8,12 @@ use iodyno_engine_api::{Error, Job, Opt};
 /// The rows, for `Engine::OPTIONS`. In a job file: `threads = 8`, or `__NAME__.threads`, which
 /// holds only while this engine is chosen.
 pub(crate) const OPTIONS: &[&ioe_option] =
-    &[&Opt::uint(c"threads", c"threads that do the requests of one job")
-        .default(c"4")
-        .range(1, 64)
-        .build()];
+    &[
+        &Opt::uint(c"threads", c"threads that do the requests of one job")
+            .default(c"4")
+            .range(1, 64)
+            .build(),
+    ];
 
 /// How many threads an instance has.
 pub(crate) fn threads(job: &Job) -> Result<u64, Error> {

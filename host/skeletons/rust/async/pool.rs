@@ -37,17 +37,29 @@ struct Work {
 impl Pool {
     /// Starts `threads` threads for at most `depth` units.
     pub(crate) fn new(threads: u64, depth: usize) -> Result<Pool, Error> {
-        let (to_do, done) = (VecDeque::with_capacity(depth), VecDeque::with_capacity(depth));
+        let (to_do, done) = (
+            VecDeque::with_capacity(depth),
+            VecDeque::with_capacity(depth),
+        );
         let shared = Arc::new(Shared {
-            work: Mutex::new(Work { to_do, done, over: false }),
+            work: Mutex::new(Work {
+                to_do,
+                done,
+                over: false,
+            }),
             more_to_do: Condvar::new(),
             more_done: Condvar::new(),
         });
         // The pool exists before its threads: where one does not start, drop() ends the others.
-        let mut pool = Pool { shared, threads: Vec::new() };
+        let mut pool = Pool {
+            shared,
+            threads: Vec::new(),
+        };
         for number in 1..=threads {
             let shared = Arc::clone(&pool.shared);
-            let started = Builder::new().name("__NAME__".to_owned()).spawn(move || serve(&shared));
+            let started = Builder::new()
+                .name("__NAME__".to_owned())
+                .spawn(move || serve(&shared));
             let thread = started.map_err(|why| {
                 let errno = why.raw_os_error().unwrap_or(libc::EAGAIN);
                 Error::new(errno, format!("start thread {number} of {threads}: {why}"))
@@ -73,17 +85,16 @@ impl Pool {
 
     /// Hands back what is done: at least `wait.min` units, unless the time runs out or
     /// `interrupted` says so.
-    pub(crate) fn reap(
-        &self,
-        wait: Wait,
-        reaped: &mut Reaped<'_>,
-        interrupted: impl Fn() -> bool,
-    ) {
-        let end = wait.timeout().and_then(|limit| Instant::now().checked_add(limit));
+    pub(crate) fn reap(&self, wait: Wait, reaped: &mut Reaped<'_>, interrupted: impl Fn() -> bool) {
+        let end = wait
+            .timeout()
+            .and_then(|limit| Instant::now().checked_add(limit));
         let mut work = self.shared.lock();
         loop {
             while reaped.room() > 0 {
-                let Some((unit, result)) = work.done.pop_front() else { break };
+                let Some((unit, result)) = work.done.pop_front() else {
+                    break;
+                };
                 reaped.push(unit, result);
             }
             if reaped.count() >= wait.min || interrupted() {
@@ -135,12 +146,16 @@ fn serve(shared: &Shared) {
             // The host catches panics on its own thread only; here a unit would be lost.
             let result = catch_unwind(AssertUnwindSafe(|| perform(&mut unit)));
             work = shared.lock();
-            work.done.push_back((unit, result.unwrap_or(Err(libc::EIO))));
+            work.done
+                .push_back((unit, result.unwrap_or(Err(libc::EIO))));
             shared.more_done.notify_one();
         } else if work.over {
             return;
         } else {
-            work = shared.more_to_do.wait(work).unwrap_or_else(PoisonError::into_inner);
+            work = shared
+                .more_to_do
+                .wait(work)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 }

@@ -26,7 +26,12 @@ fn scratch() -> File {
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     let name = format!("__NAME__-test-{}-{number}", std::process::id());
     let path = std::env::temp_dir().join(name);
-    let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path).unwrap();
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(&path)
+        .unwrap();
     std::fs::remove_file(&path).unwrap();
     file
 }
@@ -67,17 +72,19 @@ fn what_was_written_is_read() {
     for op in [IOE_OP_WRITE, IOE_OP_READ] {
         let offsets = (0..).map(|n| n * 4096);
         let requests = blocks.iter_mut().zip(offsets);
-        let mut ios: Vec<_> =
-            requests.map(|(block, offset)| request(op, target, offset, block)).collect();
+        let mut ios: Vec<_> = requests
+            .map(|(block, offset)| request(op, target, offset, block))
+            .collect();
         run_all(&instance, &mut ios);
         assert!(ios.iter().all(|io| (io.resid, io.error) == (0, 0)));
         let right = (0..16).map(|n| vec![n; 4096]);
-        assert!(blocks.iter().cloned().eq(right), "a write leaves its source, a read fetches it");
-        blocks.iter_mut().for_each(|block| {
-            if op == IOE_OP_WRITE {
-                block.fill(0xff);
-            }
-        });
+        assert!(
+            blocks.iter().cloned().eq(right),
+            "a write leaves its source, a read fetches it"
+        );
+        if op == IOE_OP_WRITE {
+            blocks.iter_mut().for_each(|block| block.fill(0xff));
+        }
     }
 }
 
@@ -89,11 +96,17 @@ fn one_more_than_the_depth_is_busy() {
     let mut target = file(scratch.as_raw_fd(), IOE_KIND_REGULAR);
     let target: *mut ioe_file = &mut *target;
     let mut bufs = [[0; 512]; 3];
-    let mut ios: Vec<_> =
-        bufs.iter_mut().map(|buf| request(IOE_OP_WRITE, target, 0, buf)).collect();
+    let mut ios: Vec<_> = bufs
+        .iter_mut()
+        .map(|buf| request(IOE_OP_WRITE, target, 0, buf))
+        .collect();
     let answers: Vec<i32> = ios.iter_mut().map(|io| instance.queue(io)).collect();
     assert_eq!(answers, [IOE_Q_QUEUED, IOE_Q_QUEUED, IOE_Q_BUSY]);
-    assert_eq!(instance.getevents(0, 2, 0).unwrap().len(), 0, "not committed");
+    assert_eq!(
+        instance.getevents(0, 2, 0).unwrap().len(),
+        0,
+        "not committed"
+    );
     assert_eq!(instance.commit(), 0);
     assert_eq!(instance.getevents(2, 2, -1).unwrap().len(), 2);
     run_all(&instance, &mut ios[2..]);
@@ -108,11 +121,18 @@ fn waits_end_by_time_or_by_terminate() {
     assert_eq!(instance.getevents(1, 1, 1_000_000).unwrap().len(), 0);
     // SAFETY: the instance lives.
     unsafe { ops().terminate.unwrap()(instance.inst) };
-    assert_eq!(instance.getevents(1, 1, -1).unwrap().len(), 0, "the interrupted wait");
+    assert_eq!(
+        instance.getevents(1, 1, -1).unwrap().len(),
+        0,
+        "the interrupted wait"
+    );
     let scratch = scratch();
     let mut target = file(scratch.as_raw_fd(), IOE_KIND_REGULAR);
     let mut buf = [0; 512];
-    run_all(&instance, &mut [request(IOE_OP_WRITE, &mut *target, 0, &mut buf)]);
+    run_all(
+        &instance,
+        &mut [request(IOE_OP_WRITE, &mut *target, 0, &mut buf)],
+    );
 }
 
 #[test]
@@ -140,7 +160,10 @@ fn requests_without_data_are_done_or_refused() {
     target.read_exact_at(&mut block, 4096).unwrap();
     // Not every file system can, but none may do nothing in silence.
     let trimmed = (answer, block) == ((0, 0), [0; 4096]);
-    assert!(trimmed || (answer, block) == ((4096, libc::EOPNOTSUPP), [7; 4096]), "{answer:?}");
+    assert!(
+        trimmed || (answer, block) == ((4096, libc::EOPNOTSUPP), [7; 4096]),
+        "{answer:?}"
+    );
 }
 
 #[test]
@@ -160,7 +183,10 @@ fn a_failure_has_words() {
         unsafe { errdetails(instance.inst, &**io, words.as_mut_ptr().cast(), words.len()) };
     assert_eq!(status, 0);
     let words = String::from_utf8_lossy(&words).into_owned();
-    assert!(words.starts_with("read of 512 bytes at offset 4096: "), "{words}");
+    assert!(
+        words.starts_with("read of 512 bytes at offset 4096: "),
+        "{words}"
+    );
 }
 
 #[test]
@@ -168,10 +194,17 @@ fn a_pipe_is_refused_in_words() {
     let (host, job) = (TestHost::new(), job(1, 1));
     let instance = host.open(ops(), &job).unwrap();
     let open_file = ops().open_file.unwrap();
-    for (kind, status) in [(IOE_KIND_PIPE, -libc::EINVAL), (IOE_KIND_REGULAR, IOE_OPEN_HOST)] {
+    for (kind, status) in [
+        (IOE_KIND_PIPE, -libc::EINVAL),
+        (IOE_KIND_REGULAR, IOE_OPEN_HOST),
+    ] {
         let mut target = file(-1, kind);
         // SAFETY: the instance lives, the file is whole.
         assert_eq!(unsafe { open_file(instance.inst, &mut *target) }, status);
     }
-    assert!(host.errors()[0].1.contains("no offsets"), "{:?}", host.errors());
+    assert!(
+        host.errors()[0].1.contains("no offsets"),
+        "{:?}",
+        host.errors()
+    );
 }

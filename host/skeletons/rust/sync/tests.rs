@@ -23,7 +23,12 @@ fn scratch() -> File {
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     let name = format!("__NAME__-test-{}-{number}", std::process::id());
     let path = std::env::temp_dir().join(name);
-    let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path).unwrap();
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(&path)
+        .unwrap();
     std::fs::remove_file(&path).unwrap();
     file
 }
@@ -47,7 +52,10 @@ fn at(op: u32, offset: u64) -> impl FnOnce(&mut ioe_io) {
 fn what_was_written_is_read() {
     let target = scratch();
     let source: Vec<u8> = (0..8192).map(|n| (n % 251) as u8).collect();
-    assert_eq!(run(&target, at(IOE_OP_WRITE, 4096), &mut source.clone()), (0, 0));
+    assert_eq!(
+        run(&target, at(IOE_OP_WRITE, 4096), &mut source.clone()),
+        (0, 0)
+    );
     let mut read = vec![0; 8192];
     assert_eq!(run(&target, at(IOE_OP_READ, 4096), &mut read), (0, 0));
     assert_eq!(read, source);
@@ -60,7 +68,11 @@ fn the_end_of_the_file_is_no_error() {
     let target = scratch();
     target.write_all_at(&[7; 1000], 0).unwrap();
     for (offset, left) in [(0, 24), (600, 624), (1000, 1024), (5000, 1024)] {
-        assert_eq!(run(&target, at(IOE_OP_READ, offset), &mut [0; 1024]), (left, 0), "{offset}");
+        assert_eq!(
+            run(&target, at(IOE_OP_READ, offset), &mut [0; 1024]),
+            (left, 0),
+            "{offset}"
+        );
     }
 }
 
@@ -79,7 +91,10 @@ fn requests_without_data_are_done_or_refused() {
     target.read_exact_at(&mut block, 4096).unwrap();
     // Not every file system can, but none may do nothing in silence.
     let trimmed = (answer, block) == ((0, 0), [0; 4096]);
-    assert!(trimmed || (answer, block) == ((4096, libc::EOPNOTSUPP), [7; 4096]), "{answer:?}");
+    assert!(
+        trimmed || (answer, block) == ((4096, libc::EOPNOTSUPP), [7; 4096]),
+        "{answer:?}"
+    );
 }
 
 #[test]
@@ -94,11 +109,13 @@ fn a_failure_has_words() {
     let mut words = [0_u8; 256];
     let errdetails = ops().errdetails.unwrap();
     // SAFETY: the instance lives, the request is back, and the buffer has this length.
-    let status =
-        unsafe { errdetails(instance.inst, &*io, words.as_mut_ptr().cast(), words.len()) };
+    let status = unsafe { errdetails(instance.inst, &*io, words.as_mut_ptr().cast(), words.len()) };
     assert_eq!(status, 0);
     let words = String::from_utf8_lossy(&words).into_owned();
-    assert!(words.starts_with("read of 512 bytes at offset 4096: "), "{words}");
+    assert!(
+        words.starts_with("read of 512 bytes at offset 4096: "),
+        "{words}"
+    );
 }
 
 #[test]
@@ -106,12 +123,19 @@ fn a_pipe_is_refused_in_words() {
     let (host, job) = (TestHost::new(), TestJob::new(ops(), 1));
     let instance = host.open(ops(), &job).unwrap();
     let open_file = ops().open_file.unwrap();
-    for (kind, status) in [(IOE_KIND_PIPE, -libc::EINVAL), (IOE_KIND_REGULAR, IOE_OPEN_HOST)] {
+    for (kind, status) in [
+        (IOE_KIND_PIPE, -libc::EINVAL),
+        (IOE_KIND_REGULAR, IOE_OPEN_HOST),
+    ] {
         let mut target = file(-1, kind);
         // SAFETY: the instance lives, the file is whole.
         assert_eq!(unsafe { open_file(instance.inst, &mut *target) }, status);
     }
-    assert!(host.errors()[0].1.contains("no offsets"), "{:?}", host.errors());
+    assert!(
+        host.errors()[0].1.contains("no offsets"),
+        "{:?}",
+        host.errors()
+    );
 }
 
 #[test]
