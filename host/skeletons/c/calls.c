@@ -95,7 +95,7 @@ ioe_status calls_accept(const struct ioe_host *host, const struct ioe_file *file
 	default:
 		return IOE_OPEN_HOST; /* the host opens it, with the flags of the job */
 	}
-	snprintf(words, sizeof(words), "open %s: %s; give a file or block device", file->name, what);
+	snprintf(words, sizeof(words), "%s is %s; give a file or block device", file->name, what);
 	host->set_error(host->ctx, EINVAL, words);
 	return -EINVAL;
 }

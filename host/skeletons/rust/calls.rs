@@ -104,7 +104,7 @@ pub(crate) fn accept(file: &FileView<'_>) -> Result<(), Error> {
     let name = file.name().to_string_lossy();
     Err(Error::new(
         libc::EINVAL,
-        format!("open {name}: {what}; give a file or block device"),
+        format!("{name} is {what}; give a file or block device"),
     ))
 }
 

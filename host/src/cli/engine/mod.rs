@@ -71,7 +71,7 @@ fn wish(args: &EngineNewArgs) -> anyhow::Result<Wish> {
     let contract = match &args.engine_api {
         None => Contract::Copy,
         Some(path) if args.lang == Lang::C => bail!(
-            "--engine-api {}: an engine in C has its own copy of iodyno_engine.h and needs no crate",
+            "--engine-api {}: a project in C has its own copy of iodyno_engine.h, no crate",
             path.display()
         ),
         Some(path) => Contract::Checkout(checkout(path)?),

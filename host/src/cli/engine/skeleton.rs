@@ -1,5 +1,5 @@
-//! From a name to the files of an engine's project: the templates below `host/skeletons`, with their
-//! words filled in. Called by `cli::engine`, which writes them. Pure: touches no file.
+//! From a name to the files of an engine's project: the templates below `host/skeletons`, with
+//! their words filled in. Called by `cli::engine`, which writes them. Pure: touches no file.
 //!
 //! A template is a file as it will be, with words such as `__NAME__`, which C and Rust take for
 //! identifiers. Lines that begin with `%sync `, `%async ` or `%copy ` are for such projects alone.
