@@ -50,6 +50,9 @@ struct Row {
     breaks: Option<String>,
     /// How the child ended, where it did not end well: signal or deadline, and where.
     ending: Option<String>,
+    /// It could not be looked at, or failed for a reason that another check is about: nothing can
+    /// rest on it.
+    unmet: bool,
 }
 
 /// Runs all of them. `told` hears of each before it runs (its number, from 0, and its id).
@@ -96,7 +99,9 @@ fn one(
     rows: &[Row],
 ) -> Result<Row, String> {
     let begun = Instant::now();
-    let (verdict, cause, breaks, ending) = match failed_base(check, engine, rows) {
+    let failed = failed_base(check, engine, rows);
+    let unmet = failed.is_some();
+    let (verdict, cause, breaks, ending) = match failed {
         Some(words) => (Verdict::Skip, words, None, None),
         None => {
             // Files of its own, so that what another check left behind is not met.
@@ -124,7 +129,7 @@ fn one(
         rule: check.rule,
         seconds: begun.elapsed().as_secs_f64(),
     };
-    let mut row = Row { judged, breaks, ending };
+    let mut row = Row { judged, breaks, ending, unmet };
     excuse(&mut row, rows);
     Ok(row)
 }
@@ -140,7 +145,7 @@ fn related(row: &Row, engine: Option<&str>) -> bool {
 
 fn failed_base(check: &Check, engine: Option<&str>, rows: &[Row]) -> Option<String> {
     let failed = rows.iter().find(|row| {
-        row.judged.verdict.is_bad()
+        (row.judged.verdict.is_bad() || row.unmet)
             && related(row, engine)
             && check.rests_on.contains(&row.judged.id)
     })?;
@@ -165,6 +170,7 @@ fn excuse(row: &mut Row, others: &[Row]) {
     if let Some(known) = known {
         row.judged.cause = format!("meets what {} found: {}", known.judged.id, row.judged.cause);
         row.judged.verdict = Verdict::Skip;
+        row.unmet = true;
     }
 }
 

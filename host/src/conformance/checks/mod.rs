@@ -4,10 +4,22 @@
 mod admission;
 mod data;
 mod instance;
+mod operations;
+mod options;
+mod random;
 mod requests;
+mod targets;
 
 use super::check::Check;
 
 /// All tables, in the order in which they run.
-pub(super) const GROUPS: &[&[Check]] =
-    &[admission::CHECKS, instance::CHECKS, requests::CHECKS, data::CHECKS];
+pub(super) const GROUPS: &[&[Check]] = &[
+    admission::CHECKS,
+    instance::CHECKS,
+    options::CHECKS,
+    targets::CHECKS,
+    requests::CHECKS,
+    data::CHECKS,
+    operations::CHECKS,
+    random::CHECKS,
+];
