@@ -27,6 +27,14 @@ static const struct ioe_option option_threads = {
 };
 static const struct ioe_option *const options[N_OPTIONS] = { [OPT_THREADS] = &option_threads };
 
+/* An option's value: parsed, defaulted and in range. is_set 0: there is none, whatever stands in v. */
+static uint64_t value_of(const struct ioe_job *job, uint32_t option, uint64_t otherwise)
+{
+	const struct ioe_value *value = job->opts[option];
+
+	return value->is_set ? value->v.u : otherwise;
+}
+
 /* One instance per worker. */
 struct __prefix___instance {
 	const struct ioe_host *host;
@@ -47,8 +55,7 @@ static ioe_status __prefix___init(const struct ioe_host *host, const struct ioe_
 	}
 	self->host = host;
 	self->depth = job->iodepth;
-	/* The value is parsed, defaulted and in range. */
-	status = pool_new(&self->pool, host, job->opts[OPT_THREADS]->v.u);
+	status = pool_new(&self->pool, host, value_of(job, OPT_THREADS, 4));
 	if (status < 0) {
 		free(self);
 		return status;

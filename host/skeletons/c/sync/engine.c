@@ -26,6 +26,14 @@ static const struct ioe_option option_delay = {
 };
 static const struct ioe_option *const options[N_OPTIONS] = { [OPT_DELAY] = &option_delay };
 
+/* An option's value: parsed, defaulted and in range. is_set 0: there is none, whatever stands in v. */
+static uint64_t value_of(const struct ioe_job *job, uint32_t option, uint64_t otherwise)
+{
+	const struct ioe_value *value = job->opts[option];
+
+	return value->is_set ? value->v.u : otherwise;
+}
+
 /* One instance per worker. Descriptor, buffer and range come with each request: little to keep. */
 struct __prefix___instance {
 	const struct ioe_host *host;
@@ -36,7 +44,7 @@ static ioe_status __prefix___init(const struct ioe_host *host, const struct ioe_
 				  void **inst)
 {
 	struct __prefix___instance *self = calloc(1, sizeof(*self));
-	uint64_t delay_ns = job->opts[OPT_DELAY]->v.u; /* parsed, defaulted, in range */
+	uint64_t delay_ns = value_of(job, OPT_DELAY, 0);
 
 	if (!self) {
 		host->set_error(host->ctx, ENOMEM, "no memory for an instance");
