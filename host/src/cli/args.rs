@@ -4,6 +4,7 @@
 //! does.
 
 use super::engine::Lang;
+use crate::plugin::kept::Handed;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -296,6 +297,9 @@ pub struct CellArgs {
     /// Descriptor of the shared page.
     #[arg(long)]
     pub page_fd: i32,
+    /// Sealed copy of a pinned plugin: FD:SHA256:PATH.
+    #[arg(long)]
+    pub sealed_copy: Vec<Handed>,
 }
 
 /// Form of the report.
