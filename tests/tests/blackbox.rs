@@ -10,6 +10,7 @@ mod bad_plugins;
 mod c_plugins;
 mod cells;
 mod cli;
+mod engine_new;
 mod faults;
 mod io_errors;
 mod load_data;
