@@ -229,7 +229,7 @@ fn what_cannot_be_made_is_refused_in_words() {
     scene.file("file", "mine\n");
     for (args, words) in [
         (&["Fast"][..], &["`Fast` is no engine name", "`fast` would be"][..]),
-        (&["psync"], &["iodyno comes with an engine `psync`", "my-psync"]),
+        (&["psync"], &["`psync` is kept for an engine", "my-psync"]),
         (&["full"], &["full is there already and not empty", "--dir"]),
         (&["fast", "--dir", "file"], &["file is there already and no directory"]),
         (&["fast", "--dir", "file/x"], &["file/x", "no directory"]),
