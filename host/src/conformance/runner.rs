@@ -50,6 +50,9 @@ struct Row {
     breaks: Option<String>,
     /// How the child ended, where it did not end well: signal or deadline, and where.
     ending: Option<String>,
+    /// Nothing was learned, because of what another check found: what rests on it learns nothing
+    /// either.
+    void: bool,
 }
 
 /// Runs all of them. `told` hears of each before it runs (its number, from 0, and its id).
@@ -96,7 +99,9 @@ fn one(
     rows: &[Row],
 ) -> Result<Row, String> {
     let begun = Instant::now();
-    let (verdict, cause, breaks, ending) = match failed_base(check, engine, rows) {
+    let base = failed_base(check, engine, rows);
+    let void = base.is_some();
+    let (verdict, cause, breaks, ending) = match base {
         Some(words) => (Verdict::Skip, words, None, None),
         None => {
             // Files of its own, so that what another check left behind is not met.
@@ -124,7 +129,7 @@ fn one(
         rule: check.rule,
         seconds: begun.elapsed().as_secs_f64(),
     };
-    let mut row = Row { judged, breaks, ending };
+    let mut row = Row { judged, breaks, ending, void };
     excuse(&mut row, rows);
     Ok(row)
 }
@@ -140,15 +145,19 @@ fn related(row: &Row, engine: Option<&str>) -> bool {
 
 fn failed_base(check: &Check, engine: Option<&str>, rows: &[Row]) -> Option<String> {
     let failed = rows.iter().find(|row| {
-        row.judged.verdict.is_bad()
+        (row.judged.verdict.is_bad() || row.void)
             && related(row, engine)
             && check.rests_on.contains(&row.judged.id)
     })?;
-    Some(format!(
-        "rests on {}, which ended with {}",
-        failed.judged.id,
-        failed.judged.verdict.word()
-    ))
+    Some(match failed.void {
+        // It names the one that failed.
+        true => failed.judged.cause.clone(),
+        false => format!(
+            "rests on {}, which ended with {}",
+            failed.judged.id,
+            failed.judged.verdict.word()
+        ),
+    })
 }
 
 /// A child that ended like an earlier one tells nothing new; nor does a rule broken that another
@@ -165,6 +174,7 @@ fn excuse(row: &mut Row, others: &[Row]) {
     if let Some(known) = known {
         row.judged.cause = format!("meets what {} found: {}", known.judged.id, row.judged.cause);
         row.judged.verdict = Verdict::Skip;
+        row.void = true;
     }
 }
 

@@ -6,12 +6,14 @@
 
 pub mod error;
 pub mod find;
+pub mod gate;
 pub mod handle;
 pub mod host_table;
 pub mod lent;
 pub mod load;
 pub mod preflight;
 pub mod probe;
+pub mod walk;
 
 mod callback;
 mod describe;

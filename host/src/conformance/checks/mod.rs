@@ -3,11 +3,24 @@
 
 mod admission;
 mod data;
+mod entry;
 mod instance;
+mod loading;
 mod requests;
+mod tables;
 
 use super::check::Check;
 
 /// All tables, in the order in which they run.
-pub(super) const GROUPS: &[&[Check]] =
-    &[admission::CHECKS, instance::CHECKS, requests::CHECKS, data::CHECKS];
+pub(super) const GROUPS: &[&[Check]] = &[
+    admission::FILE,
+    entry::ANSWERS,
+    tables::ADMISSION,
+    admission::WHOLE,
+    loading::CHECKS,
+    entry::CHECKS,
+    tables::CHECKS,
+    instance::CHECKS,
+    requests::CHECKS,
+    data::CHECKS,
+];
