@@ -161,7 +161,13 @@ impl HostTable {
     /// This host's.
     #[must_use]
     pub fn own() -> HostTable {
-        HostTable(NonNull::from(host_table::table()))
+        HostTable::of(host_table::table())
+    }
+
+    /// A whole one.
+    #[must_use]
+    pub fn of(table: &'static ioe_host) -> HostTable {
+        HostTable(NonNull::from(table))
     }
 
     /// This host's, cut to what 1.0 had, and of another version.
@@ -203,9 +209,7 @@ impl HostTable {
         Ok(HostTable(guard::place(bytes)?.cast()))
     }
 
-    /// As `init` wants it.
-    ///
-    /// The reference says more than a cut table holds; only plugins follow it, by `struct_size`.
+    /// For callbacks that are shown it: whoever follows it keeps to its `struct_size`.
     pub(super) fn as_ptr(self) -> *const ioe_host {
         self.0.as_ptr()
     }

@@ -101,6 +101,12 @@ impl LoadedPlugin {
         }
     }
 
+    /// Whether there is a `teardown` to be called.
+    #[must_use]
+    pub fn has_teardown(&self) -> bool {
+        self.teardown.is_some()
+    }
+
     /// The engine of that name.
     #[must_use]
     pub fn engine(&self, name: &str) -> Option<&LoadedEngine> {

@@ -7,6 +7,7 @@
 pub mod error;
 pub mod find;
 pub mod gate;
+pub mod guarded;
 pub mod handle;
 pub mod host_table;
 pub mod lent;
