@@ -162,8 +162,8 @@ pub enum EnginesCommand {
 #[command(after_long_help = AFTER_CHECK_HELP)]
 pub struct CheckArgs {
     /// The plugin: a path, or the name of an engine that is found
-    #[arg(value_name = "PLUGIN")]
-    pub plugin: String,
+    #[arg(value_name = "PLUGIN", required_unless_present = "list")]
+    pub plugin: Option<String>,
     /// Check this engine of the plugin alone (default: all of them)
     #[arg(long, value_name = "NAME")]
     pub engine: Option<String>,
@@ -195,6 +195,9 @@ pub struct CheckArgs {
     /// List the checks with their rules, and run none
     #[arg(long)]
     pub list: bool,
+    /// With --list: print docs/checks.md
+    #[arg(long, requires = "list")]
+    pub markdown: bool,
     /// Where engines come from.
     #[command(flatten)]
     pub search: EngineSearch,

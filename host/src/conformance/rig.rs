@@ -21,7 +21,7 @@ use judge::Inputs;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-pub(super) use set_up::init;
+pub(super) use set_up::{file_facts, init, job_facts};
 pub(super) use words::{describe, rules, Done, Request, RigWish, Taken};
 
 /// How long a unit may stay away before it counts as lost.
@@ -92,6 +92,25 @@ impl<'s> Rig<'s> {
         match none.into_iter().find(|(flag, _)| self.is(*flag)) {
             Some((_, why)) => Err(Finding::skip(why)),
             None => Ok(()),
+        }
+    }
+
+    /// Skips engines that cannot read back what they wrote.
+    pub(super) fn keeps_data(&self) -> Result<(), Finding> {
+        self.moves_data()?;
+        self.can(IOE_OP_READ)?;
+        self.can(IOE_OP_WRITE)?;
+        match self.is(IOE_F_UNIDIR) {
+            true => Err(Finding::skip("a job of it reads or writes, never both")),
+            false => Ok(()),
+        }
+    }
+
+    /// Skips places that are no regular file.
+    pub(super) fn on_files(&self) -> Result<(), Finding> {
+        match self.stand.place.is_directory() && !self.is(IOE_F_DISKLESS) {
+            true => Ok(()),
+            false => Err(Finding::skip("the target is no regular file")),
         }
     }
 

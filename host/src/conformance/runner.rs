@@ -50,9 +50,9 @@ struct Row {
     breaks: Option<String>,
     /// How the child ended, where it did not end well: signal or deadline, and where.
     ending: Option<String>,
-    /// Nothing was learned, because of what another check found: what rests on it learns nothing
-    /// either.
-    void: bool,
+    /// It could not be looked at, or failed for a reason that another check is about: nothing can
+    /// rest on it.
+    unmet: bool,
 }
 
 /// Runs all of them. `told` hears of each before it runs (its number, from 0, and its id).
@@ -99,9 +99,9 @@ fn one(
     rows: &[Row],
 ) -> Result<Row, String> {
     let begun = Instant::now();
-    let base = failed_base(check, engine, rows);
-    let void = base.is_some();
-    let (verdict, cause, breaks, ending) = match base {
+    let failed = failed_base(check, engine, rows);
+    let unmet = failed.is_some();
+    let (verdict, cause, breaks, ending) = match failed {
         Some(words) => (Verdict::Skip, words, None, None),
         None => {
             // Files of its own, so that what another check left behind is not met.
@@ -129,7 +129,7 @@ fn one(
         rule: check.rule,
         seconds: begun.elapsed().as_secs_f64(),
     };
-    let mut row = Row { judged, breaks, ending, void };
+    let mut row = Row { judged, breaks, ending, unmet };
     excuse(&mut row, rows);
     Ok(row)
 }
@@ -145,19 +145,15 @@ fn related(row: &Row, engine: Option<&str>) -> bool {
 
 fn failed_base(check: &Check, engine: Option<&str>, rows: &[Row]) -> Option<String> {
     let failed = rows.iter().find(|row| {
-        (row.judged.verdict.is_bad() || row.void)
+        (row.judged.verdict.is_bad() || row.unmet)
             && related(row, engine)
             && check.rests_on.contains(&row.judged.id)
     })?;
-    Some(match failed.void {
-        // It names the one that failed.
-        true => failed.judged.cause.clone(),
-        false => format!(
-            "rests on {}, which ended with {}",
-            failed.judged.id,
-            failed.judged.verdict.word()
-        ),
-    })
+    Some(format!(
+        "rests on {}, which ended with {}",
+        failed.judged.id,
+        failed.judged.verdict.word()
+    ))
 }
 
 /// A child that ended like an earlier one tells nothing new; nor does a rule broken that another
@@ -174,7 +170,7 @@ fn excuse(row: &mut Row, others: &[Row]) {
     if let Some(known) = known {
         row.judged.cause = format!("meets what {} found: {}", known.judged.id, row.judged.cause);
         row.judged.verdict = Verdict::Skip;
-        row.void = true;
+        row.unmet = true;
     }
 }
 

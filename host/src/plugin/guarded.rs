@@ -16,7 +16,8 @@ use std::ptr::NonNull;
 /// One unit with its private area and its buffer.
 pub struct GuardedUnit {
     unit: NonNull<ioe_io>,
-    buffer: NonNull<u8>,
+    /// What is the engine's own memory.
+    lent: Option<(NonNull<u8>, usize)>,
 }
 
 impl GuardedUnit {
@@ -28,10 +29,8 @@ impl GuardedUnit {
         instance: &mut Instance<'_>,
     ) -> Option<GuardedUnit> {
         let region = |len| Some(ManuallyDrop::new(Region::new(len, 4096).ok()?).base());
-        let buffer = match instance.iomem_alloc(buffer_bytes, 4096) {
-            Some(buffer) => buffer,
-            None => region(buffer_bytes)?,
-        };
+        let lent = instance.iomem_alloc(buffer_bytes, 4096);
+        let buffer = lent.map_or_else(|| region(buffer_bytes), Some)?;
         let registered = instance.iomem_add(buffer, buffer_bytes).unwrap_or(false);
         let engine_data = match instance.io_private_size() {
             0 => std::ptr::null_mut(),
@@ -56,7 +55,7 @@ impl GuardedUnit {
         };
         // SAFETY: a whole local struct, which engine-api asserts to have no less than 1.0's bytes.
         let unit = unsafe { cut(&raw const whole, v1_0::IO)? };
-        Some(GuardedUnit { unit, buffer })
+        Some(GuardedUnit { unit, lent: lent.map(|base| (base, buffer_bytes)) })
     }
 
     /// For callbacks.
@@ -82,9 +81,9 @@ impl GuardedUnit {
     }
 
     /// Gives engine memory back: after `io_free`.
-    pub fn end(self, buffer_bytes: usize, instance: &mut Instance<'_>, is_engines: bool) {
-        if is_engines {
-            instance.iomem_free(self.buffer, buffer_bytes);
+    pub fn end(self, instance: &mut Instance<'_>) {
+        if let Some((base, len)) = self.lent {
+            instance.iomem_free(base, len);
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod capture;
 pub mod clock;
 pub mod diskstats;
 pub mod facts;
+pub mod footprint;
 pub mod guard;
 mod hugepages;
 pub mod inherit;

@@ -4,10 +4,15 @@
 mod admission;
 mod data;
 mod entry;
+mod in_use;
 mod instance;
 mod loading;
+mod operations;
+mod options;
+mod random;
 mod requests;
 mod tables;
+mod targets;
 
 use super::check::Check;
 
@@ -21,6 +26,11 @@ pub(super) const GROUPS: &[&[Check]] = &[
     entry::CHECKS,
     tables::CHECKS,
     instance::CHECKS,
+    options::CHECKS,
+    targets::CHECKS,
+    in_use::CHECKS,
     requests::CHECKS,
     data::CHECKS,
+    operations::CHECKS,
+    random::CHECKS,
 ];

@@ -95,6 +95,11 @@ impl<'s> Rig<'s> {
         self.instance.get_file_size(&mut self.files, index).map(drop)
     }
 
+    /// What `open_file` answers, and nothing more.
+    pub(in super::super) fn open_answer(&mut self, index: u32) -> Result<u32, Refusal> {
+        self.instance.open_file(&mut self.files, index)
+    }
+
     /// Closes it.
     pub(in super::super) fn close(&mut self, index: u32) -> Result<(), Refusal> {
         self.instance.close_file(&mut self.files, index)?;
@@ -120,6 +125,7 @@ impl<'s> Rig<'s> {
         let damaged = (0..self.units.count()).find_map(|index| self.units.damage(index));
         self.instance.cleanup();
         self.files.dispose();
+        self.units.dispose();
         match damaged {
             Some(words) => Err(Finding::breaks(rules::BOUNDS, words)),
             None => Ok(()),
@@ -139,7 +145,14 @@ pub(in super::super) fn init<'s>(
         errno: libc::EINVAL,
         words: Some(words),
     };
-    let facts = JobFacts {
+    let job = JobTable::new(&job_facts(wish, values))
+        .ok_or_else(|| refusal("a text with a NUL".to_owned()))?;
+    Instance::init(&subject.engine.ops, host_table::table(), job, stand.crumb)
+}
+
+/// What an instance is told of its job.
+pub(in super::super) fn job_facts(wish: &RigWish, values: &[Value]) -> JobFacts {
+    JobFacts {
         name: "check".to_owned(),
         iodepth: wish.depth,
         numjobs: wish.clone.0,
@@ -149,13 +162,15 @@ pub(in super::super) fn init<'s>(
         direct: wish.direct,
         op_mask: wish.ops,
         options: values.to_vec(),
-    };
-    let job = JobTable::new(&facts).ok_or_else(|| refusal("a text with a NUL".to_owned()))?;
-    Instance::init(&subject.engine.ops, host_table::table(), job, stand.crumb)
+    }
 }
 
 /// Makes the file, where the place is a directory, and says what the engine is told of it.
-fn file_facts(stand: &Stand, wish: &RigWish, index: u32) -> Result<FileFacts, Finding> {
+pub(in super::super) fn file_facts(
+    stand: &Stand,
+    wish: &RigWish,
+    index: u32,
+) -> Result<FileFacts, Finding> {
     let name = stand.place.name(index);
     let access = if wish.read_only { 0 } else { IOE_OPEN_WRITE };
     let direct = if wish.direct { IOE_OPEN_DIRECT } else { 0 };
