@@ -7,6 +7,7 @@ mod bad_jobs;
 mod bad_plugins;
 mod c_plugins;
 mod cells;
+mod check_load;
 mod cli;
 mod faults;
 mod io_errors;

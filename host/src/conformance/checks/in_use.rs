@@ -67,6 +67,10 @@ pub(super) const CHECKS: &[Check] = &[
     ),
 ];
 
+/// How long a request may take.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// Bytes of a request.
+const LEN: u64 = 4096;
 /// The longest id that is asked for.
 const LONG_ID_BYTES: usize = 10 << 10;
 
@@ -87,7 +91,7 @@ fn extension(stand: &Stand) -> Outcome {
             return Err(Finding::skip("it has no get_extension"));
         };
         for (known, how) in
-            [(alone, "without an instance"), (rig.instance().knows(&text), "of one")]
+            [(alone, "without an instance"), (rig.instance().knows(&text), "with an instance")]
         {
             if known {
                 let words = format!("{how}, the id \"{shown}\" is answered with something");
@@ -171,20 +175,22 @@ fn work_at_two(stand: &Stand) -> Outcome {
     // Whether there can be two is another check's affair.
     let mut second = stand.rig(RigWish { clone: (2, 1), ..RigWish::default() }).ok();
     let writes = !first.is(IOE_F_UNIDIR);
-    for n in 0..8 {
-        first.complete(0, Request::read(n * 4096, 4096))?;
-        if let Some(second) = &mut second {
-            let request = if writes { Request::write } else { Request::read };
-            second.complete(0, request(n * 4096, 4096))?;
+    for offset in (0..8).map(|n| n * LEN) {
+        first.complete(0, Request::read(offset, LEN))?;
+        match &mut second {
+            Some(second) if writes => {
+                second.fill(0, offset, second.pattern(1));
+                second.complete(0, Request::write(offset, LEN))?;
+            }
+            Some(second) => {
+                second.complete(0, Request::read(offset, LEN))?;
+            }
+            None => {}
         }
     }
     first.end()?;
     second.map_or(Ok(()), |second| second.end())
 }
-
-/// How long a request may take.
-const PATIENCE: Duration = Duration::from_secs(4);
-const LEN: u64 = 4096;
 
 fn no_memory() -> Finding {
     Finding::skip("no memory for guard pages")
