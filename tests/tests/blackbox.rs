@@ -3,6 +3,8 @@
 //! One binary, one module a subject, so that it is linked once and slow tests overlap. Run by
 //! `cargo test` and `scripts/test`; `cargo test -p iodyno-tests faults` runs one subject.
 
+mod abi_frozen;
+mod abi_growth;
 mod bad_jobs;
 mod bad_plugins;
 mod c_plugins;
@@ -29,4 +31,9 @@ mod safety;
 mod semantics;
 mod signals;
 mod start;
+mod trust_callers;
+mod trust_pins;
+mod trust_places;
+mod trust_race;
+mod trust_swaps;
 mod workload;

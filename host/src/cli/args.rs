@@ -3,6 +3,7 @@
 //! Completions and the man page are generated from here. Decides nothing: each command's own file
 //! does.
 
+use crate::plugin::kept::Handed;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -241,6 +242,9 @@ pub struct CellArgs {
     /// Descriptor of the shared page.
     #[arg(long)]
     pub page_fd: i32,
+    /// Sealed copy of a pinned plugin: FD:SHA256:PATH.
+    #[arg(long)]
+    pub sealed_copy: Vec<Handed>,
 }
 
 /// Form of the report.

@@ -11,6 +11,7 @@ use super::error::{PluginError, Stage};
 use super::foreign;
 use super::gate;
 use super::host_table;
+use super::kept;
 use super::negotiate;
 use super::ops;
 use super::pin;
@@ -22,7 +23,7 @@ use iodyno_engine_api::abi::{
 };
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use std::ffi::{c_char, c_int};
-use std::os::fd::{AsRawFd, IntoRawFd};
+use std::os::fd::{IntoRawFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -42,7 +43,7 @@ pub struct LoadRequest {
     pub path: PathBuf,
     /// Digest that the file had when it was probed, lower-case hex.
     pub sha256: String,
-    /// Load from a sealed copy.
+    /// Load from a sealed copy: the one that this process was given, or else one of its own.
     pub pinned: bool,
 }
 
@@ -190,25 +191,29 @@ pub(super) fn open_same_file(
     })
 }
 
-/// Takes what was probed, by the path that `take` is given, or nothing.
+/// Takes what was probed, by the path that `take` is given, or nothing: the sealed copy of it, or
+/// the file if it is still the same.
 fn same_file<T>(
     request: &LoadRequest,
     take: impl FnOnce(&Path) -> Result<T, Refusal>,
 ) -> Result<T, PluginError> {
     let changed = || PluginError::Changed { path: request.path.clone() };
+    let refused =
+        |why: Refusal| PluginError::Refused { path: request.path.clone(), why: why.to_string() };
+    let copy = |fd: RawFd| PathBuf::from(format!("/proc/self/fd/{fd}"));
+    if let Some(fd) = kept::copy_of(&request.path, &request.sha256).filter(|_| request.pinned) {
+        return take(&copy(fd)).map_err(refused);
+    }
     let mut opened = trust::open(&request.path, &Caller::current())?;
     let content = pin::read(&mut opened)?;
     if content.sha256 != request.sha256 {
         return Err(changed());
     }
-    let refused =
-        |why: Refusal| PluginError::Refused { path: request.path.clone(), why: why.to_string() };
     if request.pinned {
-        // Kept open for ever: the loader knows the copy by this number, and a number that is used
-        // again would name another file.
+        // Nobody handed a copy to this process. This one is kept open for ever, too: the loader
+        // knows it by its number, and a number that is used again would name another file.
         let fd = pin::seal(&opened.path, &content)?.into_raw_fd();
-        let path = PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd()));
-        return take(&path).map_err(refused);
+        return take(&copy(fd)).map_err(refused);
     }
     let taken = take(&opened.path).map_err(refused)?;
     if !trust::is_same(&opened.path, &opened.identity) {

@@ -10,6 +10,7 @@ pub mod gate;
 pub mod guarded;
 pub mod handle;
 pub mod host_table;
+pub mod kept;
 pub mod lent;
 pub mod load;
 pub mod preflight;

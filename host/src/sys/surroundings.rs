@@ -206,7 +206,8 @@ mod tests {
     #[test]
     fn each_difference_has_its_words() {
         let before = facts(&[("a", "1"), ("b", "2")]);
-        let cases: [(&[(&str, &str)], Option<&str>); 4] = [
+        type Case<'a> = (&'a [(&'a str, &'a str)], Option<&'a str>);
+        let cases: [Case<'_>; 4] = [
             (&[("a", "1"), ("b", "2")], None),
             (&[("a", "1"), ("b", "3")], Some("b was 2 and is 3")),
             (&[("a", "1")], Some("b is gone (it was 2)")),
