@@ -122,9 +122,10 @@ impl JobTable {
         if self.guarded {
             return;
         }
-        // SAFETY: not guarded, so all four came from `Box::into_raw` and `CString::into_raw` in `new`, are given
-        // back once (this takes the table), and nobody looks at them after `cleanup`, which is
-        // when the only caller (`Instance::cleanup`) comes here.
+        // SAFETY: not guarded (checked above), so all four came from `Box::into_raw` and
+        // `CString::into_raw` in `new`; they are given back once (this takes the table), and nobody
+        // looks at them after `cleanup`, which is when the only caller (`Instance::cleanup`) comes
+        // here.
         unsafe {
             drop(Box::from_raw(self.job));
             drop(Box::from_raw(self.pointers));

@@ -1,5 +1,6 @@
 //! Does the host admit the plugin at all? The file, read and not run; its loading; and, after all
-//! that its tables say, the host's own way of taking it: what every other check rests on.
+//! that its tables say, the host's own way of taking it: what every other check rests on. Must not
+//! make an instance.
 
 use super::super::check::{Check, Finding, Level, Outcome, DEADLINE};
 use super::super::stand::Stand;

@@ -1,5 +1,6 @@
 //! The entry: what it answers to this host, to older and newer ones, and to one of another major;
-//! and where it writes its words. No instance is made.
+//! and where it writes its words. All of it goes through `plugin::gate`. Must not make an instance:
+//! an entry that misbehaves is to be met alone.
 
 use super::super::check::{Check, Finding, Level, Outcome, DEADLINE};
 use super::super::stand::Stand;

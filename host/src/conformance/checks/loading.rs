@@ -1,5 +1,6 @@
 //! What loading a plugin may do to the process: nothing. Its file is opened, its entry and `setup`
-//! are called; before and after, the process is looked at. No instance is made.
+//! are called; before and after, the process is looked at. Must not make an instance: what those
+//! leave behind is told by checks of instances.
 
 use super::super::check::{Check, Finding, Level, Outcome, DEADLINE};
 use super::super::stand::Stand;

@@ -1,5 +1,6 @@
 //! The tables of a plugin and of its engines, each judged as it stands: texts, callbacks, options,
-//! flags. No instance is made.
+//! flags. They are read anew by `plugin::walk`, which does not stop where the host would. Must not
+//! make an instance.
 
 use super::super::check::{Check, Finding, Level, Outcome, DEADLINE};
 use super::super::stand::Stand;
@@ -36,8 +37,8 @@ pub(super) const ADMISSION: &[Check] = &[
     ),
     check(
         "tables.options",
-        "Names of options and choices are legal and unique; a default parses, lies in its range and \
-         keeps its step.",
+        "Names of options and choices are legal and unique; a default parses, lies in its range \
+         and keeps its step.",
         &["tables.strings"],
         option_tables,
     ),
