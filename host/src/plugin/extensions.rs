@@ -1,8 +1,8 @@
 //! What an instance offers beyond its ops table: `iodyno.identify/1` and `iodyno.iomem/1`.
 //!
 //! A second part of [`Instance`], called by `run` and `io::slots` while a worker is set up or ends,
-//! and by `conformance`, never in the data plane. A table is asked for anew each time: an engine may
-//! answer by instance. Reads nothing of a table beyond the size that it states.
+//! and by `conformance`, never in the data plane. A table is asked for anew each time: an engine
+//! may answer by instance. Reads nothing of a table beyond the size that it states.
 
 use super::callback::{Callback, Refusal};
 use super::foreign;
