@@ -11,6 +11,7 @@ mod c_plugins;
 mod cells;
 mod check_load;
 mod cli;
+mod engine_new;
 mod faults;
 mod io_errors;
 mod load_data;
