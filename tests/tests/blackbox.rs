@@ -9,6 +9,7 @@ mod bad_jobs;
 mod bad_plugins;
 mod c_plugins;
 mod cells;
+mod check_load;
 mod cli;
 mod engine_new;
 mod faults;

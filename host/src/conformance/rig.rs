@@ -21,7 +21,7 @@ use judge::Inputs;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-pub(super) use set_up::init;
+pub(super) use set_up::{file_facts, init, job_facts};
 pub(super) use words::{describe, rules, Done, Request, RigWish, Taken};
 
 /// How long a unit may stay away before it counts as lost.

@@ -3,21 +3,32 @@
 
 mod admission;
 mod data;
+mod entry;
+mod in_use;
 mod instance;
+mod loading;
 mod operations;
 mod options;
 mod random;
 mod requests;
+mod tables;
 mod targets;
 
 use super::check::Check;
 
 /// All tables, in the order in which they run.
 pub(super) const GROUPS: &[&[Check]] = &[
-    admission::CHECKS,
+    admission::FILE,
+    entry::ANSWERS,
+    tables::ADMISSION,
+    admission::WHOLE,
+    loading::CHECKS,
+    entry::CHECKS,
+    tables::CHECKS,
     instance::CHECKS,
     options::CHECKS,
     targets::CHECKS,
+    in_use::CHECKS,
     requests::CHECKS,
     data::CHECKS,
     operations::CHECKS,
