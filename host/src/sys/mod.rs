@@ -4,11 +4,14 @@
 
 pub mod block;
 pub mod clock;
+pub mod crash;
+pub mod crash_report;
 pub mod diskstats;
 pub mod facts;
 mod hugepages;
 pub mod inherit;
 pub mod locked;
+mod maps;
 pub mod memfd;
 pub mod memory;
 pub mod numa;
