@@ -9,6 +9,9 @@
 #include <unistd.h>
 
 #define HELD 64u
+#ifndef WRECKER_FLAGS
+#define WRECKER_FLAGS IOE_F_DISKLESS
+#endif
 
 OPTION(opt_fault, IOE_OPT_STR, "fault", "none", "what to do wrong");
 OPTION(opt_after, IOE_OPT_UINT, "after", "100", "after so many good requests");
@@ -44,7 +47,7 @@ CRASHING static void crash_by_trap(void)
 CRASHING static int crash_by_division(volatile int zero)
 {
 #if defined(__x86_64__)
-	volatile int never = 1 / zero;
+	volatile int never = 7 / zero;
 
 	return never;
 #else
@@ -219,6 +222,8 @@ static int32_t wrecker_queue(void *inst, struct ioe_io *io)
 		damage(self, io);
 	}
 	self->good++;
+	if (WRECKER_FLAGS & IOE_F_SYNC)
+		return IOE_Q_COMPLETED;
 	if (self->n_held == HELD)
 		return IOE_Q_BUSY;
 	self->held[self->n_held++] = io;
@@ -266,7 +271,7 @@ __attribute__((constructor)) static void constructed(void)
 static struct ioe_ops wrecker_ops = {
 	.struct_size = sizeof(struct ioe_ops),
 	.n_options = 3,
-	.flags = IOE_F_DISKLESS,
+	.flags = WRECKER_FLAGS,
 	.name = "wrecker",
 	.help = "crashes and damages on request",
 	.options = options,

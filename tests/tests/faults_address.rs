@@ -58,7 +58,8 @@ fn crashing(outcome: &Outcome) -> Range<u64> {
 
 /// The offset in `libiodyno_engine_wrecker.so+0x1234`.
 fn offset(place: &str) -> Option<u64> {
-    let (_, digits) = place.split_once("libiodyno_engine_wrecker.so+0x")?;
+    let (_, name) = place.split_once("libiodyno_engine_wrecker")?;
+    let (_, digits) = name.split_once(".so+0x")?;
     u64::from_str_radix(digits, 16).ok()
 }
 
@@ -118,7 +119,10 @@ fn a_thread_of_the_engines_own_is_told_as_such() {
 #[test]
 fn a_thread_that_submits_for_a_worker_is_that_workers() {
     require!(c_compiler);
-    let (outcome, document) = run("store", "io_submit_mode=offload\nsync=1");
+    let sync = plugins::built("wrecker_sync");
+    let job = job("store", "io_submit_mode=offload").replace(&plugins::built("wrecker"), &sync);
+    let outcome = Scene::new().run_json(&job);
+    let document = outcome.document();
     assert_eq!(outcome.status, 5, "{outcome}");
     let at = culprit(&document, &outcome)["address"].as_str().and_then(offset);
     assert!(at.is_some_and(|at| crashing(&outcome).contains(&at)), "{outcome}");
