@@ -10,6 +10,7 @@ mod cells;
 mod cli;
 mod faults;
 mod faults_address;
+mod faults_damage;
 mod io_errors;
 mod load_data;
 mod load_errors;

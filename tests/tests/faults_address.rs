@@ -1,7 +1,7 @@
-//! Where an engine crashed, and what it did to the memory that it was lent: told by name and place.
+//! Where an engine crashed: told as the plugin's file and an offset in it.
 //!
 //! The engine is `tests/plugins/wrecker.c`, which logs the range of its file that its crashing
-//! functions fill. Crashes cost the cell and nothing that was measured; damage costs the job.
+//! functions fill. A crash costs the cell, and nothing that was measured.
 
 use iodyno_tests::{plugins, require, Document, Outcome, Scene};
 use serde_json::Value;
@@ -106,6 +106,17 @@ fn a_crash_elsewhere_is_told_with_where_it_was_called_from() {
 fn a_stack_that_is_used_up_is_told_too() {
     require!(c_compiler);
     assert_crash("depth", "SIGSEGV", "libiodyno_engine_wrecker.so+0x", None);
+}
+
+#[test]
+fn whoever_runs_far_over_the_end_of_the_buffers_meets_a_signal() {
+    require!(c_compiler);
+    let (outcome, document) = run("beyond", "by=65536");
+    assert_eq!(outcome.status, 5, "{outcome}");
+    let culprit = culprit(&document, &outcome);
+    assert_eq!(culprit["signal"], "SIGSEGV", "{outcome}");
+    assert!(culprit["address"].as_str().and_then(offset).is_some(), "{outcome}");
+    assert!(culprit["data_address"].is_string(), "{outcome}");
 }
 
 #[test]
