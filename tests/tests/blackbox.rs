@@ -11,6 +11,8 @@ mod cli;
 mod faults;
 mod faults_matrix;
 mod faults_survive;
+mod faults_address;
+mod faults_damage;
 mod io_errors;
 mod load_data;
 mod load_errors;

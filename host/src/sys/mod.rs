@@ -4,12 +4,15 @@
 
 pub mod block;
 pub mod clock;
+pub mod crash;
+pub mod crash_report;
 pub mod diskstats;
 pub mod facts;
 pub mod footprint;
 mod hugepages;
 pub mod inherit;
 pub mod locked;
+mod maps;
 pub mod memfd;
 pub mod memory;
 pub mod numa;
