@@ -1,5 +1,7 @@
 /* Faults in what becomes of a unit: what is moved, what is told of it, and what of it is changed. */
 #include "faulty.h"
+#include <sys/mman.h>
+#include <unistd.h>
 
 /* Every so many requests one, the first among them. */
 void fail_in_turn(struct instance *self, struct ioe_io *io)
@@ -40,6 +42,16 @@ static void touch(void *at)
 	*(volatile unsigned char *)at ^= 0xff;
 }
 
+/* The same for what may be no memory at all: then nothing is written, where a crash would be told. */
+static void touch_if_there(unsigned char *at)
+{
+	const uintptr_t size = (uintptr_t)sysconf(_SC_PAGESIZE);
+	unsigned char resident;
+
+	if (mincore((void *)((uintptr_t)at & ~(size - 1)), 1, &resident) == 0)
+		touch(at);
+}
+
 /* What is done to a unit, or around its buffer, after it was served. */
 static void spoil(struct instance *self, struct ioe_io *io)
 {
@@ -58,11 +70,11 @@ static void spoil(struct instance *self, struct ioe_io *io)
 	case FAULT_changes_cookie: io->host_cookie ^= 1; break;
 	case FAULT_overrun:
 		if (is_read)
-			touch(buf + io->len);
+			touch_if_there(buf + io->len);
 		break;
 	case FAULT_underrun:
 		if (is_read)
-			touch(buf - 1);
+			touch_if_there(buf - 1);
 		break;
 	case FAULT_source_changed:
 		if (is_write)
