@@ -247,7 +247,11 @@ fn start(scene: &Scene, case: Case) -> Outcome {
     let Row { fault, job, .. } = case.row;
     let choice = if case.by_environment { String::new() } else { format!("fault={fault}\n") };
     // Where nothing is to be given up, a busy machine shall not look like it.
-    let timeout = if matches!(case.row.verdict, Stuck(_) | Crash(..)) { "1s" } else { "30s" };
+    let timeout = if matches!(case.row.verdict, Stuck(_) | Crash(_, "engine_timeout")) {
+        "1s"
+    } else {
+        "30s"
+    };
     let text = format!(
         "[global]\nbs=4k\nsize=4m\nengine_timeout={timeout}\nisolation={}\n[bad]\n\
          ioengine={}\n{choice}after={AFTER}\niodepth=4\niodepth_batch_complete_max=4\n{job}\n\
