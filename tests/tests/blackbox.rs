@@ -13,6 +13,8 @@ mod check_load;
 mod cli;
 mod engine_new;
 mod faults;
+mod faults_address;
+mod faults_damage;
 mod faults_matrix;
 mod faults_survive;
 mod io_errors;

@@ -287,8 +287,14 @@ impl Post {
                 Ok(Order::Leave) => return true,
                 Err(_) => return false,
             };
-            slots::readdress(unit, files, file);
+            let own = files.as_ptr(file);
+            let given = slots::readdress(unit, own);
             let outcome = self.one(engine, unit);
+            let kept = slots::readdress(unit, given);
+            if kept != own {
+                // What the engine made of it is the worker's to judge.
+                slots::readdress(unit, kept);
+            }
             let is_fault = matches!(outcome, Err(Trouble::Fault(_)));
             let told = self.reports.send(Report { slot: self.slot, outcome });
             if told.is_err() || is_fault {

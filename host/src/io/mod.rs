@@ -14,6 +14,7 @@ mod drive;
 pub mod failures;
 pub mod flow;
 mod harness;
+mod inputs;
 mod openloop;
 pub mod pace;
 mod poisson;
@@ -29,6 +30,7 @@ pub mod thinktime;
 pub mod trouble;
 mod watch;
 pub mod worker;
+pub mod zones;
 
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@
 //! flight.
 
 pub use super::slab::{SlabError, SlabShape, Stray};
+use super::zones::{Damage, Lent, Zone, ZONE_BYTES_MAX};
 use crate::ddir::Ddir;
 use crate::plugin::handle::{Instance, Refusal, UnitPtr};
 use crate::plugin::lent::FileTable;
@@ -20,6 +21,9 @@ use std::ptr::NonNull;
 /// Distance between units: two cache lines, so that neighbours never share one.
 const UNIT_STRIDE: usize = 128;
 const _: () = assert!(size_of::<ioe_io>() <= UNIT_STRIDE);
+
+/// A zone behind each private area at least, which come in whole cache lines.
+const PRIVATE_ZONE_MIN: usize = 16;
 
 /// Number of a slot.
 pub type SlotIndex = u32;
@@ -96,7 +100,16 @@ pub struct Slots {
     private: ManuallyDrop<Option<Region>>,
     buffers: ManuallyDrop<Buffers>,
     buffer_stride: usize,
+    /// Bytes of a buffer that the engine is lent.
+    buffer_len: usize,
+    /// Bytes behind the last one's room.
+    tail: usize,
+    /// The zones behind the buffers were painted.
+    painted: bool,
     private_stride: usize,
+    private_len: usize,
+    /// The buffers are registered with the engine.
+    registered: bool,
     slots: Box<[Slot]>,
     free: Vec<SlotIndex>,
 }
@@ -110,9 +123,7 @@ impl Slots {
         let buffers_len = buffer_stride.checked_mul(depth).ok_or(SlabError::TooLarge)?;
         let mut slots = Slots::allocate(&shape, buffer_stride, engine.io_private_size())?;
         slots.take_engine_buffers(&shape, buffers_len, engine)?;
-        if let (Buffers::Own(memory), true) = (&*slots.buffers, shape.populate) {
-            memory.populate()?;
-        }
+        slots.settle(&shape)?;
         match slots.introduce(engine) {
             Ok(()) => Ok(slots),
             Err(refusal) => {
@@ -129,13 +140,69 @@ impl Slots {
             return Err(SlabError::NotShared);
         }
         let buffer_stride = shape.buffer_stride()?;
-        buffer_stride.checked_mul(shape.depth as usize).ok_or(SlabError::TooLarge)?;
-        let slots = Slots::allocate(&shape, buffer_stride, io_private_size)?;
-        if let (Buffers::Own(memory), true) = (&*slots.buffers, shape.populate) {
+        let mut slots = Slots::allocate(&shape, buffer_stride, io_private_size)?;
+        slots.settle(&shape)?;
+        (0..slots.depth()).for_each(|index| slots.initialise_unit(index));
+        Ok(slots)
+    }
+
+    /// Brings the buffers' pages in and lays the red zones.
+    fn settle(&mut self, shape: &SlabShape) -> Result<(), SlabError> {
+        if let (Buffers::Own(memory), true) = (&*self.buffers, shape.populate) {
             memory.populate()?;
         }
-        (0..slots.depth()).for_each(|index| slots.initialise_unit(index, false));
-        Ok(slots)
+        self.painted = shape.populate;
+        self.zones().for_each(|zone| {
+            // SAFETY: memory of this slab's (see `zones`), of which nobody else knows yet.
+            unsafe { zone.paint() }
+        });
+        Ok(())
+    }
+
+    /// What was written beyond the memory that the engine was lent.
+    #[cold]
+    pub fn damage(&self) -> Option<Damage> {
+        // SAFETY: memory of this slab's, which stays until `dispose` takes the slab.
+        self.zones().find_map(|zone| unsafe { zone.damage() })
+    }
+
+    /// The red zones: between units, behind private areas, and behind buffers where their distance
+    /// leaves room, else behind the last one of memory of our own. Zones in an engine's own memory
+    /// count where they were painted.
+    fn zones(&self) -> impl Iterator<Item = Zone> + '_ {
+        let of_slot = |slot: SlotIndex| {
+            let unit = self.unit(slot).as_ptr().cast::<u8>();
+            let unit = NonNull::new(unit).map(|begin| Zone {
+                lent: Lent::Unit,
+                slot,
+                begin,
+                len: size_of::<ioe_io>(),
+                zone_len: UNIT_STRIDE - size_of::<ioe_io>(),
+                painted: true,
+            });
+            let private = NonNull::new(self.private(slot)).map(|begin| Zone {
+                lent: Lent::Private,
+                slot,
+                begin,
+                len: self.private_len,
+                zone_len: self.private_stride - self.private_len,
+                painted: true,
+            });
+            let is_own = matches!(&*self.buffers, Buffers::Own(_));
+            let is_last = slot + 1 == self.depth();
+            let tail = if is_own && is_last { self.tail } else { 0 };
+            let room = self.buffer_stride - self.buffer_len + tail;
+            let buffer = (is_own || self.painted).then(|| Zone {
+                lent: Lent::Buffer,
+                slot,
+                begin: self.buffer(slot),
+                len: self.buffer_len,
+                zone_len: room.min(ZONE_BYTES_MAX),
+                painted: self.painted,
+            });
+            [buffer, unit, private].into_iter().flatten()
+        };
+        (0..self.depth()).flat_map(of_slot)
     }
 
     fn allocate(
@@ -144,14 +211,15 @@ impl Slots {
         io_private_size: usize,
     ) -> Result<Slots, SlabError> {
         let depth = shape.depth as usize;
-        let buffers_len = buffer_stride * depth;
+        let bare = buffer_stride.checked_mul(depth).ok_or(SlabError::TooLarge)?;
+        let buffers_len = bare.checked_add(shape.tail_zone()).ok_or(SlabError::TooLarge)?;
         // Untouched pages cost nothing, also where the engine brings its own.
         let buffers = Memory::new(buffers_len, shape.align, &shape.memory)?;
         let units = Region::new(depth * UNIT_STRIDE, UNIT_STRIDE).map_err(MemoryError::None)?;
-        let private_stride = io_private_size.next_multiple_of(64);
-        let private = match private_stride {
+        let private_stride = (io_private_size + PRIVATE_ZONE_MIN).next_multiple_of(64);
+        let private = match io_private_size {
             0 => None,
-            stride => Some(Region::new(stride * depth, 64).map_err(MemoryError::None)?),
+            _ => Some(Region::new(private_stride * depth, 64).map_err(MemoryError::None)?),
         };
         let empty = Slot {
             owner: Owner::Free,
@@ -174,7 +242,12 @@ impl Slots {
             private: ManuallyDrop::new(private),
             buffers: ManuallyDrop::new(Buffers::Own(buffers)),
             buffer_stride,
+            buffer_len: shape.max_bs as usize,
+            tail: shape.tail_zone(),
+            painted: false,
             private_stride,
+            private_len: io_private_size,
+            registered: false,
             slots: vec![empty; depth].into_boxed_slice(),
             free: (0..shape.depth).rev().collect(),
         })
@@ -209,9 +282,9 @@ impl Slots {
     /// Registers the buffers and announces each unit.
     fn introduce(&mut self, engine: &mut Instance<'_>) -> Result<(), Refusal> {
         let len = self.buffer_stride * self.slots.len();
-        let registered = engine.iomem_add(self.buffers_base(), len)?;
+        self.registered = engine.iomem_add(self.buffers_base(), len)?;
         for index in 0..self.depth() {
-            self.initialise_unit(index, registered);
+            self.initialise_unit(index);
             if let Err(refusal) = engine.io_init(self.unit(index)) {
                 (0..index).for_each(|known| engine.io_free(self.unit(known)));
                 return Err(refusal);
@@ -226,15 +299,20 @@ impl Slots {
         }
     }
 
-    fn initialise_unit(&self, index: SlotIndex, registered: bool) {
-        let engine_data = match &*self.private {
+    /// A unit's private memory; null where there is none.
+    fn private(&self, index: SlotIndex) -> *mut u8 {
+        match &*self.private {
             // SAFETY: the private region holds `depth` strides, and `index` is below depth.
             Some(region) => unsafe {
-                region.base().as_ptr().add(index as usize * self.private_stride).cast()
+                region.base().as_ptr().add(index as usize * self.private_stride)
             },
             None => std::ptr::null_mut(),
-        };
-        let unit = ioe_io {
+        }
+    }
+
+    /// A unit as it is before its first request.
+    pub(super) fn fresh_unit(&self, index: SlotIndex) -> ioe_io {
+        ioe_io {
             struct_size: size_of::<ioe_io>() as u32,
             op: 0,
             flags: 0,
@@ -242,18 +320,21 @@ impl Slots {
             len: 0,
             buf: self.buffer(index).as_ptr().cast(),
             file: std::ptr::null_mut(),
-            buf_index: if registered { 0 } else { u32::MAX },
+            buf_index: if self.registered { 0 } else { u32::MAX },
             ioprio: 0,
             resid: 0,
             issue_ns: 0,
             error: 0,
             vendor_status: 0,
             host_cookie: u64::from(index),
-            engine_data,
-        };
+            engine_data: self.private(index).cast(),
+        }
+    }
+
+    fn initialise_unit(&self, index: SlotIndex) {
         // SAFETY: the unit's place lies inside the units' region, is aligned to 128, and nobody
         // else knows of it yet.
-        unsafe { self.unit(index).as_ptr().write(unit) }
+        unsafe { self.unit(index).as_ptr().write(self.fresh_unit(index)) }
     }
 
     /// The unit of a slot, as the engine sees it.
@@ -285,9 +366,9 @@ impl Slots {
     /// The first `len` bytes of a slot's buffer, which the host must own at this moment.
     #[inline(always)]
     pub fn buffer_mut(&mut self, index: SlotIndex, len: usize) -> &mut [u8] {
-        assert!(self.slots[index as usize].owner != Owner::Engine && len <= self.buffer_stride);
+        assert!(self.slots[index as usize].owner != Owner::Engine && len <= self.buffer_len);
         // SAFETY: the engine does not own the slot (asserted), so nobody else touches its buffer;
-        // `len` is within the stride (asserted), whose memory is initialised: zero pages, or the
+        // `len` is within its length (asserted), whose memory is initialised: zero pages, or the
         // engine's, of which u8 asks nothing.
         unsafe { std::slice::from_raw_parts_mut(self.buffer(index).as_ptr(), len) }
     }
@@ -295,7 +376,7 @@ impl Slots {
     /// Fills every buffer once, before the start.
     pub fn fill_buffers(&mut self, mut fill: impl FnMut(&mut [u8], SlotIndex)) {
         for index in 0..self.depth() {
-            let len = self.buffer_stride;
+            let len = self.buffer_len;
             fill(self.buffer_mut(index, len), index);
         }
     }
@@ -350,13 +431,13 @@ impl Slots {
         let file = files.as_ptr(slot.file);
         // SAFETY: the host owns the slot, so the engine does not touch the unit now; the buffer's
         // advance stays inside it because `done` is at most the request's length, which is at most
-        // the stride (checked in `put`), or 0 for a sync (`take_back_uneven` leaves it there).
+        // the buffer's (checked in `put`), or 0 for a sync (`take_back_uneven` leaves it there).
         unsafe {
             (*unit).op = u32::from(slot.op);
             (*unit).flags = u64::from(slot.flags);
             (*unit).offset = slot.offset;
             (*unit).len = slot.len;
-            (*unit).buf = self.buffer(index).as_ptr().add(slot.done as usize).cast();
+            (*unit).buf = self.data(index).cast();
             (*unit).file = file;
             (*unit).resid = 0;
             (*unit).issue_ns = 0;
@@ -365,11 +446,26 @@ impl Slots {
         }
     }
 
+    /// Where the next byte of a request goes to or comes from.
+    #[inline(always)]
+    pub(super) fn data(&self, index: SlotIndex) -> *mut u8 {
+        // Checked where the request is put and where `done` grows; never followed here.
+        self.buffer(index).as_ptr().wrapping_add(self.slots[index as usize].done as usize)
+    }
+
+    /// What stands in a unit that the host holds.
+    #[inline(always)]
+    pub(super) fn inputs(&self, index: SlotIndex) -> &ioe_io {
+        // SAFETY: an initialised unit, which the engine gave back (or never took) or which nobody
+        // writes any more, because the worker has ended.
+        unsafe { &*self.unit(index).as_ptr() }
+    }
+
     /// Puts a request into a slot that the host holds.
     #[inline(always)]
     pub fn put(&mut self, index: SlotIndex, slot: Slot) {
         // A sync's range has no data and may be longer than any buffer.
-        assert!(slot.len as usize <= self.buffer_stride || slot.ddir == Ddir::Sync);
+        assert!(slot.len as usize <= self.buffer_len || slot.ddir == Ddir::Sync);
         self.slots[index as usize] = slot;
     }
 
@@ -456,11 +552,12 @@ impl Slots {
     }
 }
 
-/// Points a unit at another table's entry of its file. For the thread that has the unit.
-pub(super) fn readdress(unit: UnitPtr, files: &FileTable, file: u32) {
+/// Points a unit at another entry of its file, and tells at which it pointed. For the thread that
+/// has the unit.
+pub(super) fn readdress(unit: UnitPtr, file: *mut ioe_file) -> *mut ioe_file {
     // SAFETY: a `UnitPtr` is a live unit; the worker handed it to this thread through a channel and
     // does not touch it until it comes back through another.
-    unsafe { (*unit.as_ptr()).file = files.as_ptr(file) }
+    unsafe { std::mem::replace(&mut (*unit.as_ptr()).file, file) }
 }
 
 /// Whether the engine left neither error nor vendor status. For the thread that has the unit.

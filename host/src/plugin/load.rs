@@ -47,6 +47,21 @@ pub struct LoadRequest {
     pub pinned: bool,
 }
 
+impl LoadRequest {
+    /// The name that its code will have in this process's list of mappings.
+    #[must_use]
+    pub fn mapped_as(&self) -> Vec<u8> {
+        use std::os::unix::ffi::OsStrExt;
+        if self.pinned {
+            let name = self.path.file_name().unwrap_or_default();
+            return [b"/memfd:", name.as_bytes()].concat();
+        }
+        // The kernel names files without symbolic links on the way.
+        let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        path.as_os_str().as_bytes().to_vec()
+    }
+}
+
 impl From<&PluginInfo> for LoadRequest {
     fn from(info: &PluginInfo) -> Self {
         Self { path: info.path.clone(), sha256: info.sha256.clone(), pinned: info.pinned }

@@ -19,6 +19,7 @@ use crate::plugin::host_table::{self, LogLine};
 use crate::plugin::load::{self, LoadRequest, LoadedPlugin};
 use crate::stats::live::WorkerPage;
 use crate::sys::clock::{mono_ns, SystemClock};
+use crate::sys::crash;
 use crate::sys::shm::SharedMemory;
 use crossbeam::channel::{self, RecvTimeoutError};
 use crossbeam::utils::CachePadded;
@@ -132,17 +133,22 @@ struct Seat {
     delay_ns: u64,
 }
 
-/// Serves the control process at the other end of `stream` until it goes away.
+/// Serves the control process at the other end of `stream` until it goes away. Where the cell is a
+/// process of its own, crashes are recorded.
 ///
 /// # Errors
 /// It is there and cannot be talked to: an engine closed the socket. The process can only end.
-pub fn serve(stream: UnixStream, memory: SharedMemory) -> std::io::Result<()> {
+pub fn serve(stream: UnixStream, memory: SharedMemory, own_process: bool) -> std::io::Result<()> {
     let (events, inbox) = channel::unbounded();
     let sender = Sender::new(stream.try_clone()?);
     let outbox = Outbox(Arc::new(Mutex::new(sender)), events.clone());
     let farewell = stream.try_clone()?;
     let mut receiver = Receiver::new(stream);
     let Some(ToCell::Plan(plan)) = receiver.receive() else { return Ok(()) };
+    let _watched = match own_process {
+        true => Some(crash::watch(page::map_crash(&memory, plan.cell)?)?),
+        false => None,
+    };
     let reader = events.clone();
     std::thread::spawn(move || {
         while let Some(message) = receiver.receive() {
@@ -363,6 +369,7 @@ impl Cell {
             sha256: job.engine.sha256.clone(),
             pinned: job.engine.sealed,
         };
+        crash::know_module(request.mapped_as());
         self.outbox.send(&ToControl::Loading(request.path.clone()));
         let loaded = load::load(&request).map_err(|error| error.to_string());
         self.outbox.send(&ToControl::Loaded);

@@ -136,7 +136,7 @@ impl CellHandle {
         let sender = Sender::new(ours.try_clone()?);
         let (ended, end) = channel::bounded(1);
         thread("serve").spawn(move || {
-            let served = cell::serve(theirs, memory);
+            let served = cell::serve(theirs, memory, false);
             let _killed = ended.send(served.err().map(|error| error.to_string()));
         })?;
         let mut ear =

@@ -45,6 +45,8 @@ pub enum ToCell {
 /// What a cell is to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CellPlan {
+    /// Which cell it is.
+    pub cell: u32,
     /// All jobs of the run.
     pub jobs: Vec<JobSpec>,
     /// The workers of this cell.

@@ -5,6 +5,8 @@
 pub mod block;
 pub mod capture;
 pub mod clock;
+pub mod crash;
+pub mod crash_report;
 pub mod diskstats;
 pub mod facts;
 pub mod footprint;
@@ -12,6 +14,7 @@ pub mod guard;
 mod hugepages;
 pub mod inherit;
 pub mod locked;
+mod maps;
 pub mod memfd;
 pub mod memory;
 pub mod numa;
