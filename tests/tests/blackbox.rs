@@ -3,11 +3,14 @@
 //! One binary, one module a subject, so that it is linked once and slow tests overlap. Run by
 //! `cargo test` and `scripts/test`; `cargo test -p iodyno-tests faults` runs one subject.
 
+mod abi_frozen;
+mod abi_growth;
 mod bad_jobs;
 mod bad_plugins;
 mod c_plugins;
 mod cells;
 mod cli;
+mod engine_new;
 mod faults;
 mod faults_address;
 mod faults_damage;
@@ -30,4 +33,9 @@ mod safety;
 mod semantics;
 mod signals;
 mod start;
+mod trust_callers;
+mod trust_pins;
+mod trust_places;
+mod trust_race;
+mod trust_swaps;
 mod workload;

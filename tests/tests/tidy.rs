@@ -21,7 +21,7 @@ const MAX_COLUMNS: usize = 100;
 const WORDS: [&str; 3] = ["ddir", "units", "catalogue"];
 
 /// Who may import whom in the host, besides the words. `run::events` allows that module alone.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("sys", &[]),
     ("stats", &[]),
     ("workload", &[]),
@@ -31,25 +31,38 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("verify", &["workload", "stats"]),
     ("io", &["sys", "plugin", "target", "workload", "verify", "stats"]),
     ("run", &["sys", "stats", "workload", "job", "plugin", "target", "verify", "io"]),
+    ("conformance", &["sys", "workload", "job", "plugin", "target"]),
     ("report", &["stats", "run::events", "run::result", "job::spec"]),
     ("progress", &["stats", "run::events", "run::result", "job::spec"]),
     (
         "cli",
         &[
-            "sys", "stats", "workload", "job", "plugin", "target", "verify", "io", "run", "report",
+            "sys",
+            "stats",
+            "workload",
+            "job",
+            "plugin",
+            "target",
+            "verify",
+            "io",
+            "run",
+            "report",
             "progress",
+            "conformance",
         ],
     ),
 ];
 
 /// Rooms that may speak the engine ABI.
-const SPEAK_ABI: [&str; 5] = ["plugin", "io", "verify", "run", "cli"];
+const SPEAK_ABI: [&str; 6] = ["plugin", "io", "verify", "run", "conformance", "cli"];
 
 /// Where unsafe may stand: prefixes of paths. Inside the host each has its reason.
-const UNSAFE: [&str; 20] = [
+const UNSAFE: [&str; 23] = [
     "engine-api/",
     "engines/",
     "plugins-example/",
+    "tests/abi/",                    // engines of published minors, as they were
+    "host/skeletons/",               // engines, as `iodyno engine new` makes them
     "host/src/sys/",                 // system calls and mapped memory
     "host/src/io/slots.rs",          // units that the engine holds pointers to
     "host/src/io/posted.rs",         // units in the hands of a crew's member
@@ -57,6 +70,7 @@ const UNSAFE: [&str; 20] = [
     "host/src/io/tests.rs",          // an engine of its own that breaks every rule
     "host/src/io/pace/tests.rs",     // an engine of its own on a virtual clock
     "host/tests/data_plane.rs",      // an engine of its own, an allocator that counts, a filter
+    "host/src/conformance/units.rs", // units that the engine under check holds pointers to
     "host/src/run/page.rs",          // says that the counters may lie in shared memory
     "host/src/plugin/load.rs",       // dlopen, the entry
     "host/src/plugin/foreign.rs",    // reads what a plugin published

@@ -8,6 +8,7 @@ pub mod crash;
 pub mod crash_report;
 pub mod diskstats;
 pub mod facts;
+pub mod footprint;
 mod hugepages;
 pub mod inherit;
 pub mod locked;
