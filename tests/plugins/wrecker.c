@@ -140,18 +140,12 @@ static void damage(const struct instance *self, struct ioe_io *io)
 		((unsigned char *)io)[sizeof(*io)] ^= 1;
 	if (is(self, "private"))
 		((unsigned char *)io->engine_data)[40] ^= 1;
-	if (is(self, "op"))
-		io->op = IOE_OP_TRIM;
-	if (is(self, "flags"))
-		io->flags |= IOE_IO_FUA;
 	if (is(self, "offset"))
 		io->offset += 512;
 	if (is(self, "len"))
 		io->len -= 512;
 	if (is(self, "buf"))
 		io->buf = end;
-	if (is(self, "file"))
-		io->file = &other_file;
 	if (is(self, "buf_index"))
 		io->buf_index = 5;
 	if (is(self, "ioprio"))
@@ -162,6 +156,17 @@ static void damage(const struct instance *self, struct ioe_io *io)
 		io->host_cookie++;
 	if (is(self, "engine_data"))
 		io->engine_data = end;
+}
+
+/* From then on, in every request. */
+static void damage_each(const struct instance *self, struct ioe_io *io)
+{
+	if (is(self, "op"))
+		io->op = IOE_OP_TRIM;
+	if (is(self, "flags"))
+		io->flags |= IOE_IO_FUA;
+	if (is(self, "file"))
+		io->file = &other_file;
 }
 
 static void log_place(const struct ioe_host *host)
@@ -221,6 +226,8 @@ static int32_t wrecker_queue(void *inst, struct ioe_io *io)
 		crash(self);
 		damage(self, io);
 	}
+	if (self->good >= self->after)
+		damage_each(self, io);
 	self->good++;
 	if (WRECKER_FLAGS & IOE_F_SYNC)
 		return IOE_Q_COMPLETED;

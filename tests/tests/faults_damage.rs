@@ -71,16 +71,19 @@ fn the_end_of_a_deep_queues_buffers_is_watched() {
 }
 
 #[test]
-fn input_fields_that_each_request_sets_are_compared_when_it_comes_back() {
+fn input_fields_that_place_data_are_compared_when_a_request_comes_back() {
     require!(c_compiler);
-    for field in ["op", "flags", "offset", "len", "buf", "file"] {
+    for field in ["offset", "len", "buf"] {
         assert_damage(field, "", &format!("getevents left {field} of unit 3 changed from "), false);
     }
 }
 
 #[test]
-fn input_fields_that_never_change_are_compared_at_the_end() {
+fn the_other_input_fields_are_compared_at_the_end() {
     require!(c_compiler);
+    for field in ["op", "flags", "file"] {
+        assert_damage(field, "", &format!("left {field} of unit 0 changed from "), true);
+    }
     for field in ["buf_index", "ioprio", "struct_size", "host_cookie", "engine_data"] {
         assert_damage(field, "", &format!("left {field} of unit 3 changed from "), true);
     }

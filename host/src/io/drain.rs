@@ -109,7 +109,7 @@ impl<C: Clock> Worker<'_, C> {
             }
             (outcome @ Err(Trouble::Fault(_)), None) => outcome,
             (_, Some(damage)) => Err(self.fault(Callback::None, Breach::Damage(damage))),
-            (outcome, None) => match self.slots.altered_for_good() {
+            (outcome, None) => match self.slots.altered_for_good(&self.files) {
                 Some(breach) => Err(self.fault(Callback::None, breach)),
                 None => outcome,
             },

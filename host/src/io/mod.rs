@@ -18,6 +18,7 @@ mod inputs;
 mod openloop;
 pub mod pace;
 mod poisson;
+mod posted;
 mod reap;
 pub mod schedule;
 pub mod settings;

@@ -128,7 +128,7 @@ impl<C: Clock> Worker<'_, C> {
         end: Ticks,
         by: Callback,
     ) -> Result<bool, Trouble> {
-        if !self.slots.is_unaltered(index, &self.files) {
+        if !self.slots.is_unaltered(index) {
             return Err(self.altered(index, by));
         }
         let outcome = self.slots.outcome(index);
@@ -143,7 +143,7 @@ impl<C: Clock> Worker<'_, C> {
     /// The engine changed a field that is not its own.
     #[cold]
     fn altered(&self, index: SlotIndex, by: Callback) -> Trouble {
-        let Some(breach) = self.slots.altered(index, &self.files) else {
+        let Some(breach) = self.slots.altered(index) else {
             unreachable!("one of these fields differed")
         };
         self.fault(by, breach)

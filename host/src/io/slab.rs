@@ -24,7 +24,8 @@ pub struct SlabShape {
 }
 
 /// A worker's red zones may take so many bytes where the buffers' distance leaves no room for them:
-/// an iodepth of 16 with buffers in pages. Deeper queues have one behind the last buffer.
+/// an iodepth of 16 with buffers in pages. Deeper queues have one behind the last buffer, and so
+/// have alignments that are too small to be that of a zone, whose jobs want dense buffers.
 const ZONES_BYTES_MAX: usize = 64 << 10;
 
 impl SlabShape {
@@ -35,7 +36,8 @@ impl SlabShape {
         let bare = (self.max_bs as usize).checked_next_multiple_of(align).ok_or_else(too_large)?;
         let bare = bare.max(align);
         let zones = align.checked_mul(self.depth as usize).ok_or_else(too_large)?;
-        if bare == self.max_bs as usize && self.may_grow() && zones <= ZONES_BYTES_MAX {
+        let is_fit = align >= ZONE_BYTES_MAX && zones <= ZONES_BYTES_MAX;
+        if bare == self.max_bs as usize && self.may_grow() && is_fit {
             return bare.checked_add(align).ok_or_else(too_large);
         }
         Ok(bare)

@@ -7,7 +7,6 @@
 //! flight.
 
 pub use super::slab::{SlabError, SlabShape, Stray};
-use super::zones::{Damage, Lent, Zone, ZONE_BYTES_MAX};
 use crate::ddir::Ddir;
 use crate::plugin::handle::{Instance, Refusal, UnitPtr};
 use crate::plugin::lent::FileTable;
@@ -19,7 +18,7 @@ use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
 /// Distance between units: two cache lines, so that neighbours never share one.
-const UNIT_STRIDE: usize = 128;
+pub(super) const UNIT_STRIDE: usize = 128;
 const _: () = assert!(size_of::<ioe_io>() <= UNIT_STRIDE);
 
 /// A zone behind each private area at least, which come in whole cache lines.
@@ -87,7 +86,7 @@ pub struct Outcome {
 
 /// Memory of the buffers.
 #[derive(Debug)]
-enum Buffers {
+pub(super) enum Buffers {
     Own(Memory),
     Engine { base: NonNull<u8>, len: usize },
 }
@@ -98,18 +97,20 @@ enum Buffers {
 pub struct Slots {
     units: ManuallyDrop<Region>,
     private: ManuallyDrop<Option<Region>>,
-    buffers: ManuallyDrop<Buffers>,
-    buffer_stride: usize,
+    pub(super) buffers: ManuallyDrop<Buffers>,
+    /// The first buffer.
+    buffers_base: NonNull<u8>,
+    pub(super) buffer_stride: usize,
     /// Bytes of a buffer that the engine is lent.
-    buffer_len: usize,
+    pub(super) buffer_len: usize,
     /// Bytes behind the last one's room.
-    tail: usize,
+    pub(super) tail: usize,
     /// The zones behind the buffers were painted.
-    painted: bool,
-    private_stride: usize,
-    private_len: usize,
+    pub(super) painted: bool,
+    pub(super) private_stride: usize,
+    pub(super) private_len: usize,
     /// The buffers are registered with the engine.
-    registered: bool,
+    pub(super) registered: bool,
     slots: Box<[Slot]>,
     free: Vec<SlotIndex>,
 }
@@ -152,57 +153,8 @@ impl Slots {
             memory.populate()?;
         }
         self.painted = shape.populate;
-        self.zones().for_each(|zone| {
-            // SAFETY: memory of this slab's (see `zones`), of which nobody else knows yet.
-            unsafe { zone.paint() }
-        });
+        self.paint_zones();
         Ok(())
-    }
-
-    /// What was written beyond the memory that the engine was lent.
-    #[cold]
-    pub fn damage(&self) -> Option<Damage> {
-        // SAFETY: memory of this slab's, which stays until `dispose` takes the slab.
-        self.zones().find_map(|zone| unsafe { zone.damage() })
-    }
-
-    /// The red zones: between units, behind private areas, and behind buffers where their distance
-    /// leaves room, else behind the last one of memory of our own. Zones in an engine's own memory
-    /// count where they were painted.
-    fn zones(&self) -> impl Iterator<Item = Zone> + '_ {
-        let of_slot = |slot: SlotIndex| {
-            let unit = self.unit(slot).as_ptr().cast::<u8>();
-            let unit = NonNull::new(unit).map(|begin| Zone {
-                lent: Lent::Unit,
-                slot,
-                begin,
-                len: size_of::<ioe_io>(),
-                zone_len: UNIT_STRIDE - size_of::<ioe_io>(),
-                painted: true,
-            });
-            let private = NonNull::new(self.private(slot)).map(|begin| Zone {
-                lent: Lent::Private,
-                slot,
-                begin,
-                len: self.private_len,
-                zone_len: self.private_stride - self.private_len,
-                painted: true,
-            });
-            let is_own = matches!(&*self.buffers, Buffers::Own(_));
-            let is_last = slot + 1 == self.depth();
-            let tail = if is_own && is_last { self.tail } else { 0 };
-            let room = self.buffer_stride - self.buffer_len + tail;
-            let buffer = (is_own || self.painted).then(|| Zone {
-                lent: Lent::Buffer,
-                slot,
-                begin: self.buffer(slot),
-                len: self.buffer_len,
-                zone_len: room.min(ZONE_BYTES_MAX),
-                painted: self.painted,
-            });
-            [buffer, unit, private].into_iter().flatten()
-        };
-        (0..self.depth()).flat_map(of_slot)
     }
 
     fn allocate(
@@ -238,6 +190,7 @@ impl Slots {
             qlat_ns: 0,
         };
         Ok(Slots {
+            buffers_base: buffers.base(),
             units: ManuallyDrop::new(units),
             private: ManuallyDrop::new(private),
             buffers: ManuallyDrop::new(Buffers::Own(buffers)),
@@ -274,6 +227,7 @@ impl Slots {
             Some(base) => {
                 let own = std::mem::replace(&mut *self.buffers, Buffers::Engine { base, len });
                 drop(own);
+                self.buffers_base = base;
                 Ok(())
             }
         }
@@ -282,7 +236,7 @@ impl Slots {
     /// Registers the buffers and announces each unit.
     fn introduce(&mut self, engine: &mut Instance<'_>) -> Result<(), Refusal> {
         let len = self.buffer_stride * self.slots.len();
-        self.registered = engine.iomem_add(self.buffers_base(), len)?;
+        self.registered = engine.iomem_add(self.buffers_base, len)?;
         for index in 0..self.depth() {
             self.initialise_unit(index);
             if let Err(refusal) = engine.io_init(self.unit(index)) {
@@ -300,34 +254,13 @@ impl Slots {
     }
 
     /// A unit's private memory; null where there is none.
-    fn private(&self, index: SlotIndex) -> *mut u8 {
+    pub(super) fn private(&self, index: SlotIndex) -> *mut u8 {
         match &*self.private {
             // SAFETY: the private region holds `depth` strides, and `index` is below depth.
             Some(region) => unsafe {
                 region.base().as_ptr().add(index as usize * self.private_stride)
             },
             None => std::ptr::null_mut(),
-        }
-    }
-
-    /// A unit as it is before its first request.
-    pub(super) fn fresh_unit(&self, index: SlotIndex) -> ioe_io {
-        ioe_io {
-            struct_size: size_of::<ioe_io>() as u32,
-            op: 0,
-            flags: 0,
-            offset: 0,
-            len: 0,
-            buf: self.buffer(index).as_ptr().cast(),
-            file: std::ptr::null_mut(),
-            buf_index: if self.registered { 0 } else { u32::MAX },
-            ioprio: 0,
-            resid: 0,
-            issue_ns: 0,
-            error: 0,
-            vendor_status: 0,
-            host_cookie: u64::from(index),
-            engine_data: self.private(index).cast(),
         }
     }
 
@@ -351,16 +284,9 @@ impl Slots {
         }
     }
 
-    fn buffers_base(&self) -> NonNull<u8> {
-        match &*self.buffers {
-            Buffers::Own(region) => region.base(),
-            Buffers::Engine { base, .. } => *base,
-        }
-    }
-
-    fn buffer(&self, index: SlotIndex) -> NonNull<u8> {
+    pub(super) fn buffer(&self, index: SlotIndex) -> NonNull<u8> {
         // SAFETY: `depth` strides were allocated, and `index` is below depth.
-        unsafe { self.buffers_base().add(index as usize * self.buffer_stride) }
+        unsafe { self.buffers_base.add(index as usize * self.buffer_stride) }
     }
 
     /// The first `len` bytes of a slot's buffer, which the host must own at this moment.
@@ -549,29 +475,6 @@ impl Slots {
         drop(ManuallyDrop::into_inner(units));
         drop(ManuallyDrop::into_inner(private));
         drop(ManuallyDrop::into_inner(buffers));
-    }
-}
-
-/// Points a unit at another entry of its file, and tells at which it pointed. For the thread that
-/// has the unit.
-pub(super) fn readdress(unit: UnitPtr, file: *mut ioe_file) -> *mut ioe_file {
-    // SAFETY: a `UnitPtr` is a live unit; the worker handed it to this thread through a channel and
-    // does not touch it until it comes back through another.
-    unsafe { std::mem::replace(&mut (*unit.as_ptr()).file, file) }
-}
-
-/// Whether the engine left neither error nor vendor status. For the thread that has the unit.
-pub(super) fn went_well(unit: UnitPtr) -> bool {
-    // SAFETY: as in `readdress`.
-    unsafe { (*unit.as_ptr()).error == 0 && (*unit.as_ptr()).vendor_status == 0 }
-}
-
-/// Ends a unit that the engine did not take. For the thread that has the unit.
-pub(super) fn fail(unit: UnitPtr, errno: i32) {
-    // SAFETY: as in `readdress`.
-    unsafe {
-        (*unit.as_ptr()).error = errno;
-        (*unit.as_ptr()).resid = (*unit.as_ptr()).len;
     }
 }
 

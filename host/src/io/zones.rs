@@ -3,6 +3,8 @@
 //! Laid by [`super::slots`] before the start and looked at once, when a worker has ended: requests
 //! cost nothing by them. Must not be used for memory that is lent out whole.
 
+use super::slots::{Buffers, SlotIndex, Slots, UNIT_STRIDE};
+use iodyno_engine_api::abi::ioe_io;
 use std::ptr::NonNull;
 
 /// What stands in a zone: neither zero, nor text, nor a small number.
@@ -90,6 +92,62 @@ impl Zone {
         })?;
         let (len, at) = (self.len as u64, (self.len + offset) as u64);
         Some(Damage { lent: self.lent, slot: self.slot, len, at })
+    }
+}
+
+impl Slots {
+    /// Lays the paint, before anybody else knows of the memory.
+    pub(super) fn paint_zones(&self) {
+        self.zones().for_each(|zone| {
+            // SAFETY: memory of this slab's (see `zones`), of which nobody else knows yet.
+            unsafe { zone.paint() }
+        });
+    }
+
+    /// What was written beyond the memory that the engine was lent.
+    #[cold]
+    pub fn damage(&self) -> Option<Damage> {
+        // SAFETY: memory of this slab's, which stays until `dispose` takes the slab.
+        self.zones().find_map(|zone| unsafe { zone.damage() })
+    }
+
+    /// The red zones: between units, behind private areas, and behind buffers where their distance
+    /// leaves room, else behind the last one of memory of our own. Zones in an engine's own memory
+    /// count where they were painted.
+    fn zones(&self) -> impl Iterator<Item = Zone> + '_ {
+        let of_slot = |slot: SlotIndex| {
+            let unit = self.unit(slot).as_ptr().cast::<u8>();
+            let unit = NonNull::new(unit).map(|begin| Zone {
+                lent: Lent::Unit,
+                slot,
+                begin,
+                len: size_of::<ioe_io>(),
+                zone_len: UNIT_STRIDE - size_of::<ioe_io>(),
+                painted: true,
+            });
+            let private = NonNull::new(self.private(slot)).map(|begin| Zone {
+                lent: Lent::Private,
+                slot,
+                begin,
+                len: self.private_len,
+                zone_len: self.private_stride - self.private_len,
+                painted: true,
+            });
+            let is_own = matches!(&*self.buffers, Buffers::Own(_));
+            let is_last = slot + 1 == self.depth();
+            let tail = if is_own && is_last { self.tail } else { 0 };
+            let room = self.buffer_stride - self.buffer_len + tail;
+            let buffer = (is_own || self.painted).then(|| Zone {
+                lent: Lent::Buffer,
+                slot,
+                begin: self.buffer(slot),
+                len: self.buffer_len,
+                zone_len: room.min(ZONE_BYTES_MAX),
+                painted: self.painted,
+            });
+            [buffer, unit, private].into_iter().flatten()
+        };
+        (0..self.depth()).flat_map(of_slot)
     }
 }
 

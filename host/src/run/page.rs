@@ -1,8 +1,8 @@
 //! The shared page: a sealed header and one [`WorkerPage`] for each worker.
 //!
 //! Made by the control process, which only reads it afterwards; mapped by cells, whose workers
-//! write their own page each. Behind them lies a crash record for each cell. The header is sealed by a CRC-32, so that a plugin that scribbles
-//! through the mapping does not go unseen.
+//! write their own page each. Behind these lies a crash record for each cell. The header is sealed
+//! by a CRC-32, so that a plugin that scribbles through the mapping does not go unseen.
 
 use crate::ddir::Ddir;
 use crate::stats::live::{Histogram, WorkerPage, WorkerState};

@@ -158,7 +158,8 @@ mod tests {
 
     #[test]
     fn a_file_begins_where_its_first_segment_does() {
-        let lines: [(&[u8], usize, bool, bool, &[u8]); 6] = [
+        type Case<'a> = (&'a [u8], usize, bool, bool, &'a [u8]);
+        let lines: [Case<'_>; 6] = [
             (
                 b"7f10000-7f11000 r--p 00000000 fe:01 77                 /l/a.so",
                 0x7f1_0000,
