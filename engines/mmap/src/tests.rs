@@ -1,0 +1,1 @@
+//! mmap through its raw table.

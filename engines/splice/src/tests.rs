@@ -1,0 +1,1 @@
+//! splice through its raw table.

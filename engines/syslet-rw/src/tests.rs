@@ -1,0 +1,1 @@
+//! syslet-rw through its raw table.
