@@ -7,6 +7,7 @@
 //! more.
 
 mod judge;
+mod plan;
 mod set_up;
 mod words;
 
@@ -28,6 +29,9 @@ pub(super) use words::{describe, rules, Done, Request, RigWish, Taken};
 const LOST_AFTER: Duration = Duration::from_secs(4);
 /// One wait for events.
 const WAIT: Duration = Duration::from_millis(500);
+/// By how much a wait may end too early: clocks and timers differ.
+const EARLY: Duration = Duration::from_millis(2);
+
 /// An instance, its files and its units.
 pub(super) struct Rig<'s> {
     stand: &'s Stand,
@@ -44,8 +48,27 @@ pub(super) struct Rig<'s> {
     offered: Vec<Option<Inputs>>,
     /// Taken and not committed yet.
     uncommitted: usize,
-    /// What buffers of writes hold.
-    sources: Vec<Option<Pattern>>,
+    /// What buffers of writes hold, and for which offset.
+    sources: Vec<Option<(Pattern, u64)>>,
+    /// Why a unit that was offered is not the engine's.
+    gone: Vec<Option<Gone>>,
+    /// Somebody calls `terminate`: waits may be short.
+    interrupted: bool,
+    /// How many of them were.
+    short_waits: u32,
+    /// Bytes of each file that requests go to.
+    span: u64,
+    /// `IOE_OP_*` that the job was said to issue, as a mask.
+    ops: u32,
+}
+
+/// Why a unit must not come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gone {
+    /// `queue` answered Busy.
+    Busy,
+    /// `cancel` answered Canceled.
+    Canceled,
 }
 
 fn refused(rule: &str, refusal: &Refusal) -> Finding {
@@ -128,22 +151,32 @@ impl<'s> Rig<'s> {
         Pattern { seed: self.stand.seed, generation }
     }
 
-    /// The buffer of a unit that the host owns.
+    /// The buffer of a unit that the host owns. Filled for a write it is no more.
     pub(super) fn buffer(&mut self, index: usize) -> &mut [u8] {
         assert!(self.in_flight[index].is_none(), "the engine owns unit {index}");
+        self.sources[index] = None;
         self.units.buffer(index)
     }
 
     /// Fills the buffer for a write at `offset`; it must be found like this when the write is done.
     pub(super) fn fill(&mut self, index: usize, offset: u64, pattern: Pattern) {
         pattern.fill(self.buffer(index), offset);
-        self.sources[index] = Some(pattern);
+        self.sources[index] = Some((pattern, offset));
     }
 
-    /// Offers a request. Writes whose buffer was not filled get some pattern.
+    /// Offers a request. Writes whose buffer was not filled for their offset get some pattern.
     pub(super) fn offer(&mut self, index: usize, request: Request) -> Result<Taken, Finding> {
+        self.place(index, request);
+        let answer = self.instance.offer(self.units.ptr(index));
+        self.gone[index] = (answer == Answer::Busy).then_some(Gone::Busy);
+        self.answered(index, request, answer)
+    }
+
+    /// Makes a unit ready for a request, as it is before `prep`.
+    pub(super) fn place(&mut self, index: usize, request: Request) {
         assert!(self.in_flight[index].is_none(), "unit {index} is in flight");
-        if request.op == IOE_OP_WRITE && self.sources[index].is_none() {
+        let filled = self.sources[index].is_some_and(|(_, offset)| offset == request.offset);
+        if request.op == IOE_OP_WRITE && !filled {
             self.fill(index, request.offset, self.pattern(0));
         }
         let file = match self.files.is_empty() {
@@ -164,7 +197,14 @@ impl<'s> Rig<'s> {
         };
         self.offered[index] = Some(Inputs::of(&unit));
         self.units.set(index, unit);
-        let answer = self.instance.offer(self.units.ptr(index));
+    }
+
+    fn answered(
+        &mut self,
+        index: usize,
+        request: Request,
+        answer: Answer,
+    ) -> Result<Taken, Finding> {
         match answer {
             Answer::Completed => self.judge(index, request).map(Taken::Completed),
             Answer::Queued if !self.may_queue() => Err(Finding::breaks(
@@ -192,6 +232,23 @@ impl<'s> Rig<'s> {
                 ),
             )),
         }
+    }
+
+    /// The engine said of a unit that it will not come back.
+    pub(super) fn canceled(&mut self, index: usize) {
+        self.in_flight[index] = None;
+        self.gone[index] = Some(Gone::Canceled);
+    }
+
+    /// From now on waits may be short, because somebody calls `terminate`, or no more.
+    pub(super) fn expect_interrupts(&mut self, expected: bool) {
+        self.interrupted = expected;
+        self.short_waits = 0;
+    }
+
+    /// How many waits were short since then.
+    pub(super) fn short_waits(&self) -> u32 {
+        self.short_waits
     }
 
     /// Submits what was taken. The engine's status, for checks of it.
@@ -224,7 +281,8 @@ impl<'s> Rig<'s> {
         let answer = self.instance.getevents(min, max, limit_ns, &mut out);
         let Ok(count) = u32::try_from(answer) else {
             let refusal = self.instance.refusal(Callback::GetEvents, answer);
-            return Err(refused(rules::COUNT, &refusal));
+            let rule = if answer == -libc::EINTR { rules::INTR } else { rules::COUNT };
+            return Err(refused(rule, &refusal));
         };
         if count > max || out[max as usize..].iter().any(|entry| *entry != guard) {
             return Err(Finding::breaks(
@@ -234,17 +292,35 @@ impl<'s> Rig<'s> {
                 ),
             ));
         }
-        let in_time = timeout.is_none_or(|limit| begun.elapsed() < limit);
-        if count < min && in_time {
-            return Err(Finding::breaks(
-                rules::COUNT,
-                format!(
-                    "getevents handed back {count} units, {min} were asked for and the time had \
-                     not run out"
-                ),
-            ));
+        if count < min {
+            self.too_few(count, min, timeout, begun.elapsed())?;
         }
         out[..count as usize].iter().map(|unit| self.take_back(*unit)).collect()
+    }
+
+    /// Fewer than asked for: only where the time ran out, or where a wait was interrupted.
+    fn too_few(
+        &mut self,
+        count: u32,
+        min: u32,
+        timeout: Option<Duration>,
+        waited: Duration,
+    ) -> Result<(), Finding> {
+        let what = format!("getevents handed back {count} units, {min} were asked for");
+        if timeout.is_some_and(|limit| waited + EARLY >= limit) {
+            return Ok(());
+        }
+        if self.interrupted {
+            self.short_waits += 1;
+            return Ok(());
+        }
+        Err(match timeout {
+            None => Finding::breaks(rules::MIN, format!("{what} without a time limit")),
+            Some(limit) => {
+                let words = format!("{what}; it came back after {waited:?} of {limit:?}");
+                Finding::breaks(rules::TIMEOUT, words)
+            }
+        })
     }
 
     fn take_back(&mut self, unit: *mut ioe_io) -> Result<Done, Finding> {
@@ -254,11 +330,27 @@ impl<'s> Rig<'s> {
             return Err(Finding::breaks(rules::ONCE, words));
         };
         let Some(request) = self.in_flight[index].take() else {
-            let words =
-                format!("unit {index} came back, but was not in flight (twice, or never queued)");
-            return Err(Finding::breaks(rules::ONCE, words));
+            let (rule, why) = match self.gone[index] {
+                Some(Gone::Busy) => (rules::BUSY, "queue had answered Busy to it"),
+                Some(Gone::Canceled) => (rules::CANCEL, "cancel had answered Canceled"),
+                None => (rules::ONCE, "it was not in flight (twice, or never queued)"),
+            };
+            return Err(Finding::breaks(rule, format!("unit {index} came back, but {why}")));
         };
         self.judge(index, request)
+    }
+
+    /// The same, but none where the engine refused it (-errno): then the unit holds no result.
+    pub(super) fn complete_as_told(
+        &mut self,
+        index: usize,
+        request: Request,
+    ) -> Result<Option<Done>, Finding> {
+        match self.offer(index, request)? {
+            Taken::Completed(done) => Ok(Some(done)),
+            Taken::Busy | Taken::Refused(_) => Ok(None),
+            Taken::Queued => Ok(self.reap_all()?.pop()),
+        }
     }
 
     /// Makes one request alone and waits for its end.
@@ -282,18 +374,37 @@ impl<'s> Rig<'s> {
         if self.uncommitted > 0 {
             self.commit()?;
         }
+        self.drain(0, u32::MAX)
+    }
+
+    /// Reaps, at most `max` at once, until no more than `left` units are in flight. These are not
+    /// committed: all others are.
+    pub(super) fn drain(&mut self, left: usize, max: u32) -> Result<Vec<Done>, Finding> {
         let mut back = Vec::new();
         let mut patience = Instant::now() + LOST_AFTER;
-        while self.in_flight() > 0 {
-            let some = self.reap(1, self.in_flight() as u32, Some(WAIT))?;
+        while self.in_flight() > left {
+            let wanted = ((self.in_flight() - left) as u32).min(max);
+            let some = self.reap(1, wanted, Some(WAIT))?;
             if !some.is_empty() {
                 patience = Instant::now() + LOST_AFTER;
             } else if Instant::now() > patience {
-                return Err(lost(self.in_flight()));
+                return Err(self.lost(left));
             }
             back.extend(some);
         }
         Ok(back)
+    }
+
+    /// Units did not come back. Or did commit forget them?
+    fn lost(&mut self, left: usize) -> Finding {
+        let missing = self.in_flight() - left;
+        if left == 0 && self.commit_status() >= 0 {
+            if let Ok(1..) = self.reap(1, missing as u32, Some(WAIT)).map(|back| back.len()) {
+                let words = "a unit came back only after another commit";
+                return Finding::breaks(rules::COMMIT, words);
+            }
+        }
+        lost(missing)
     }
 
     /// Makes many requests, as many at once as there are units, in the order given; each is told
@@ -335,7 +446,7 @@ impl<'s> Rig<'s> {
                 while finished.is_empty() {
                     finished = self.reap(1, self.in_flight() as u32, Some(WAIT))?;
                     if finished.is_empty() && Instant::now() > patience {
-                        return Err(lost(self.in_flight()));
+                        return Err(self.lost(0));
                     }
                 }
             }

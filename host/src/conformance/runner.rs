@@ -139,16 +139,18 @@ fn related(row: &Row, engine: Option<&str>) -> bool {
 }
 
 fn failed_base(check: &Check, engine: Option<&str>, rows: &[Row]) -> Option<String> {
+    // A check whose own rule was found broken by its base looks for itself: it tells best.
     let failed = rows.iter().find(|row| {
         row.judged.verdict.is_bad()
             && related(row, engine)
             && check.rests_on.contains(&row.judged.id)
+            && row.breaks.as_deref() != Some(check.id)
     })?;
-    Some(format!(
-        "rests on {}, which ended with {}",
-        failed.judged.id,
-        failed.judged.verdict.word()
-    ))
+    let base = failed.judged.id;
+    Some(match failed.breaks.as_deref() {
+        Some(rule) if rule != base => format!("rests on {base}, which met a broken rule of {rule}"),
+        _ => format!("rests on {base}, which ended with {}", failed.judged.verdict.word()),
+    })
 }
 
 /// A child that ended like an earlier one tells nothing new; nor does a rule broken that another

@@ -41,10 +41,12 @@ pub enum Callback {
     Extension,
     /// `terminate`, for whose return `cleanup` has to wait
     Terminate,
+    /// `cancel`
+    Cancel,
 }
 
 /// Each callback at its number, with its name in the ops table.
-const TABLE: [(Callback, &str); 17] = [
+const TABLE: [(Callback, &str); 18] = [
     (Callback::None, "(host)"),
     (Callback::Init, "init"),
     (Callback::Cleanup, "cleanup"),
@@ -62,6 +64,7 @@ const TABLE: [(Callback, &str); 17] = [
     (Callback::ErrDetails, "errdetails"),
     (Callback::Extension, "get_extension"),
     (Callback::Terminate, "terminate"),
+    (Callback::Cancel, "cancel"),
 ];
 
 impl Callback {

@@ -21,6 +21,7 @@ mod lint;
 mod negotiate;
 mod ops;
 mod pin;
+mod rare;
 mod refusal;
 mod trust;
 

@@ -8,6 +8,7 @@ pub mod diskstats;
 pub mod facts;
 mod hugepages;
 pub mod inherit;
+pub mod interrupt;
 pub mod locked;
 pub mod memfd;
 pub mod memory;

@@ -3,11 +3,21 @@
 
 mod admission;
 mod data;
+mod ends;
 mod instance;
+mod ownership;
+mod reaping;
 mod requests;
 
 use super::check::Check;
 
 /// All tables, in the order in which they run.
-pub(super) const GROUPS: &[&[Check]] =
-    &[admission::CHECKS, instance::CHECKS, requests::CHECKS, data::CHECKS];
+pub(super) const GROUPS: &[&[Check]] = &[
+    admission::CHECKS,
+    instance::CHECKS,
+    requests::CHECKS,
+    ownership::CHECKS,
+    reaping::CHECKS,
+    ends::CHECKS,
+    data::CHECKS,
+];

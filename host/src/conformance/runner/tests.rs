@@ -60,6 +60,16 @@ fn what_rests_on_a_failure_is_not_run() {
 }
 
 #[test]
+fn whose_rule_was_broken_looks_for_itself() {
+    let mut base = row("a.base", Verdict::Fail);
+    base.breaks = Some("a.b".to_owned());
+    assert_eq!(failed_base(&CHECK, Some("x"), std::slice::from_ref(&base)), None);
+    base.breaks = Some("a.c".to_owned());
+    let words = failed_base(&CHECK, Some("x"), &[base]).unwrap();
+    assert!(words.contains("a broken rule of a.c"), "{words}");
+}
+
+#[test]
 fn one_cause_is_one_failure() {
     let mut first = row("a.first", Verdict::Fail);
     first.breaks = Some("a.owner".to_owned());
