@@ -9,6 +9,7 @@ mod c_plugins;
 mod cells;
 mod cli;
 mod faults;
+mod faults_matrix;
 mod io_errors;
 mod load_data;
 mod load_errors;

@@ -23,7 +23,7 @@ pub(super) fn main(args: &CellArgs) -> anyhow::Result<u8> {
     inherit::raise_descriptor_limit();
     let status = match cell::serve(UnixStream::from(socket), SharedMemory::from_fd(page)) {
         Ok(()) => 0,
-        Err(_) => 1,
+        Err(_) => i32::from(cell::MUTE),
     };
     inherit::exit_now(status)
 }

@@ -305,6 +305,12 @@ fn describe(status: std::process::ExitStatus) -> Death {
             let name = signal_name(number);
             Death { how: format!("was killed by {name}"), signal: Some(name) }
         }
+        None if status.code() == Some(i32::from(cell::MUTE)) => Death {
+            signal: None,
+            how: "could not talk to the control process any more, and ended (does an engine close \
+                  descriptors that are not its own?)"
+                .to_owned(),
+        },
         None => Death {
             signal: None,
             how: format!("ended by itself with status {}", status.code().unwrap_or(-1)),
