@@ -281,7 +281,11 @@ impl<'s> Rig<'s> {
         let answer = self.instance.getevents(min, max, limit_ns, &mut out);
         let Ok(count) = u32::try_from(answer) else {
             let refusal = self.instance.refusal(Callback::GetEvents, answer);
-            let rule = if answer == -libc::EINTR { rules::INTR } else { rules::COUNT };
+            let rule = match answer == -libc::EINTR {
+                true => rules::INTR,
+                false if self.in_flight() == 0 => rules::NOTHING,
+                false => rules::COUNT,
+            };
             return Err(refused(rule, &refusal));
         };
         if count > max || out[max as usize..].iter().any(|entry| *entry != guard) {
@@ -313,6 +317,10 @@ impl<'s> Rig<'s> {
         if self.interrupted {
             self.short_waits += 1;
             return Ok(());
+        }
+        if self.forgotten() {
+            let words = format!("{what}: a unit came back only after another commit");
+            return Err(Finding::breaks(rules::COMMIT, words));
         }
         Err(match timeout {
             None => Finding::breaks(rules::MIN, format!("{what} without a time limit")),
@@ -398,13 +406,33 @@ impl<'s> Rig<'s> {
     /// Units did not come back. Or did commit forget them?
     fn lost(&mut self, left: usize) -> Finding {
         let missing = self.in_flight() - left;
-        if left == 0 && self.commit_status() >= 0 {
-            if let Ok(1..) = self.reap(1, missing as u32, Some(WAIT)).map(|back| back.len()) {
-                let words = "a unit came back only after another commit";
-                return Finding::breaks(rules::COMMIT, words);
-            }
+        if left == 0 && self.forgotten() {
+            return Finding::breaks(rules::COMMIT, "a unit came back only after another commit");
         }
         lost(missing)
+    }
+
+    /// Whether commit has forgotten a unit: nothing comes back for a while, and then, after another
+    /// commit, something does. Nothing can be made of this rig afterwards.
+    fn forgotten(&mut self) -> bool {
+        const WHILE: Duration = Duration::from_millis(200);
+        self.uncommitted == 0
+            && !self.comes_back_within(WHILE)
+            && self.commit_status() >= 0
+            && self.comes_back_within(WHILE)
+    }
+
+    fn comes_back_within(&mut self, limit: Duration) -> bool {
+        let begun = Instant::now();
+        let mut out = vec![std::ptr::null_mut::<ioe_io>(); self.units.count()];
+        let max = out.len() as u32;
+        while begun.elapsed() < limit {
+            if self.instance.getevents(0, max, 0, &mut out) > 0 {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        false
     }
 
     /// Makes many requests, as many at once as there are units, in the order given; each is told

@@ -6,6 +6,7 @@
 
 use super::check::{Check, Finding, Judged, Level, Verdict};
 use super::child::{carry_out, Order, Report};
+use super::list;
 use super::place::Made;
 use crate::catalogue::EngineInfo;
 use crate::plugin::handle::Callback;
@@ -140,10 +141,11 @@ fn related(row: &Row, engine: Option<&str>) -> bool {
 
 fn failed_base(check: &Check, engine: Option<&str>, rows: &[Row]) -> Option<String> {
     // A check whose own rule was found broken by its base looks for itself: it tells best.
+    let bases = bases(check);
     let failed = rows.iter().find(|row| {
         row.judged.verdict.is_bad()
             && related(row, engine)
-            && check.rests_on.contains(&row.judged.id)
+            && bases.contains(&row.judged.id)
             && row.breaks.as_deref() != Some(check.id)
     })?;
     let base = failed.judged.id;
@@ -151,6 +153,18 @@ fn failed_base(check: &Check, engine: Option<&str>, rows: &[Row]) -> Option<Stri
         Some(rule) if rule != base => format!("rests on {base}, which met a broken rule of {rule}"),
         _ => format!("rests on {base}, which ended with {}", failed.judged.verdict.word()),
     })
+}
+
+/// What a check rests on, and what that rests on in turn.
+fn bases(check: &Check) -> Vec<&'static str> {
+    let mut bases = check.rests_on.to_vec();
+    let mut n = 0;
+    while let Some(id) = bases.get(n) {
+        let deeper = list::by_id(id).map_or(&[][..], |base| base.rests_on);
+        bases.extend_from_slice(deeper);
+        n += 1;
+    }
+    bases
 }
 
 /// A child that ended like an earlier one tells nothing new; nor does a rule broken that another
@@ -230,9 +244,14 @@ fn interpret(ended: &Ended, check: &Check, crumb: u64) -> Judgement {
         "" => String::new(),
         words => format!("; it printed: {words}"),
     };
-    let ending = |verdict, how: String| {
-        let ending = format!("{how} {place}");
-        (verdict, format!("{ending}{printed}"), None, Some(ending))
+    let ending = |verdict: Verdict, how: String| {
+        let words = format!("{how} {place}");
+        // Deadlines differ; what was waited for does not.
+        let ending = match verdict {
+            Verdict::Timeout => format!("{} {place}", verdict.word()),
+            _ => words.clone(),
+        };
+        (verdict, format!("{words}{printed}"), None, Some(ending))
     };
     match (ended.end, report) {
         (End::Exited(_), Some(report)) => judge(report.finding),

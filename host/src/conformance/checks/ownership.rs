@@ -11,7 +11,7 @@ const OWNERSHIP: Check = Check {
     id: "",
     rule: "",
     level: Level::Requests,
-    rests_on: &["queue.status"],
+    rests_on: &["queue.status", "units.once"],
     deadline: DEADLINE,
     run: inputs,
 };

@@ -20,6 +20,7 @@ pub(in super::super) mod rules {
     pub(in super::super::super) const INPUTS: &str = "units.inputs";
     pub(in super::super::super) const PRIVATE: &str = "units.private";
     pub(in super::super::super) const COMMIT: &str = "commit.batches";
+    pub(in super::super::super) const NOTHING: &str = "getevents.nothing";
     pub(in super::super::super) const MIN: &str = "getevents.min";
     pub(in super::super::super) const TIMEOUT: &str = "getevents.timeout";
     pub(in super::super::super) const INTR: &str = "getevents.intr";

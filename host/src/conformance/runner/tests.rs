@@ -57,6 +57,9 @@ fn what_rests_on_a_failure_is_not_run() {
     assert!(failed_base(&CHECK, Some("x"), &rows).unwrap().contains("a.base"));
     assert_eq!(failed_base(&CHECK, Some("other"), &rows), None);
     assert_eq!(failed_base(&CHECK, Some("x"), &[row("a.base", Verdict::Warn)]), None);
+    let deep = Check { rests_on: &["queue.status"], ..CHECK };
+    let words = failed_base(&deep, Some("x"), &[row("instance.once", Verdict::Timeout)]);
+    assert!(words.unwrap().contains("instance.once"), "what a base rests on counts as well");
 }
 
 #[test]
