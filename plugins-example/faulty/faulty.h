@@ -17,7 +17,8 @@ struct instance {
 	int32_t error;
 	/* A unit that the host does not know to be here. */
 	struct ioe_io *kept;
-	uint32_t calls;
+	/* Calls of queue and of getevents since the fault began. */
+	uint32_t offers, calls;
 	int is_deaf;
 	uint64_t opened_files;
 };

@@ -9,7 +9,7 @@
  * nothing were, and are done once. */
 static void misbehave(struct instance *self)
 {
-	const int is_first = self->calls++ == 0;
+	const int is_first = self->offers++ == 0;
 
 	switch (self->fault) {
 	case FAULT_segv: crash(); break;

@@ -7,6 +7,7 @@
 
 pub mod device;
 pub mod document;
+pub mod memory_group;
 pub mod needs;
 pub mod plugins;
 pub mod process;

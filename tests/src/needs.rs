@@ -51,6 +51,21 @@ pub fn root() -> Result<(), String> {
     }
 }
 
+/// Programs can be run in another user's name, and with one user's rights in another's name.
+pub fn other_users() -> Result<(), String> {
+    root()?;
+    let args = ["--ruid=65534", "--rgid=65534", "--clear-groups", "true"];
+    works("setpriv", &args).map_err(|why| format!("needs setpriv (util-linux): {why}"))
+}
+
+/// Files can be given capabilities, where temporary files lie.
+pub fn file_capabilities() -> Result<(), String> {
+    other_users()?;
+    let script = "file=$(mktemp) && cp /bin/true \"$file\" && \
+        setcap cap_net_raw=ep \"$file\"; status=$?; rm -f \"$file\"; exit $status";
+    works("sh", &["-c", script]).map_err(|why| format!("needs setcap (libcap2-bin): {why}"))
+}
+
 /// Loop devices can be made.
 pub fn loop_device() -> Result<(), String> {
     static ANSWER: OnceLock<Result<(), String>> = OnceLock::new();
@@ -69,6 +84,13 @@ pub fn private_mounts() -> Result<(), String> {
     let script = "mount -t tmpfs -o size=1m none /mnt";
     works("unshare", &["--mount", "sh", "-c", script])
         .map_err(|why| format!("needs a mount namespace of its own: {why}"))
+}
+
+/// A group of processes whose memory is limited can be made.
+pub fn memory_cgroup() -> Result<(), String> {
+    root()?;
+    let group = crate::memory_group::MemoryGroup::try_new(64 << 20);
+    group.map(drop).map_err(|why| format!("needs a memory cgroup: {why}"))
 }
 
 /// The device mapper can be used.

@@ -31,7 +31,7 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("verify", &["workload", "stats"]),
     ("io", &["sys", "plugin", "target", "workload", "verify", "stats"]),
     ("run", &["sys", "stats", "workload", "job", "plugin", "target", "verify", "io"]),
-    ("conformance", &["sys", "job", "plugin", "target"]),
+    ("conformance", &["sys", "workload", "job", "plugin", "target"]),
     ("report", &["stats", "run::events", "run::result", "job::spec"]),
     ("progress", &["stats", "run::events", "run::result", "job::spec"]),
     (

@@ -3,6 +3,7 @@
 //! Completions and the man page are generated from here. Decides nothing: each command's own file
 //! does.
 
+use crate::plugin::kept::Handed;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -162,8 +163,8 @@ pub enum EnginesCommand {
 #[command(after_long_help = AFTER_CHECK_HELP)]
 pub struct CheckArgs {
     /// The plugin: a path, or the name of an engine that is found
-    #[arg(value_name = "PLUGIN")]
-    pub plugin: String,
+    #[arg(value_name = "PLUGIN", required_unless_present = "list")]
+    pub plugin: Option<String>,
     /// Check this engine of the plugin alone (default: all of them)
     #[arg(long, value_name = "NAME")]
     pub engine: Option<String>,
@@ -195,6 +196,9 @@ pub struct CheckArgs {
     /// List the checks with their rules, and run none
     #[arg(long)]
     pub list: bool,
+    /// With --list: print docs/checks.md
+    #[arg(long, requires = "list")]
+    pub markdown: bool,
     /// Where engines come from.
     #[command(flatten)]
     pub search: EngineSearch,
@@ -238,6 +242,9 @@ pub struct CellArgs {
     /// Descriptor of the shared page.
     #[arg(long)]
     pub page_fd: i32,
+    /// Sealed copy of a pinned plugin: FD:SHA256:PATH.
+    #[arg(long)]
+    pub sealed_copy: Vec<Handed>,
 }
 
 /// Form of the report.

@@ -4,6 +4,7 @@
 //! without a fail, a crash or a timeout, else 5; 2 where there was nothing to check.
 
 use super::args::CheckArgs;
+use super::check_list;
 use crate::catalogue::PluginInfo;
 use crate::conformance::check::{Judged, Level};
 use crate::conformance::list;
@@ -21,15 +22,18 @@ use std::path::Path;
 /// Bad usage, or a report that cannot be written.
 pub(super) fn check(args: &CheckArgs) -> anyhow::Result<u8> {
     if args.list {
-        return print(list_text().as_bytes());
+        let text = if args.markdown { check_list::markdown() } else { check_list::plain() };
+        return print(text.as_bytes());
     }
     let search = Search::from(&args.search);
-    let (file, overlooked) = match search.file(&args.plugin) {
+    // Without one clap has answered already.
+    let plugin = args.plugin.as_deref().unwrap_or_default();
+    let (file, overlooked) = match search.file(plugin) {
         Ok(found) => found,
         Err(error) => return refuse(&error),
     };
     if let Some(rule) = overlooked {
-        note(&format!("warning: {}: not trusted, used because you said so: {rule}", args.plugin));
+        note(&format!("warning: {plugin}: not trusted, used because you said so: {rule}"));
     }
     let known = search.plugin(&file.path).ok();
     let session = session(args, &file, known.as_ref())?;
@@ -86,10 +90,7 @@ fn session(
     };
     let checks = list::chosen(level, |id| only.is_match(id));
     if checks.is_empty() {
-        bail!(
-            "--only {only}: matches no check of this level (iodyno check --list {})",
-            args.plugin
-        );
+        bail!("--only {only}: matches no check of this level (iodyno check --list shows them)");
     }
     Ok(Session {
         path: file.path.clone(),
@@ -151,11 +152,4 @@ fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 fn print(bytes: &[u8]) -> anyhow::Result<u8> {
     std::io::stdout().lock().write_all(bytes)?;
     Ok(0)
-}
-
-fn list_text() -> String {
-    let width = list::all().map(|check| check.id.len()).max().unwrap_or(0);
-    list::all()
-        .map(|check| format!("{} {:<width$}  {}\n", check.level as u8, check.id, check.rule))
-        .collect()
 }

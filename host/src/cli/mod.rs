@@ -5,6 +5,7 @@
 pub mod args;
 mod cell;
 mod check;
+mod check_list;
 pub mod engines;
 mod explain;
 pub mod generated;

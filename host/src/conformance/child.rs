@@ -52,7 +52,8 @@ pub fn carry_out(order: &Order, crumb: &'static AtomicU64) -> Outcome {
         LoadRequest { path: order.path.clone(), sha256: order.sha256.clone(), pinned: false };
     let (engine, place) = (order.engine.clone(), order.place.clone());
     let stand = Stand::new(request, engine, place, order.sets.clone(), order.seed, crumb);
-    (check.run)(&stand)
+    let looked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (check.run)(&stand)));
+    looked.unwrap_or_else(|_| Err(Finding::fail("the check itself panicked: a bug of iodyno's")))
 }
 
 /// The child's whole life. Returns only where it could not even begin.

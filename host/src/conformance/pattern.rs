@@ -23,7 +23,7 @@ impl Pattern {
     /// Writes what belongs at `offset`, which need not be a multiple of anything.
     pub(super) fn fill(self, buf: &mut [u8], offset: u64) {
         for (n, byte) in buf.iter_mut().enumerate() {
-            *byte = self.byte(offset + n as u64);
+            *byte = self.byte(offset.wrapping_add(n as u64));
         }
     }
 
@@ -38,7 +38,7 @@ impl Pattern {
             if *byte != self.byte(at) {
                 return Some(at);
             }
-            at += 1;
+            at = at.wrapping_add(1);
         }
         None
     }

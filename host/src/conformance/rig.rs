@@ -118,6 +118,25 @@ impl<'s> Rig<'s> {
         }
     }
 
+    /// Skips engines that cannot read back what they wrote.
+    pub(super) fn keeps_data(&self) -> Result<(), Finding> {
+        self.moves_data()?;
+        self.can(IOE_OP_READ)?;
+        self.can(IOE_OP_WRITE)?;
+        match self.is(IOE_F_UNIDIR) {
+            true => Err(Finding::skip("a job of it reads or writes, never both")),
+            false => Ok(()),
+        }
+    }
+
+    /// Skips places that are no regular file.
+    pub(super) fn on_files(&self) -> Result<(), Finding> {
+        match self.stand.place.is_directory() && !self.is(IOE_F_DISKLESS) {
+            true => Ok(()),
+            false => Err(Finding::skip("the target is no regular file")),
+        }
+    }
+
     /// Skips engines that say they cannot do this.
     pub(super) fn can(&self, op: u32) -> Result<(), Finding> {
         match self.caps.ops == 0 || self.caps.ops & 1 << op != 0 {

@@ -51,6 +51,8 @@ struct Row {
     breaks: Option<String>,
     /// How the child ended, where it did not end well: signal or deadline, and where.
     ending: Option<String>,
+    /// It failed for a reason that another check is about: nothing can rest on it.
+    unmet: bool,
 }
 
 /// Runs all of them. `told` hears of each before it runs (its number, from 0, and its id).
@@ -125,7 +127,7 @@ fn one(
         rule: check.rule,
         seconds: begun.elapsed().as_secs_f64(),
     };
-    let mut row = Row { judged, breaks, ending };
+    let mut row = Row { judged, breaks, ending, unmet: false };
     excuse(&mut row, rows);
     Ok(row)
 }
@@ -143,7 +145,7 @@ fn failed_base(check: &Check, engine: Option<&str>, rows: &[Row]) -> Option<Stri
     // A check whose own rule was found broken by its base looks for itself: it tells best.
     let bases = bases(check);
     let failed = rows.iter().find(|row| {
-        row.judged.verdict.is_bad()
+        (row.judged.verdict.is_bad() || row.unmet)
             && related(row, engine)
             && bases.contains(&row.judged.id)
             && row.breaks.as_deref() != Some(check.id)
@@ -181,6 +183,7 @@ fn excuse(row: &mut Row, others: &[Row]) {
     if let Some(known) = known {
         row.judged.cause = format!("meets what {} found: {}", known.judged.id, row.judged.cause);
         row.judged.verdict = Verdict::Skip;
+        row.unmet = true;
     }
 }
 

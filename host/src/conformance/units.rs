@@ -108,6 +108,19 @@ impl Units {
         }
     }
 
+    /// Gives the memory back: after `cleanup`, when nobody looks at it any more.
+    pub(super) fn dispose(mut self) {
+        // SAFETY: each region is dropped once, since this takes the units; the caller has seen
+        // `cleanup` return, after which the contract lets no engine touch a unit.
+        unsafe {
+            ManuallyDrop::drop(&mut self.units);
+            ManuallyDrop::drop(&mut self.private);
+            if let Buffers::Own(region) = &mut self.buffers {
+                ManuallyDrop::drop(region);
+            }
+        }
+    }
+
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         self.count

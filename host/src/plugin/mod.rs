@@ -8,6 +8,7 @@ pub mod error;
 pub mod find;
 pub mod handle;
 pub mod host_table;
+pub mod kept;
 pub mod lent;
 pub mod load;
 pub mod preflight;

@@ -5,9 +5,13 @@ mod admission;
 mod data;
 mod ends;
 mod instance;
+mod operations;
+mod options;
 mod ownership;
+mod random;
 mod reaping;
 mod requests;
+mod targets;
 
 use super::check::Check;
 
@@ -15,9 +19,13 @@ use super::check::Check;
 pub(super) const GROUPS: &[&[Check]] = &[
     admission::CHECKS,
     instance::CHECKS,
+    options::CHECKS,
+    targets::CHECKS,
     requests::CHECKS,
     ownership::CHECKS,
     reaping::CHECKS,
     ends::CHECKS,
     data::CHECKS,
+    operations::CHECKS,
+    random::CHECKS,
 ];

@@ -101,6 +101,11 @@ impl<'s> Rig<'s> {
         self.instance.get_file_size(&mut self.files, index).map(drop)
     }
 
+    /// What `open_file` answers, and nothing more.
+    pub(in super::super) fn open_answer(&mut self, index: u32) -> Result<u32, Refusal> {
+        self.instance.open_file(&mut self.files, index)
+    }
+
     /// Closes it.
     pub(in super::super) fn close(&mut self, index: u32) -> Result<(), Refusal> {
         self.instance.close_file(&mut self.files, index)?;
@@ -120,6 +125,7 @@ impl<'s> Rig<'s> {
         self.units.give_back(&mut self.instance);
         self.instance.cleanup();
         self.files.dispose();
+        self.units.dispose();
     }
 
     /// Ends everything in order. What is in flight is reaped first.
@@ -133,6 +139,7 @@ impl<'s> Rig<'s> {
         let damage = (0..self.units.count()).find_map(|index| self.damage(index));
         self.instance.cleanup();
         self.files.dispose();
+        self.units.dispose();
         damage.map_or(Ok(()), Err)
     }
 }

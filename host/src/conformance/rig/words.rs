@@ -8,7 +8,7 @@ use iodyno_engine_api::abi::*;
 /// Which check each rule belongs to.
 pub(in super::super) mod rules {
     pub(in super::super::super) const INIT: &str = "instance.once";
-    pub(in super::super::super) const OPEN: &str = "file.open";
+    pub(in super::super::super) const OPEN: &str = "target.open";
     pub(in super::super::super) const STATUS: &str = "queue.status";
     pub(in super::super::super) const RESID: &str = "queue.resid";
     pub(in super::super::super) const ERRNO: &str = "queue.errno";

@@ -21,7 +21,7 @@ fn row(id: &'static str, verdict: Verdict) -> Row {
         rule: "",
         seconds: 0.0,
     };
-    Row { judged, breaks: None, ending: None }
+    Row { judged, breaks: None, ending: None, unmet: false }
 }
 
 fn ended(report: &str, prints: &str, end: End) -> Ended {
@@ -57,6 +57,9 @@ fn what_rests_on_a_failure_is_not_run() {
     assert!(failed_base(&CHECK, Some("x"), &rows).unwrap().contains("a.base"));
     assert_eq!(failed_base(&CHECK, Some("other"), &rows), None);
     assert_eq!(failed_base(&CHECK, Some("x"), &[row("a.base", Verdict::Warn)]), None);
+    assert_eq!(failed_base(&CHECK, Some("x"), &[row("a.base", Verdict::Skip)]), None);
+    let unmet = Row { unmet: true, ..row("a.base", Verdict::Skip) };
+    assert!(failed_base(&CHECK, Some("x"), &[unmet]).is_some());
     let deep = Check { rests_on: &["queue.status"], ..CHECK };
     let words = failed_base(&deep, Some("x"), &[row("instance.once", Verdict::Timeout)]);
     assert!(words.unwrap().contains("instance.once"), "what a base rests on counts as well");
