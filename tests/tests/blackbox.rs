@@ -9,6 +9,7 @@ mod bad_jobs;
 mod bad_plugins;
 mod c_plugins;
 mod cells;
+mod check_requests;
 mod cli;
 mod faults;
 mod faults_matrix;

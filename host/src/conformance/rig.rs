@@ -81,11 +81,6 @@ impl<'s> Rig<'s> {
         self.files.size(index)
     }
 
-    /// The descriptor of a file as it stands in the table, or -1.
-    pub(super) fn fd(&self, index: u32) -> i32 {
-        self.files.fd(index)
-    }
-
     /// Whether the instance bears this flag.
     pub(super) fn is(&self, flag: u64) -> bool {
         self.caps.flags & flag != 0

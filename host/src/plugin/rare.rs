@@ -22,12 +22,7 @@ impl Instance<'_> {
 
     /// Asks for words about a unit that failed, into the first `cap` bytes of `area`. The raw
     /// status; none without the callback.
-    pub fn errdetails_into(
-        &mut self,
-        unit: UnitPtr,
-        area: &mut [u8],
-        cap: usize,
-    ) -> Option<i32> {
+    pub fn errdetails_into(&mut self, unit: UnitPtr, area: &mut [u8], cap: usize) -> Option<i32> {
         assert!(cap <= area.len());
         let errdetails = self.ops.errdetails?;
         let buf = area.as_mut_ptr().cast();

@@ -29,7 +29,8 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         id: "cancel.answers",
-        rule: "cancel answers Canceled (0: the unit does not come back), pending (1: it still comes \
+        rule:
+            "cancel answers Canceled (0: the unit does not come back), pending (1: it still comes \
                back, once) or -errno (it is as if nobody had asked), and nothing else.",
         run: cancel,
         ..ENDS

@@ -45,7 +45,8 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         id: "getevents.timeout",
-        rule: "getevents hands back fewer than min units only once its time limit has run out, and \
+        rule:
+            "getevents hands back fewer than min units only once its time limit has run out, and \
                then soon.",
         run: timeout,
         ..REAPING
@@ -171,7 +172,8 @@ fn timeout_zero(stand: &Stand) -> Outcome {
         }
         if late.len() >= 3 {
             let with = if in_flight { "units" } else { "nothing" };
-            let words = format!("with {with} in flight a call took {:?}, most of them did", late[0]);
+            let words =
+                format!("with {with} in flight a call took {:?}, most of them did", late[0]);
             return Err(Finding::fail(words));
         }
     }
