@@ -11,6 +11,7 @@ mod c_plugins;
 mod cells;
 mod check_requests;
 mod cli;
+mod engine_new;
 mod faults;
 mod faults_matrix;
 mod faults_survive;

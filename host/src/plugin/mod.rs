@@ -28,3 +28,4 @@ mod trust;
 
 pub use error::PluginError;
 pub use find::{Found, Search};
+pub(crate) use ops::is_engine_name;

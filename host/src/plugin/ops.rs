@@ -58,7 +58,7 @@ pub(super) unsafe fn check(from: *const ioe_ops, index: usize) -> Result<Checked
 
 /// Whether `name` is one that an engine can bear.
 #[must_use]
-pub(super) fn is_engine_name(name: &str) -> bool {
+pub(crate) fn is_engine_name(name: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-');
     (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(allowed)
 }
