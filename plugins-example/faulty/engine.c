@@ -72,7 +72,8 @@ ioe_status engine_init(struct engine *self, const struct ioe_host *host, const s
 	self->depth = job->iodepth ? job->iodepth : 1;
 	self->latency_ns = job->opts[OPT_LATENCY]->v.u;
 	self->spread = job->opts[OPT_SPREAD]->v.f;
-	self->slice = job->opts[OPT_SLICE]->v.u;
+	/* A host may leave an option without a value, which says nothing about zero. */
+	self->slice = job->opts[OPT_SLICE]->is_set ? job->opts[OPT_SLICE]->v.u : UINT64_C(1) << 30;
 	self->durable = job->opts[OPT_DURABLE]->v.u != 0;
 	self->supports = job->opts[OPT_SUPPORTS]->v.u;
 	copy_text(self->label, sizeof(self->label), job->opts[OPT_LABEL]);

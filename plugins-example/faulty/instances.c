@@ -122,7 +122,7 @@ static ioe_status make(const struct ioe_host *host, const struct ioe_job *job, v
 	self->after = choice.is_given ? choice.after : job->opts[OPT_AFTER]->v.u;
 	self->is_due = self->after == 0;
 	self->error = (int32_t)job->opts[OPT_ERRNO]->v.i;
-	self->every = job->opts[OPT_EVERY]->v.u;
+	self->every = job->opts[OPT_EVERY]->is_set ? job->opts[OPT_EVERY]->v.u : 1;
 	__atomic_fetch_add(&living, 1, __ATOMIC_SEQ_CST);
 	*inst = self;
 	return 0;

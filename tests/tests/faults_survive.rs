@@ -1,6 +1,6 @@
-//! What the control process has to outlive beside an engine's own faults: a cell that is killed from
-//! outside, that has no memory, that never stops printing; engines that are slow or deaf; and a
-//! thousand crashes in a row, which leave nothing behind.
+//! What the control process has to outlive beside an engine's own faults: a cell that is killed
+//! from outside, that has no memory, that never stops printing; engines that are slow or deaf; and
+//! a thousand crashes in a row, which leave nothing behind.
 
 use iodyno_tests::memory_group::MemoryGroup;
 use iodyno_tests::{plugins, process, programs, require, Scene};
@@ -140,7 +140,7 @@ fn a_thousand_crashes_leave_nothing_behind() {
     let runs = if programs::bin_dir().ends_with("debug") { 100 } else { 1000 };
     let faulty = plugins::faulty_null();
     let shared = Path::new("/dev/shm");
-    let before = process::names_with(shared, "iodyno");
+    let before = process::names_with(shared, "iodyno-page");
     let started = Instant::now();
     let scenes = [Scene::new(), Scene::new()];
     std::thread::scope(|scope| {
@@ -158,7 +158,7 @@ fn a_thousand_crashes_leave_nothing_behind() {
         assert_eq!(process::names_with(scene.path(), ""), ["job.fio"], "their working directory");
     }
     // Other tests run at the same time, and leave nothing there either.
-    let after = process::names_with(shared, "iodyno");
+    let after = process::names_with(shared, "iodyno-page");
     assert!(after.iter().all(|name| before.contains(name)), "shared memory: {after:?}");
     assert!(took < Duration::from_secs(120), "{runs} runs took {took:?}");
 }

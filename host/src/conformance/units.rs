@@ -7,6 +7,7 @@
 use crate::plugin::handle::{Instance, UnitPtr};
 use crate::sys::region::Region;
 use iodyno_engine_api::abi::ioe_io;
+use std::ffi::c_void;
 use std::mem::{size_of, ManuallyDrop};
 use std::ptr::NonNull;
 
@@ -152,6 +153,11 @@ impl Units {
         Self::at(self.units.base(), (index + 1) * UNIT_STRIDE)
     }
 
+    /// The same as what it is: the region and the stride are aligned for it.
+    fn io(&self, index: usize) -> *mut ioe_io {
+        self.unit_base(index).cast::<c_void>().cast()
+    }
+
     fn private_base(&self, index: usize) -> *mut u8 {
         assert!(index < self.count);
         Self::at(self.private.base(), PRIVATE_RED_BYTES + index * self.private_stride)
@@ -221,7 +227,7 @@ impl Units {
     pub(super) fn ptr(&self, index: usize) -> UnitPtr {
         // SAFETY: inside the region (asserted), initialised by `new`, and the memory is never given
         // back.
-        unsafe { UnitPtr::new(NonNull::new_unchecked(self.unit_base(index).cast::<ioe_io>())) }
+        unsafe { UnitPtr::new(NonNull::new_unchecked(self.io(index))) }
     }
 
     /// Which unit that pointer is.
@@ -234,13 +240,13 @@ impl Units {
     /// What stands in the unit now, which the host must own.
     pub(super) fn get(&self, index: usize) -> ioe_io {
         // SAFETY: as in `ptr`; volatile, because an engine that broke its contract may write.
-        unsafe { self.unit_base(index).cast::<ioe_io>().read_volatile() }
+        unsafe { self.io(index).read_volatile() }
     }
 
     /// Sets it.
     pub(super) fn set(&mut self, index: usize, unit: ioe_io) {
         // SAFETY: as in `ptr`; the place is aligned, since the region is and the stride is 256.
-        unsafe { self.unit_base(index).cast::<ioe_io>().write(unit) }
+        unsafe { self.io(index).write(unit) }
     }
 
     /// The buffer of a unit that the host owns.

@@ -334,7 +334,9 @@ impl<'page> Instance<'page> {
         let status = self.call(Callback::ErrDetails, |inst| unsafe {
             errdetails(inst, unit.as_ptr(), ptr, cap)
         });
-        // SAFETY: the last byte of the buffer was never handed out, so there is a terminator.
+        // An engine that writes beyond what it was given shall not make this host read beyond it.
+        buf[cap] = 0;
+        // SAFETY: the last byte of the buffer was just made a terminator.
         let text = unsafe { CStr::from_ptr(buf.as_ptr()) }.to_string_lossy().into_owned();
         (status >= 0 && !text.is_empty()).then(|| foreign::tame(&text))
     }

@@ -254,6 +254,7 @@ impl Receiver {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
 
     fn pair(line_max: usize) -> (UnixStream, Receiver) {
         let (ours, theirs) = UnixStream::pair().unwrap();

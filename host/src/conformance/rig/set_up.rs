@@ -188,10 +188,10 @@ fn file_facts(stand: &Stand, wish: &RigWish, index: u32) -> Result<FileFacts, Fi
     let (size, kind, block_size) = match &stand.place {
         Place::Directory(_) => {
             make_file(&name, wish.file_bytes)?;
-            (wish.file_bytes, IOE_KIND_REGULAR as u32, 512)
+            (wish.file_bytes, IOE_KIND_REGULAR, 512)
         }
         Place::Device { kind, size, block_size, .. } => (*size, *kind, *block_size),
-        Place::Opaque(_) => (0, IOE_KIND_NONE as u32, 512),
+        Place::Opaque(_) => (0, IOE_KIND_NONE, 512),
     };
     Ok(FileFacts {
         name: name.to_string_lossy().into_owned(),
