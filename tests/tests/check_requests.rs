@@ -1,4 +1,4 @@
-//! `iodyno check`, its checks of requests: every engine of the project's passes them, and each fault
+//! `iodyno check`, its checks of requests: each engine of the project passes them, and each fault
 //! that breaks a rule of theirs makes exactly the check fail that the rule belongs to.
 //!
 //! Faults are those of `plugins-example/faulty`, chosen by the environment.

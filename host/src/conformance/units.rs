@@ -163,8 +163,8 @@ impl Units {
         Self::at(self.private.base(), PRIVATE_RED_BYTES + index * self.private_stride)
     }
 
-    /// The red zones around a slot: what they are around, where they begin, their lengths. The one in
-    /// front of a slot is the one behind the slot before it.
+    /// The red zones around a slot: what they are around, where they begin, their lengths. The one
+    /// in front of a slot is the one behind the slot before it.
     fn zones(&self, index: usize) -> [(Zone, &'static str, *mut u8, usize); 6] {
         let (unit, private) = (self.unit_base(index), self.private_base(index));
         let buffer = self.buffer_base(index);
@@ -251,8 +251,8 @@ impl Units {
 
     /// The buffer of a unit that the host owns.
     pub(super) fn buffer(&mut self, index: usize) -> &mut [u8] {
-        // SAFETY: inside the buffers' memory, which holds bytes whatever they are; the rig asks only
-        // while the engine does not own the unit.
+        // SAFETY: inside the buffers' memory, which holds bytes whatever they are; the rig asks
+        // only while the engine does not own the unit.
         unsafe { std::slice::from_raw_parts_mut(self.buffer_base(index), self.buffer_bytes) }
     }
 

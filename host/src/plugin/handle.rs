@@ -9,6 +9,7 @@
 
 pub use super::callback::{Callback, Refusal};
 use super::foreign;
+use super::gate::HostTable;
 use super::host_table;
 use super::lent::{FileTable, JobTable};
 use iodyno_engine_api::abi::*;
@@ -124,6 +125,16 @@ impl<'page> Instance<'page> {
         job: JobTable,
         crumb: &'page AtomicU64,
     ) -> Result<Self, Refusal> {
+        Instance::init_shown(ops, HostTable::of(host), job, crumb)
+    }
+
+    /// The same for a host's table that may be shorter than this host's own.
+    pub fn init_shown(
+        ops: &'static ioe_ops,
+        host: HostTable,
+        job: JobTable,
+        crumb: &'page AtomicU64,
+    ) -> Result<Self, Refusal> {
         let no_queue = || Refusal { callback: Callback::Queue, errno: libc::ENOSYS, words: None };
         let queue = ops.queue.ok_or_else(no_queue)?;
         let mut instance = Instance {
@@ -136,11 +147,11 @@ impl<'page> Instance<'page> {
             terminator: Terminator(Arc::new(Mutex::new(None))),
         };
         if let Some(init) = ops.init {
-            let job = instance.job.as_ptr();
+            let (host, job) = (host.as_ptr(), instance.job.as_ptr());
             let mut inst = std::ptr::null_mut();
-            // SAFETY: `init` comes from a checked table; `host` is 'static; the job table stays
-            // where it is until `cleanup` below disposes of it, or for ever; `inst` is a local
-            // out pointer.
+            // SAFETY: `init` comes from a checked table; a HostTable is good until the process
+            // ends; the job table stays where it is until `cleanup` below disposes of it, or for
+            // ever; `inst` is a local out pointer.
             let status = instance.call(Callback::Init, |_| unsafe { init(host, job, &mut inst) });
             instance.check(Callback::Init, status)?;
             instance.inst = inst;

@@ -3,10 +3,12 @@
 //! Everybody may call them; they import no other room, decide nothing and print nothing.
 
 pub mod block;
+pub mod capture;
 pub mod clock;
 pub mod diskstats;
 pub mod facts;
 pub mod footprint;
+pub mod guard;
 mod hugepages;
 pub mod inherit;
 pub mod interrupt;
@@ -19,4 +21,5 @@ pub mod privilege;
 pub mod region;
 pub mod shm;
 pub mod spawn;
+pub mod surroundings;
 pub mod thread;

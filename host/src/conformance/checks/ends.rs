@@ -1,4 +1,6 @@
 //! Ways out: `cancel`, `terminate`, words for what failed, and an end with units on their way.
+//!
+//! Called through the table. Where this engine knows no wait, or no failure, the check is a skip.
 
 use super::super::check::{Check, Finding, Level, Outcome, DEADLINE};
 use super::super::rig::{describe, Done, Request, Rig, RigWish, Taken};

@@ -1,4 +1,7 @@
 //! Whose memory is whose: what an engine may touch of units, private areas and buffers.
+//!
+//! Called through the table. Most rules are judged by the rig at each answer; these checks make the
+//! requests that bring a breach to light.
 
 use super::super::check::{Check, Finding, Level, Outcome, DEADLINE};
 use super::super::rig::{describe, Request, Rig, RigWish};

@@ -1,4 +1,6 @@
 //! Handing units over and back: what `commit` and `getevents` owe.
+//!
+//! Called through the table. Time is judged generously and more than once: the machine may be busy.
 
 use super::super::check::{Check, Finding, Level, Outcome, DEADLINE};
 use super::super::rig::{rules, Rig, RigWish, Taken};

@@ -1,4 +1,6 @@
 //! What `queue` may say, and what a finished unit looks like: one rule after the other.
+//!
+//! Called through the table. `queue.status` comes first: all that makes requests rests on it.
 
 use super::super::check::{Check, Finding, Level, Outcome, DEADLINE};
 use super::super::rig::{describe, Done, Request, Rig, RigWish, Taken};

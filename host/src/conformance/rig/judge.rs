@@ -1,5 +1,7 @@
 //! What the contract says of a unit that is the host's again: result fields, input fields, red
-//! zones, the source of a write. Each rule stands here once. Calls no engine.
+//! zones, the source of a write.
+//!
+//! Called by the rig for each answer. Each rule stands here once. Calls no engine.
 
 use super::super::check::Finding;
 use super::super::units::Zone;

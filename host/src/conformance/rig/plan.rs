@@ -1,5 +1,6 @@
-//! Which requests make sense of this instance: kinds, sizes, places. Pure, but for looking at what
-//! the instance says of itself; drives nothing.
+//! Which requests make sense of this instance: kinds, sizes, places.
+//!
+//! Asked by checks. Looks at what the instance and its files say of themselves; drives nothing.
 
 use super::super::check::Finding;
 use super::words::Request;

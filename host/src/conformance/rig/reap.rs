@@ -1,5 +1,8 @@
 //! Taking units back: what `getevents` hands over, how long it may take, and what it means where
-//! nothing comes. Judges `getevents` alone; what is in a unit is `judge`'s affair.
+//! nothing comes.
+//!
+//! Called by checks and by `run` of the rig. Judges `getevents` alone: what is in a unit is
+//! `judge`'s affair.
 
 use super::super::check::Finding;
 use super::words::{rules, Done};

@@ -165,7 +165,14 @@ pub(in super::super) fn init<'s>(
         errno: libc::EINVAL,
         words: Some(words),
     };
-    let facts = JobFacts {
+    let job = JobTable::new(&job_facts(wish, values))
+        .ok_or_else(|| refusal("a text with a NUL".to_owned()))?;
+    Instance::init(&subject.engine.ops, host_table::table(), job, stand.crumb)
+}
+
+/// What an instance is told of its job.
+pub(in super::super) fn job_facts(wish: &RigWish, values: &[Value]) -> JobFacts {
+    JobFacts {
         name: "check".to_owned(),
         iodepth: wish.depth,
         numjobs: wish.clone.0,
@@ -175,13 +182,15 @@ pub(in super::super) fn init<'s>(
         direct: wish.direct,
         op_mask: wish.ops,
         options: values.to_vec(),
-    };
-    let job = JobTable::new(&facts).ok_or_else(|| refusal("a text with a NUL".to_owned()))?;
-    Instance::init(&subject.engine.ops, host_table::table(), job, stand.crumb)
+    }
 }
 
 /// Makes the file, where the place is a directory, and says what the engine is told of it.
-fn file_facts(stand: &Stand, wish: &RigWish, index: u32) -> Result<FileFacts, Finding> {
+pub(in super::super) fn file_facts(
+    stand: &Stand,
+    wish: &RigWish,
+    index: u32,
+) -> Result<FileFacts, Finding> {
     let name = stand.place.name(index);
     let access = if wish.read_only { 0 } else { IOE_OPEN_WRITE };
     let direct = if wish.direct { IOE_OPEN_DIRECT } else { 0 };
