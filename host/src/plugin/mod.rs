@@ -25,6 +25,7 @@ mod lint;
 mod negotiate;
 mod ops;
 mod pin;
+mod rare;
 mod refusal;
 mod trust;
 

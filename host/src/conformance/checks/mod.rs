@@ -3,13 +3,16 @@
 
 mod admission;
 mod data;
+mod ends;
 mod entry;
 mod in_use;
 mod instance;
 mod loading;
 mod operations;
 mod options;
+mod ownership;
 mod random;
+mod reaping;
 mod requests;
 mod tables;
 mod targets;
@@ -30,6 +33,9 @@ pub(super) const GROUPS: &[&[Check]] = &[
     targets::CHECKS,
     in_use::CHECKS,
     requests::CHECKS,
+    ownership::CHECKS,
+    reaping::CHECKS,
+    ends::CHECKS,
     data::CHECKS,
     operations::CHECKS,
     random::CHECKS,
