@@ -1,5 +1,6 @@
 //! What is written is what is read: over sizes, offsets, depths, files and instances, and as the
-//! kernel shows it to others.
+//! kernel shows it to others. Must not look at answers that the rig has judged already: here it is
+//! about bytes.
 
 use super::super::check::{Check, Finding, Level, Outcome, DEADLINE};
 use super::super::pattern::Pattern;

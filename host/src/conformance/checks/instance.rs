@@ -1,4 +1,6 @@
-//! Instances come and go: once, often, several at a time, on several threads.
+//! Instances come and go: once, often, several at a time, on several threads; and what they leave
+//! behind. Requests are made only to see that an instance works: what they answer is the affair of
+//! other files.
 
 use super::super::check::{Check, Finding, Level, Outcome, DEADLINE};
 use super::super::rig::{Request, Rig, RigWish};
@@ -9,14 +11,15 @@ use iodyno_engine_api::abi::*;
 const BASE: &[&str] = &["instance.once"];
 
 const fn check(id: &'static str, rule: &'static str, run: fn(&Stand) -> Outcome) -> Check {
-    Check { id, rule, level: Level::Instance, rests_on: BASE, deadline: DEADLINE, run }
+    let level = Level::Instance;
+    Check { id, rule, level, rests_on: BASE, deadline: DEADLINE, run }
 }
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "instance.once",
-        rule: "init, get_caps, open_file, io_init, start, io_free, close_file, cleanup: an instance \
-               comes and goes without a request.",
+        rule: "init, get_caps, open_file, io_init, start, io_free, close_file, cleanup: an \
+               instance comes and goes without a request.",
         level: Level::Instance,
         rests_on: &["load.admitted"],
         deadline: DEADLINE,

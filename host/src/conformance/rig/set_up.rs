@@ -1,5 +1,6 @@
 //! The beginning and the end of a rig: the instance, its files, its units, in the order of a run.
-//! Drives no request.
+//! Called by `Stand::rig` and by checks of just that. Drives no request, and judges nothing but
+//! what the contract says of these callbacks.
 
 use super::super::check::Finding;
 use super::super::place::Place;
