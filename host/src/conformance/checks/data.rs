@@ -17,7 +17,7 @@ const fn check(id: &'static str, rule: &'static str, run: fn(&Stand) -> Outcome)
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
-        rests_on: &["queue.status"],
+        rests_on: &["queue.works", "units.once"],
         ..check(
             "data.read-after-write",
             "A read that begins after a write has ended finds what was written.",
@@ -25,15 +25,15 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     check("data.sizes", "Any length at any offset that the target allows is served.", sizes),
+    check(
+        "data.depths",
+        "Requests in flight together do not mix, at any depth that the engine takes.",
+        depths,
+    ),
     Check {
-        rests_on: &["data.read-after-write", "units.once"],
-        ..check(
-            "data.depths",
-            "Requests in flight together do not mix, at any depth that the engine takes.",
-            depths,
-        )
+        rests_on: &["data.read-after-write", "instance.two"],
+        ..check("data.instances", "What one instance wrote, another one reads.", instances)
     },
-    check("data.instances", "What one instance wrote, another one reads.", instances),
     check(
         "data.seen-by-others",
         "After a write and a sync the data is where everybody finds it, and what others wrote is \

@@ -8,14 +8,13 @@ use super::super::stand::Stand;
 use crate::sys::footprint::{descriptors, heap_bytes, threads};
 use iodyno_engine_api::abi::*;
 
-const BASE: &[&str] = &["instance.once"];
-
 const fn check(id: &'static str, rule: &'static str, run: fn(&Stand) -> Outcome) -> Check {
-    let level = Level::Instance;
-    Check { id, rule, level, rests_on: BASE, deadline: DEADLINE, run }
+    let rests_on = &["queue.status", "units.once"];
+    Check { id, rule, level: Level::Requests, rests_on, deadline: DEADLINE, run }
 }
 
-pub(super) const CHECKS: &[Check] = &[
+/// What comes before the first request.
+pub(super) const FIRST: &[Check] = &[
     Check {
         id: "instance.once",
         rule: "init, get_caps, open_file, io_init, start, io_free, close_file, cleanup: an \
@@ -25,22 +24,27 @@ pub(super) const CHECKS: &[Check] = &[
         deadline: DEADLINE,
         run: once,
     },
-    check(
-        "instance.caps",
-        "get_caps keeps to what exists: known operations, an alignment that is a power of two, and \
-         IOE_F_DISKLESS as in the table.",
-        caps,
-    ),
+    Check {
+        level: Level::Instance,
+        rests_on: &["instance.once"],
+        ..check(
+            "instance.caps",
+            "get_caps keeps to what exists: known operations, an alignment that is a power of two, \
+             and IOE_F_DISKLESS as in the table.",
+            caps,
+        )
+    },
+];
+
+pub(super) const CHECKS: &[Check] = &[
     check(
         "instance.descriptors",
         "cleanup closes what the instance opened: descriptors do not grow with instances.",
         |stand| grows(stand, "descriptors", 1, || descriptors() as u64),
     ),
-    check(
-        "instance.threads",
-        "The threads of an instance end before cleanup returns.",
-        |stand| grows(stand, "threads", 1, || threads() as u64),
-    ),
+    check("instance.threads", "The threads of an instance end before cleanup returns.", |stand| {
+        grows(stand, "threads", 1, || threads() as u64)
+    }),
     check(
         "instance.memory",
         "cleanup gives back what the instance allocated: memory does not grow with instances.",
@@ -58,10 +62,12 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check {
         level: Level::Stress,
+        rests_on: &["instance.two"],
         ..check("instance.many", "64 instances can exist at once, each with requests.", many)
     },
     Check {
         level: Level::Stress,
+        rests_on: &["instance.two"],
         ..check(
             "instance.side-by-side",
             "Instances run side by side on threads of their own: statics need locks.",
@@ -137,12 +143,20 @@ fn grows(stand: &Stand, what: &str, least: u64, count: impl Fn() -> u64) -> Outc
 fn two(stand: &Stand) -> Outcome {
     let wish = |clone| RigWish { clone: (2, clone), ..RigWish::default() };
     let mut first = stand.rig(wish(0))?;
-    let mut second = stand.rig(wish(1)).map_err(|finding| about("the second instance", finding))?;
+    let mut second = stand.rig(wish(1)).map_err(own)?;
     touch(&mut first)?;
     touch(&mut second)?;
     first.end()?;
     touch(&mut second).map_err(|finding| about("after the first one's end", finding))?;
     second.end()
+}
+
+/// Where the first one could be made, it is this check's affair that the second one cannot.
+fn own(finding: Finding) -> Finding {
+    match finding {
+        Finding::Fail { cause, .. } => Finding::fail(format!("the second instance: {cause}")),
+        other => other,
+    }
 }
 
 /// Says where it happened. Where an instance alone keeps to the rule, it stays a failure of this

@@ -29,6 +29,8 @@ pub(super) const GROUPS: &[&[Check]] = &[
     loading::CHECKS,
     entry::CHECKS,
     tables::CHECKS,
+    instance::FIRST,
+    requests::FIRST,
     instance::CHECKS,
     options::CHECKS,
     targets::CHECKS,

@@ -8,7 +8,7 @@ use super::super::stand::Stand;
 use iodyno_engine_api::abi::*;
 
 const fn check(id: &'static str, rule: &'static str, run: fn(&Stand) -> Outcome) -> Check {
-    let rests_on = &["queue.status"];
+    let rests_on = &["queue.works", "units.once"];
     Check { id, rule, level: Level::Requests, rests_on, deadline: DEADLINE, run }
 }
 

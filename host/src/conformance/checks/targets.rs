@@ -9,11 +9,14 @@ use super::super::stand::Stand;
 use crate::plugin::lent::{FileFacts, FileTable};
 use iodyno_engine_api::abi::*;
 
-const BASE: &[&str] = &["instance.once"];
-
 const fn check(id: &'static str, rule: &'static str, run: fn(&Stand) -> Outcome) -> Check {
-    let level = Level::Instance;
-    Check { id, rule, level, rests_on: BASE, deadline: DEADLINE, run }
+    let rests_on = &["instance.once"];
+    Check { id, rule, level: Level::Instance, rests_on, deadline: DEADLINE, run }
+}
+
+/// One that makes requests, which have to succeed.
+const fn at_work(id: &'static str, rule: &'static str, run: fn(&Stand) -> Outcome) -> Check {
+    Check { level: Level::Requests, rests_on: &["queue.works"], ..check(id, rule, run) }
 }
 
 pub(super) const CHECKS: &[Check] = &[
@@ -23,7 +26,7 @@ pub(super) const CHECKS: &[Check] = &[
          undoes it.",
         open,
     ),
-    check(
+    at_work(
         "target.reopen",
         "A file may be closed and opened again while the instance lives, with requests after it.",
         reopen,
@@ -38,8 +41,8 @@ pub(super) const CHECKS: &[Check] = &[
         "get_file_size fills in the target's true size and a sensible block size.",
         size,
     ),
-    check("target.several", "An instance serves several files.", several),
-    check(
+    at_work("target.several", "An instance serves several files.", several),
+    at_work(
         "target.read-only",
         "A file that is opened for reading alone is not opened for writing.",
         read_only,
@@ -66,8 +69,11 @@ fn open(stand: &Stand) -> Outcome {
         if answer > IOE_OPEN_HOST as u32 {
             return Err(Finding::fail(format!("open_file answered {answer}, neither 0 nor 1")));
         }
+        if answer == IOE_OPENED as u32 {
+            rig.close(0).map_err(|refusal| Finding::fail(format!("close: {refusal}")))?;
+        }
     }
-    drop(rig);
+    rig.end_bare();
     let mut rig = stand.rig(wish)?;
     rig.close(0).map_err(|refusal| Finding::fail(format!("close: {refusal}")))?;
     Ok(())
