@@ -75,7 +75,9 @@ pub fn parse(sources: &[Source], env: &Environment) -> Result<RawRun, Vec<Diagno
     Ok(RawRun { sources: sources.to_vec(), sections, warnings: out })
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod fixtures;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,8 @@
 
 pub mod error;
 pub mod find;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod handle;
 pub mod host_table;
 pub mod lent;

@@ -51,7 +51,7 @@ pub(super) fn probe(path: &Path, sealed: Option<OwnedFd>) -> Result<Description,
     interpret(path, &ended)
 }
 
-fn interpret(path: &Path, ended: &Ended) -> Result<Description, PluginError> {
+pub(super) fn interpret(path: &Path, ended: &Ended) -> Result<Description, PluginError> {
     let path = path.to_owned();
     let prints = tame(&String::from_utf8_lossy(&ended.prints));
     let (stage, answer) = read_report(&ended.report);

@@ -1,0 +1,159 @@
+//! The doors for the fuzzer into job files and single values: any text, judged against the engines
+//! and the machine of the tests.
+//!
+//! Called by `fuzz/fuzz_targets` and by the tests below, over the same corpus. Compiled for these
+//! two only.
+
+use super::diagnostic::{Diagnostic, Place};
+use super::effective;
+use super::fixtures;
+use super::number::Dialect;
+use super::options::{self, Kind};
+use super::raw::{RawItem, RawValue};
+use super::value::{Fault, Reading};
+use super::{engine_options, exit_status, fingerprint, render};
+use super::{Format, Overrides, Source};
+use crate::catalogue::EngineOption;
+
+/// A job file of fio's format, from its text to what is to be done.
+pub fn ini(data: &[u8]) {
+    file(data, Format::Ini);
+}
+
+/// The same of TOML.
+pub fn toml(data: &[u8]) {
+    file(data, Format::Toml);
+}
+
+fn file(data: &[u8], format: Format) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let sources = [Source { name: "job".to_owned(), text: text.to_owned(), format }];
+    match fixtures::resolved(&sources, &Overrides::default()) {
+        Err(told) => {
+            assert_ne!(exit_status(&told), 0, "refused without an error");
+            shown(&told, &sources);
+        }
+        Ok(resolved) => {
+            assert_eq!(exit_status(&resolved.warnings), 0, "taken in spite of an error");
+            shown(&resolved.warnings, &sources);
+            shown(&resolved.advice, &sources);
+            assert_eq!(fingerprint(&resolved.spec).len(), 32);
+            for job in &resolved.spec.jobs {
+                effective::lines(job);
+            }
+        }
+    }
+}
+
+/// Whatever is told points into the text, and can be shown.
+fn shown(told: &[Diagnostic], sources: &[Source]) {
+    for diagnostic in told {
+        let related = diagnostic.related.iter().map(|(place, _)| place);
+        for place in diagnostic.place.iter().chain(related) {
+            match place {
+                Place::File { source, span } => {
+                    assert!(sources[*source].text.get(span.clone()).is_some(), "{diagnostic:?}");
+                }
+                Place::Argument { text, span } => {
+                    assert!(text.get(span.clone()).is_some(), "{diagnostic:?}");
+                }
+            }
+        }
+        assert!(!diagnostic.located(sources).is_empty());
+    }
+    assert_eq!(render(told, sources, false).is_empty(), told.is_empty());
+}
+
+/// One value, read as each type of option and in each dialect; lines are elements of an array, too.
+pub fn value(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let mut items = vec![
+        (item(RawValue::Text(text.to_owned())), Dialect::Fio { kb_base: 1024 }),
+        (item(RawValue::Text(text.to_owned())), Dialect::Fio { kb_base: 1000 }),
+        (item(RawValue::Quoted(text.to_owned())), Dialect::Stated),
+    ];
+    if text.contains('\n') {
+        let lines = text.split('\n').map(|line| item(RawValue::Quoted(line.to_owned())));
+        items.push((item(RawValue::Array(lines.collect())), Dialect::Stated));
+    }
+    let table = fixtures::vast().options;
+    for (item, dialect) in &items {
+        for kind in kinds() {
+            let mut remarks = Vec::new();
+            let found = kind.parse(item, &mut Reading { dialect: *dialect, remarks: &mut remarks });
+            told(&found, &remarks, text);
+        }
+        table.iter().for_each(|option| engine_value(option, item, *dialect, text));
+    }
+    by_argument(text);
+}
+
+/// What an engine's value is shown as reads back.
+fn engine_value(option: &EngineOption, item: &RawItem, dialect: Dialect, text: &str) {
+    let mut remarks = Vec::new();
+    let mut reading = Reading { dialect, remarks: &mut remarks };
+    let found = engine_options::parse(option, item, &mut reading);
+    told(&found, &remarks, text);
+    if let Ok(value) = found {
+        engine_options::show(option, &value);
+    }
+}
+
+fn item(value: RawValue) -> RawItem {
+    RawItem { value, place: Place::File { source: 0, span: 0..0 } }
+}
+
+/// The types that options have, each once.
+fn kinds() -> Vec<Kind> {
+    let mut kinds: Vec<Kind> = Vec::new();
+    for option in options::all() {
+        if !kinds.contains(&option.kind) {
+            kinds.push(option.kind);
+        }
+    }
+    kinds
+}
+
+/// A fault has words, and no more of them than the text and a table give.
+fn told<T>(found: &Result<T, Fault>, remarks: &[String], text: &str) {
+    let max = 4 * text.len() + 2000;
+    if let Err(fault) = found {
+        assert!(!fault.message.is_empty());
+        assert!(fault.message.len() <= max, "{}", fault.message);
+        assert!(fault.help.as_ref().is_none_or(|help| help.len() <= max), "{:?}", fault.help);
+    }
+    for remark in remarks {
+        assert!(remark.len() <= max, "{remark}");
+    }
+}
+
+/// The text as the value, the key and the whole of `--set`.
+fn by_argument(text: &str) {
+    let sources = [Source::new("job.toml", "[[job]]\nname = 'a'\nioengine = 'vast'\n")];
+    let keys = ["size", "vast.marks", "ioengine"];
+    let sets = keys.iter().map(|key| format!("{key}={text}")).chain([text.to_owned()]);
+    for set in sets {
+        let overrides = Overrides { sets: vec![set], ..Overrides::default() };
+        if let Err(diagnostics) = fixtures::resolved(&sources, &overrides) {
+            shown(&diagnostics, &sources);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn corpus_of_ini() {
+        iodyno_tests::corpus::each("ini", super::ini);
+    }
+
+    #[test]
+    fn corpus_of_toml() {
+        iodyno_tests::corpus::each("toml", super::toml);
+    }
+
+    #[test]
+    fn corpus_of_value() {
+        iodyno_tests::corpus::each("value", super::value);
+    }
+}
