@@ -85,7 +85,7 @@ pub(crate) fn numbers_of(text: &str, what: &str) -> Result<Option<Vec<u32>>, Fau
 }
 
 fn numbers_in(texts: &[&str], what: &str) -> Result<Vec<u32>, Fault> {
-    let mut ids = Vec::new();
+    let mut ranges = Vec::new();
     for text in texts {
         let number = |text: &str| {
             let id = text.trim().parse::<u32>().ok().filter(|id| *id <= ID_MAX);
@@ -99,10 +99,15 @@ fn numbers_in(texts: &[&str], what: &str) -> Result<Vec<u32>, Fault> {
             return Err(Fault::new(format!("`{text}` is a reversed range"))
                 .help(format!("write `{high}-{low}`")));
         }
-        ids.extend(low..=high);
+        ranges.push((low, high));
     }
-    ids.sort_unstable();
-    ids.dedup();
+    // Each number is written down once, however many ranges hold it.
+    ranges.sort_unstable();
+    let mut ids: Vec<u32> = Vec::new();
+    for (low, high) in ranges {
+        let next = ids.last().map_or(0, |last| last + 1);
+        ids.extend(low.max(next)..=high);
+    }
     if ids.is_empty() {
         return Err(Fault::new("has an empty value"));
     }
