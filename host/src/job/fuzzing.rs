@@ -142,6 +142,11 @@ fn by_argument(text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    /// What grows with the square of the length takes longer, also where nothing else is running.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
     #[test]
     fn corpus_of_ini() {
         iodyno_tests::corpus::each("ini", super::ini);
@@ -155,5 +160,77 @@ mod tests {
     #[test]
     fn corpus_of_value() {
         iodyno_tests::corpus::each("value", super::value);
+    }
+
+    /// What a person would not write, as long as a file may reasonably be.
+    fn long_files() -> Vec<(&'static str, String)> {
+        let lines = |n: usize, line: fn(usize) -> String| (0..n).map(line).collect::<String>();
+        let ini = |value: String| format!("[a]\nfilename=x\nsize=1g\n{value}\n");
+        vec![
+            ("ini: jobs", lines(4_000, |n| format!("[a{n}]\n"))),
+            ("ini: one job again and again", "[a]\n".repeat(10_000)),
+            ("ini: unknown keys", ini(lines(4_000, |n| format!("k{n}=1\n")))),
+            (
+                "ini: unknown keys for many jobs",
+                "[global]\n".to_owned()
+                    + &lines(1_000, |n| format!("k{n}=1\n"))
+                    + &lines(1_000, |n| format!("[a{n}]\n")),
+            ),
+            ("ini: one key again and again", ini("bs=4k\n".repeat(10_000))),
+            ("ini: a long key", ini(format!("{}=1", "iodepth".repeat(10_000)))),
+            ("ini: a long engine", ini(format!("ioengine={}", "psync".repeat(10_000)))),
+            (
+                "ini: a long list of ranges",
+                ini(format!("cpus_allowed=0-65535{}", ",0-65535".repeat(8_000))),
+            ),
+            (
+                "ini: a long list of files",
+                format!("[a]\nsize=1g\nfilename=x{}", ":x".repeat(30_000)),
+            ),
+            ("ini: a long split", ini(format!("bssplit=4k/1{}", ":4k/1".repeat(10_000)))),
+            ("ini: a long sum", ini(format!("bs=(1{})", "+1".repeat(30_000)))),
+            ("ini: long parentheses", ini(format!("bs={}", "(".repeat(60_000)))),
+            ("ini: a long number", ini(format!("bs={}", "1".repeat(60_000)))),
+            (
+                "ini: a long law",
+                ini(format!("random_distribution=zoned:1/1{}", ":1/1".repeat(10_000))),
+            ),
+            ("ini: a long pattern", ini(format!("buffer_pattern={}", "1".repeat(60_000)))),
+            ("ini: many patterns", ini(format!("buffer_pattern={}", "'a'1".repeat(15_000)))),
+            ("ini: many keywords", ini(format!("bs=({}1)", "$pagesize+".repeat(6_000)))),
+            (
+                "ini: many errors to ignore",
+                ini(format!("ignore_error=EIO{}", ":ENOPE".repeat(8_000))),
+            ),
+            ("ini: many variables", ini(format!("description={}", "${NOPE}".repeat(8_000)))),
+            ("ini: many percentiles", ini(format!("percentile_list=1{}", ":1".repeat(30_000)))),
+            ("toml: jobs", lines(4_000, |n| format!("[[job]]\nname='a{n}'\n"))),
+            ("toml: one job", "[[job]]\nname='a'\n".repeat(4_000)),
+            (
+                "toml: unknown keys",
+                "[[job]]\nname='a'\n".to_owned() + &lines(4_000, |n| format!("k{n}=1\n")),
+            ),
+            ("toml: unknown tables", lines(6_000, |n| format!("[t{n}]\n"))),
+            ("toml: unclosed", "[[job\n".repeat(10_000)),
+            ("toml: arrays", format!("a={}", "[".repeat(60_000))),
+            ("toml: tables", format!("a={}", "{a=".repeat(20_000))),
+            ("toml: dots", format!("[[job]]\nname='a'\na{}=1", ".a".repeat(30_000))),
+            ("toml: a long array", format!("[[job]]\nname='a'\nbs=[{}]", "'4k',".repeat(12_000))),
+            ("toml: a bad array", format!("[[job]]\nname='a'\nbs=[{}]", "1 ".repeat(30_000))),
+            ("toml: dates", format!("[[job]]\nname='a'\nbs=[{}]", "2020-01-01,".repeat(6_000))),
+            ("toml: quotes", "\"".repeat(60_000)),
+            ("toml: carriage returns", "\r".repeat(60_000)),
+        ]
+    }
+
+    #[test]
+    fn long_files_take_no_time() {
+        for (what, text) in long_files() {
+            let begin = std::time::Instant::now();
+            let read = if what.starts_with("toml") { super::toml } else { super::ini };
+            read(text.as_bytes());
+            let took = begin.elapsed();
+            assert!(took < PATIENCE, "{what}: {} bytes took {took:?}", text.len());
+        }
     }
 }

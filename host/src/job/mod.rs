@@ -69,6 +69,7 @@ pub fn parse(sources: &[Source], env: &Environment) -> Result<RawRun, Vec<Diagno
         });
     }
     entries::check_sections(&sections, sources, &mut out);
+    let out = diagnostic::the_first(out);
     if out.iter().any(Diagnostic::is_error) {
         return Err(out);
     }
