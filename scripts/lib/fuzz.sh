@@ -33,8 +33,8 @@ build_fuzz() {
         --target-dir "$CARGO_TARGET_DIR/fuzz"
 }
 
-# fuzz_one TARGET SECONDS: new inputs are kept beside the programs and not in the tree; an input that
-# breaks something is left in the current directory of whoever called, and named.
+# fuzz_one TARGET SECONDS: what is found is kept beside the programs and not in the tree: inputs that
+# lead somewhere new, for the next time, and an input that breaks something, which is named.
 fuzz_one() {
     local target=$1 seconds=$2 found log
     found=$CARGO_TARGET_DIR/fuzz/found/$target
@@ -43,7 +43,7 @@ fuzz_one() {
     if "$CARGO_TARGET_DIR/fuzz/$fuzz_host/release/$target" "$found" "$root/fuzz/corpus/$target" \
         -dict="$root/fuzz/dictionaries/${fuzz_dictionary[$target]}" \
         -max_len="${fuzz_bytes_max[$target]}" -max_total_time="$seconds" -timeout=5 \
-        -rss_limit_mb=1024 -malloc_limit_mb=64 -artifact_prefix="$PWD/fuzz-$target-" \
+        -rss_limit_mb=1024 -malloc_limit_mb=64 -artifact_prefix="$CARGO_TARGET_DIR/fuzz/broke-$target-" \
         -print_final_stats=1 >"$log" 2>&1; then
         printf '%-10s %s inputs, nothing found\n' "$target" \
             "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")"

@@ -1,7 +1,7 @@
 //! The dynamic segment: what the loader works from, and which of our names are exported.
 //!
 //! Called by `preflight` on a file whose segments are right. Takes no count on trust: what a file
-//! claims is bounded by what it holds, and no byte is looked at more than a bounded number of times.
+//! claims is bounded by what it holds, and no byte is looked at over and over.
 
 use super::{damaged, Elf, Header, Unfit};
 use iodyno_engine_api::abi::IOE_ENTRY_SYMBOL;
