@@ -18,6 +18,8 @@ pub struct PluginInfo {
     /// Whether the content was pinned (`engine_sha256`, `engines.lock`) and is loaded from a sealed
     /// copy.
     pub pinned: bool,
+    /// Who pins it: `engine_sha256`, file and line of an `engines.lock`. Empty where nobody does.
+    pub pinned_by: Vec<String>,
     /// Why the file is trusted, or what was overlooked by `--allow-untrusted-engines`.
     pub trust: Trust,
     /// Reverse DNS id.

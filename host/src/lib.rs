@@ -5,6 +5,7 @@
 
 pub mod catalogue;
 pub mod cli;
+pub mod conformance;
 pub mod ddir;
 pub mod io;
 pub mod job;

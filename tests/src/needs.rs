@@ -51,6 +51,21 @@ pub fn root() -> Result<(), String> {
     }
 }
 
+/// Programs can be run in another user's name, and with one user's rights in another's name.
+pub fn other_users() -> Result<(), String> {
+    root()?;
+    let args = ["--ruid=65534", "--rgid=65534", "--clear-groups", "true"];
+    works("setpriv", &args).map_err(|why| format!("needs setpriv (util-linux): {why}"))
+}
+
+/// Files can be given capabilities, where temporary files lie.
+pub fn file_capabilities() -> Result<(), String> {
+    other_users()?;
+    let script = "file=$(mktemp) && cp /bin/true \"$file\" && \
+        setcap cap_net_raw=ep \"$file\"; status=$?; rm -f \"$file\"; exit $status";
+    works("sh", &["-c", script]).map_err(|why| format!("needs setcap (libcap2-bin): {why}"))
+}
+
 /// Loop devices can be made.
 pub fn loop_device() -> Result<(), String> {
     static ANSWER: OnceLock<Result<(), String>> = OnceLock::new();

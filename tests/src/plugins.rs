@@ -5,6 +5,7 @@
 
 use crate::programs;
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
@@ -28,6 +29,39 @@ pub fn built(name: &str) -> String {
     static BUILT: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
     let mut built = BUILT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     built.entry(name.to_owned()).or_insert_with(|| build(name)).clone()
+}
+
+/// The plugin built from `tests/plugins/NAME.c` with these flags more, copied to `to`; `variant`
+/// names the flags.
+pub fn variant(name: &str, variant: &str, flags: &[&str], to: &str) {
+    static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let plugin = built.entry(format!("{name}-{variant}")).or_insert_with_key(|key| {
+        let dir = programs::target_dir().join("test-plugins");
+        std::fs::create_dir_all(&dir).expect("the target directory is writable");
+        let plugin = dir.join(format!("{key}.{}.so", std::process::id()));
+        let source = programs::repo().join(format!("tests/plugins/{name}.c"));
+        compile(&source, &plugin, flags);
+        plugin
+    });
+    // Not by `copy` alone: a file that is in use elsewhere is to be replaced, not rewritten.
+    let fresh = format!("{to}.fresh");
+    std::fs::copy(plugin, &fresh).expect("the plugin can be copied");
+    std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o755)).expect("ours");
+    std::fs::rename(&fresh, to).expect("both lie in one directory");
+}
+
+/// A plugin with the engine `who`, which says that it is `who`, at `to`.
+pub fn who(who: &str, to: &str) {
+    variant("who", who, &[&format!("-DWHO=\"{who}\"")], to);
+}
+
+/// The digest of a file, as a person would find it.
+pub fn sha256(path: &str) -> String {
+    let output = Command::new("sha256sum").arg(path).output().expect("sha256sum runs");
+    assert!(output.status.success(), "{path} cannot be read");
+    let words = String::from_utf8_lossy(&output.stdout);
+    words.split_whitespace().next().expect("a digest").to_owned()
 }
 
 fn build(name: &str) -> String {

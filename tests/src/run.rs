@@ -76,6 +76,18 @@ impl Scene {
         iodyno
     }
 
+    /// `WRAPPER PROGRAM ARGS`: a copy of the program, or the program in another's name.
+    pub fn program<S: AsRef<OsStr>>(
+        &self,
+        wrapper: &[&str],
+        program: &Path,
+        args: impl IntoIterator<Item = S>,
+    ) -> Iodyno {
+        let mut iodyno = Iodyno::wrapped_program(wrapper, program.to_owned(), self.path());
+        iodyno.command.args(args);
+        iodyno
+    }
+
     /// `sh -c 'SCRIPT; exec iodyno ARGS'` in this directory: for limits and mounts of its own.
     pub fn iodyno_after<S: AsRef<OsStr>>(
         &self,
@@ -102,12 +114,15 @@ pub struct Iodyno {
 
 impl Iodyno {
     fn wrapped(wrapper: &[&str], dir: &Path) -> Iodyno {
-        let program = crate::programs::iodyno();
+        Iodyno::wrapped_program(wrapper, crate::programs::iodyno(), dir)
+    }
+
+    fn wrapped_program(wrapper: &[&str], program: PathBuf, dir: &Path) -> Iodyno {
         let words = unignored_hangup().iter().chain(wrapper).map(PathBuf::from);
         let mut words = words.chain([program]);
         let mut command = Command::new(words.next().expect("at least the program"));
         command.args(words).current_dir(dir).env("TMPDIR", dir).process_group(0);
-        for name in ["IODYNO_ENGINE_PATH", "LD_PRELOAD", "LD_LIBRARY_PATH"] {
+        for name in ["IODYNO_ENGINE_PATH", "LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH"] {
             command.env_remove(name);
         }
         Iodyno { command, input: Vec::new(), limit: Duration::from_secs(60) }

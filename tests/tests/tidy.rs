@@ -21,7 +21,7 @@ const MAX_COLUMNS: usize = 100;
 const WORDS: [&str; 3] = ["ddir", "units", "catalogue"];
 
 /// Who may import whom in the host, besides the words. `run::events` allows that module alone.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("sys", &[]),
     ("stats", &[]),
     ("workload", &[]),
@@ -31,19 +31,30 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("verify", &["workload", "stats"]),
     ("io", &["sys", "plugin", "target", "workload", "verify", "stats"]),
     ("run", &["sys", "stats", "workload", "job", "plugin", "target", "verify", "io"]),
+    ("conformance", &["sys", "workload", "job", "plugin", "target"]),
     ("report", &["stats", "run::events", "run::result", "job::spec"]),
     ("progress", &["stats", "run::events", "run::result", "job::spec"]),
     (
         "cli",
         &[
-            "sys", "stats", "workload", "job", "plugin", "target", "verify", "io", "run", "report",
+            "sys",
+            "stats",
+            "workload",
+            "job",
+            "plugin",
+            "target",
+            "verify",
+            "io",
+            "run",
+            "report",
             "progress",
+            "conformance",
         ],
     ),
 ];
 
 /// Rooms that may speak the engine ABI.
-const SPEAK_ABI: [&str; 5] = ["plugin", "io", "verify", "run", "cli"];
+const SPEAK_ABI: [&str; 6] = ["plugin", "io", "verify", "run", "conformance", "cli"];
 
 /// Where unsafe may stand: prefixes of paths. Inside the host each has its reason.
 const UNSAFE: [&str; 19] = [
@@ -56,6 +67,7 @@ const UNSAFE: [&str; 19] = [
     "host/src/io/pace/tests.rs",     // an engine of its own on a virtual clock
     "fuzz/src/lib.rs",               // an allocator that counts
     "host/tests/data_plane.rs",      // an engine of its own, an allocator that counts, a filter
+    "host/src/conformance/units.rs", // units that the engine under check holds pointers to
     "host/src/run/page.rs",          // says that the counters may lie in shared memory
     "host/src/plugin/load.rs",       // dlopen, the entry
     "host/src/plugin/foreign.rs",    // reads what a plugin published

@@ -3,6 +3,7 @@
 //! Completions and the man page are generated from here. Decides nothing: each command's own file
 //! does.
 
+use crate::plugin::kept::Handed;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -23,6 +24,7 @@ Examples:
   iodyno lint job.fio                         what would this job do? (runs nothing)
   iodyno engines                              which engines are here?
   iodyno engines show psync                   what can this one do?
+  iodyno check ./libmy.so                     does my engine keep to the contract?
 
 Exit status:
   0 clean, 1 I/O error, 2 bad usage or bad job, 3 miscompare, 4 verification incomplete,
@@ -37,6 +39,8 @@ pub enum Command {
     Lint(LintArgs),
     /// List engines, or show one
     Engines(EnginesArgs),
+    /// Check a plugin against the engine contract, one rule after the other
+    Check(CheckArgs),
     /// Print the reference of all job options
     Options(OptionsArgs),
     /// Print shell completions
@@ -49,6 +53,12 @@ pub enum Command {
     /// Load one plugin and say what it offers (used by iodyno itself)
     #[command(name = "__probe", hide = true)]
     Probe(ProbeArgs),
+    /// Run one check (used by iodyno itself)
+    #[command(name = "__check", hide = true)]
+    CheckOne {
+        /// What to do, as JSON.
+        order: String,
+    },
     /// Run workers (used by iodyno itself)
     #[command(name = "__cell", hide = true)]
     Cell(CellArgs),
@@ -148,6 +158,64 @@ pub enum EnginesCommand {
     },
 }
 
+/// `iodyno check`.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = AFTER_CHECK_HELP)]
+pub struct CheckArgs {
+    /// The plugin: a path, or the name of an engine that is found
+    #[arg(value_name = "PLUGIN", required_unless_present = "list")]
+    pub plugin: Option<String>,
+    /// Check this engine of the plugin alone (default: all of them)
+    #[arg(long, value_name = "NAME")]
+    pub engine: Option<String>,
+    /// A directory for the checks' files, or a device, whose content is lost (default: a directory
+    /// in the temporary one); host and port where the engine has no files
+    #[arg(long, value_name = "PATH")]
+    pub target: Option<PathBuf>,
+    /// How much: 1 loading, 2 instances, 3 requests, 4 stress
+    #[arg(long, value_name = "1..4", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub level: u8,
+    /// Only checks whose id this regular expression matches
+    #[arg(long, value_name = "REGEX")]
+    pub only: Option<String>,
+    /// Where random choices begin (printed at the end; default: another one each time)
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Set an option of the engine (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// Write the verdicts as JSON to this file; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write the verdicts as JUnit's XML to this file
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Run the checks in this process, for a debugger: a crash ends it, a hang stays
+    #[arg(long)]
+    pub in_process: bool,
+    /// List the checks with their rules, and run none
+    #[arg(long)]
+    pub list: bool,
+    /// With --list: print docs/checks.md
+    #[arg(long, requires = "list")]
+    pub markdown: bool,
+    /// Where engines come from.
+    #[command(flatten)]
+    pub search: EngineSearch,
+}
+
+const AFTER_CHECK_HELP: &str = "\
+Each check runs in a child process with a deadline. Verdicts: pass; warn (bearable); skip (the engine
+or this machine cannot have it, or another check has told already); fail; crash; timeout.
+
+Examples:
+  iodyno check ./libmine.so                     all checks on temporary files
+  iodyno check ./libmine.so --only '^getevents' some of them
+  iodyno check ./libmine.so --target /dev/sdX   on a device: its content is lost
+  gdb --args iodyno check ./libmine.so --only queue.status --in-process
+
+Exit status: 0 without fail, crash and timeout; 5 with one; 2 bad usage.";
+
 /// `iodyno options`.
 #[derive(Debug, Clone, Args)]
 pub struct OptionsArgs {
@@ -174,6 +242,9 @@ pub struct CellArgs {
     /// Descriptor of the shared page.
     #[arg(long)]
     pub page_fd: i32,
+    /// Sealed copy of a pinned plugin: FD:SHA256:PATH.
+    #[arg(long)]
+    pub sealed_copy: Vec<Handed>,
 }
 
 /// Form of the report.

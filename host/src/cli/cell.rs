@@ -3,6 +3,7 @@
 //! affair. Must not print and must not outlive the control process.
 
 use super::args::CellArgs;
+use crate::plugin::kept;
 use crate::run::cell;
 use crate::sys::inherit;
 use crate::sys::shm::SharedMemory;
@@ -15,6 +16,10 @@ pub(super) fn main(args: &CellArgs) -> anyhow::Result<u8> {
     inherit::leave_signals_to_parent();
     let socket = inherit::take(0).context("__cell is started by iodyno itself")?;
     let page = inherit::take(args.page_fd).context("__cell is started by iodyno itself")?;
+    for copy in &args.sealed_copy {
+        let fd = inherit::take(copy.fd).context("__cell is started by iodyno itself")?;
+        kept::adopt(&copy.path, &copy.sha256, fd);
+    }
     inherit::live_and_die_with_parent(&socket)?;
     inherit::detach_stdio()?;
     inherit::let_crashes_kill();

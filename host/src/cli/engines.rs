@@ -6,7 +6,7 @@
 
 use super::args::{EngineSearch, EnginesArgs, EnginesCommand};
 use crate::catalogue::{EngineInfo, EngineOption, EngineOptionKind as Kind, PluginInfo, Trust};
-use crate::plugin::{Found, PluginError, Search};
+use crate::plugin::{find, Found, PluginError, Search};
 use crate::sys::facts;
 use iodyno_engine_api::abi::{
     IOE_F_DISKLESS, IOE_F_FAKE, IOE_F_MUST_MEM, IOE_F_NOEXTEND, IOE_F_NOIO, IOE_F_PER_FILE,
@@ -87,7 +87,7 @@ fn warn_of_loader_environment() -> anyhow::Result<()> {
 /// What the environment does to the loading of plugins, in words.
 pub(super) fn loader_warnings() -> Vec<String> {
     let words = |(name, value)| format!("{name}={value} is set and changes what is loaded");
-    facts::loader_environment().into_iter().map(words).collect()
+    facts::loader_environment().into_iter().map(words).chain(find::ignored_path()).collect()
 }
 
 fn pretty(value: &Value) -> anyhow::Result<String> {
@@ -129,6 +129,7 @@ fn one_json(plugin: &PluginInfo, engine: &EngineInfo) -> Value {
         "sha256": plugin.sha256,
         "build_id": plugin.build_id,
         "pinned": plugin.pinned,
+        "pinned_by": plugin.pinned_by,
         "trust": plugin.trust,
         "layout_checked": plugin.layout_checked,
         "warnings": plugin.warnings,
@@ -201,6 +202,10 @@ fn page(found: &Found) -> String {
         Trust::Trusted => "trusted".to_owned(),
         Trust::Overridden(rule) => format!("not trusted, allowed by you: {rule}"),
     };
+    let pinned = match plugin.pinned_by.as_slice() {
+        [] => "no".to_owned(),
+        by => format!("by {}; loaded from a sealed copy", by.join(" and ")),
+    };
     let mut abi = format!("{}.{}", plugin.abi_major, plugin.abi_minor);
     if plugin.layout_checked {
         abi += " (exported layout compatible)";
@@ -219,7 +224,7 @@ fn page(found: &Found) -> String {
         ("file", plugin.path.display().to_string()),
         ("sha256", plugin.sha256.clone()),
         ("build id", plugin.build_id.clone().unwrap_or_default()),
-        ("pinned", if plugin.pinned { "yes, loaded from a sealed copy" } else { "no" }.to_owned()),
+        ("pinned", pinned),
         ("trust", trust),
     ];
     facts.extend(plugin.warnings.iter().map(|warning| ("warning", warning.clone())));
@@ -354,6 +359,7 @@ mod tests {
             sha256: "ab".repeat(32),
             build_id: None,
             pinned: false,
+            pinned_by: Vec::new(),
             trust: Trust::Overridden("anyone may write it".to_owned()),
             id: "org.example.demo".to_owned(),
             vendor: "Example".to_owned(),

@@ -4,6 +4,8 @@
 
 pub mod args;
 mod cell;
+mod check;
+mod check_list;
 pub mod engines;
 mod explain;
 pub mod generated;
@@ -24,12 +26,14 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Lint(args) => jobs::lint(&args),
         Command::Engines(args) => engines::engines(&args),
+        Command::Check(args) => check::check(&args),
         Command::Options(args) => show_options(&args),
         Command::Completions { shell } => print(&generated::completions(shell)),
         Command::Man => print(&generated::man()),
         Command::Probe(args) => {
             return crate::plugin::probe::child_main(args.report_fd, &args.load_path)
         }
+        Command::CheckOne { order } => return crate::conformance::child::child_main(&order),
         Command::Cell(args) => cell::main(&args),
     };
     match done {

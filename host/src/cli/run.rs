@@ -5,7 +5,7 @@
 
 use super::args::{Eta, OutputFormat, RunArgs};
 use super::jobs::{self, Jobs, Unfit};
-use crate::catalogue::{PluginInfo, Trust};
+use crate::catalogue::PluginInfo;
 use crate::job::spec::Isolation;
 use crate::job::{self, Severity};
 use crate::progress::{self, Show};
@@ -166,13 +166,6 @@ impl Output {
 
 /// What a reader of the figures should know of a plugin.
 fn plugin_notes(plugin: &PluginInfo) -> Vec<String> {
-    let mut notes: Vec<String> = plugin
-        .warnings
-        .iter()
-        .map(|warning| format!("{}: {warning}", plugin.path.display()))
-        .collect();
-    if let Trust::Overridden(rule) = &plugin.trust {
-        notes.push(format!("{}: loaded although {rule}", plugin.path.display()));
-    }
-    notes
+    let warnings = plugin.warnings.iter();
+    warnings.map(|warning| format!("{}: {warning}", plugin.path.display())).collect()
 }

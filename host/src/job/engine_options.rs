@@ -49,15 +49,30 @@ pub(crate) fn parse(
     Ok(value)
 }
 
-/// The value that the engine gets where the job says nothing. Units state their base: a plugin does
-/// not know which format the job is written in.
+/// The value that the engine gets where the job says nothing.
 pub(crate) fn default(option: &EngineOption) -> Result<EngineValue, Fault> {
-    let Some(text) = &option.default else { return Ok(EngineValue::Unset) };
+    match &option.default {
+        Some(text) => stated(option, text),
+        None => Ok(EngineValue::Unset),
+    }
+}
+
+/// A value that stands in no job file. Units state their base: a plugin does not know which format
+/// a job is written in.
+fn stated(option: &EngineOption, text: &str) -> Result<EngineValue, Fault> {
     let place = Place::File { source: 0, span: 0..0 };
-    let item = RawItem { value: RawValue::Text(text.clone()), place };
+    let item = RawItem { value: RawValue::Text(text.to_owned()), place };
     let mut remarks = Vec::new();
     let mut reading = Reading { dialect: Dialect::Stated, remarks: &mut remarks };
     parse(option, &item, &mut reading)
+}
+
+/// The same for those who have no job: what is wrong with it in words.
+///
+/// # Errors
+/// It is no value of that option.
+pub fn engine_value(option: &EngineOption, text: &str) -> Result<EngineValue, String> {
+    stated(option, text).map_err(|fault| fault.message)
 }
 
 /// A value in the syntax of TOML; none = not set.

@@ -97,6 +97,7 @@ fn found(info: EngineInfo, path: &str) -> FoundEngine {
         sha256: "ab".repeat(32),
         build_id: None,
         pinned: false,
+        pinned_by: Vec::new(),
         trust: Trust::Trusted,
         id: format!("org.iodyno.{}", info.name),
         vendor: "the iodyno project".to_owned(),

@@ -41,6 +41,7 @@ mod times;
 mod value;
 
 pub use diagnostic::{exit_status, Diagnostic, Severity};
+pub use engine_options::engine_value;
 pub use engines::{Catalogue, EngineWish, FindFailure, FoundEngine};
 pub use expand::{Environment, Getenv};
 pub use fingerprint::fingerprint;

@@ -289,6 +289,7 @@ impl<'a> Job<'a> {
                 plugin: found.plugin.path.clone(),
                 sha256: found.plugin.sha256.clone(),
                 pin: draft.engine_pin.clone(),
+                sealed: found.plugin.pinned,
                 flags: engine.flags,
                 options: options.collect(),
                 secrets: secrets(&engine.options),

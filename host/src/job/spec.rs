@@ -107,6 +107,8 @@ pub struct EngineSpec {
     pub sha256: String,
     /// `engine_sha256`, lower-case hex: load only this content, from a sealed copy.
     pub pin: Option<String>,
+    /// Loaded from a sealed copy: somebody pins it, the job or an `engines.lock`.
+    pub sealed: bool,
     /// `IOE_F_*` of the engine.
     pub flags: u64,
     /// Values indexed like the engine's option table.

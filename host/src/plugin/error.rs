@@ -30,9 +30,10 @@ pub enum PluginError {
     },
     /// No plugin offers the name.
     #[error(
-        "no engine is named `{asked}`{}; looked in {}{}",
+        "no engine is named `{asked}`{}; looked in {}{}{}",
         DidYouMean(similar),
         Places(searched),
+        ignored.as_deref().map(|why| format!(" ({why})")).unwrap_or_default(),
         Broken(unusable)
     )]
     NotFound {
@@ -42,6 +43,8 @@ pub enum PluginError {
         similar: Vec<String>,
         /// Directories.
         searched: Vec<PathBuf>,
+        /// Why others were not looked into.
+        ignored: Option<String>,
         /// Plugins that could not be asked.
         unusable: Vec<PluginError>,
     },
@@ -72,6 +75,16 @@ pub enum PluginError {
         place: String,
         /// As written.
         text: String,
+    },
+    /// A lock file that contradicts itself.
+    #[error("{place}: pins {name} to another digest than {first} does; keep one of the two lines")]
+    PinnedTwice {
+        /// The later line.
+        place: String,
+        /// The earlier one.
+        first: String,
+        /// The plugin's file.
+        name: String,
     },
     /// A file or directory could not be read.
     #[error("{}: {doing}: {source}", path.display())]
@@ -198,6 +211,12 @@ pub enum PluginError {
         /// Which.
         path: PathBuf,
     },
+    /// Its bytes cannot be told from those that will lie there in a moment.
+    #[error("{}: is being written to just now; start again when that is over", path.display())]
+    Unsettled {
+        /// Which.
+        path: PathBuf,
+    },
     /// The plugin's own `setup` failed.
     #[error("{}: setup failed: {words}", path.display())]
     Setup {
@@ -217,7 +236,8 @@ impl PluginError {
             Self::BadName { .. }
             | Self::NoSuchFile { .. }
             | Self::NotFound { .. }
-            | Self::BadPin { .. } => 2,
+            | Self::BadPin { .. }
+            | Self::PinnedTwice { .. } => 2,
             _ => 5,
         }
     }

@@ -5,14 +5,16 @@
 //! remembered between calls: a probe costs about a millisecond.
 
 use super::error::PluginError;
+use super::kept::{self, Kept};
+use super::load::LoadRequest;
 use super::ops::is_engine_name;
-use super::pin::{self, Locked, Pin};
+use super::pin::{self, Pin};
 use super::preflight;
 use super::probe;
 use super::trust::{self, Caller};
 use crate::catalogue::{PluginInfo, Trust};
 use crate::sys::privilege;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -61,10 +63,45 @@ impl Search {
     /// There is none of that name, several of them, or the one that was found cannot be used.
     pub fn engine(&self, asked: &str, pin: Option<&str>) -> Result<Found, PluginError> {
         let pin = pin.map(pin::from_job).transpose()?;
-        match parse(asked)? {
+        let found = match parse(asked)? {
             Ask::Path(path) => self.by_path(asked, &path, pin.as_ref()),
             Ask::Name { id, name } => self.by_name(asked, id, name, pin.as_ref()),
+        };
+        let chosen = found.as_ref().ok().map(|found| &found.plugin);
+        kept::want(chosen.map(|plugin| (plugin.path.as_path(), plugin.sha256.as_str())));
+        found
+    }
+
+    /// The file behind a path or an engine's name, and its digest, without running any of it: for
+    /// those who want to see for themselves what loading does. The rule of trust that it breaks and
+    /// the user overlooks comes along.
+    ///
+    /// # Errors
+    /// There is no such file, or it is not to be trusted.
+    pub fn file(&self, asked: &str) -> Result<(LoadRequest, Option<String>), PluginError> {
+        let path = match parse(asked)? {
+            Ask::Path(path) => path,
+            Ask::Name { .. } => self.engine(asked, None)?.plugin.path,
+        };
+        let (path, _) = split_engine(&path);
+        let opened = trust::open(path, &Caller::current());
+        let mut opened = opened.map_err(|error| missing_is_usage(asked, error))?;
+        let rule = opened.broken_rule.take();
+        if let (Some(rule), false) = (&rule, self.allow_untrusted) {
+            return Err(PluginError::Untrusted { path: opened.path, rule: rule.clone() });
         }
+        let sha256 = pin::read(&mut opened)?.sha256;
+        Ok((LoadRequest { path: opened.path, sha256, pinned: false }, rule))
+    }
+
+    /// Everything about one plugin file.
+    ///
+    /// # Errors
+    /// It cannot be used.
+    pub fn plugin(&self, path: &Path) -> Result<PluginInfo, PluginError> {
+        let examined = self.examine(path, None, &Caller::current());
+        kept::want(None);
+        examined
     }
 
     /// All plugins of all directories, usable and not.
@@ -84,6 +121,7 @@ impl Search {
                 }
             }
         }
+        kept::want(None);
         (usable, broken)
     }
 
@@ -97,10 +135,8 @@ impl Search {
     #[must_use]
     pub fn directories(&self) -> Vec<PathBuf> {
         let mut all = self.engine_path.clone();
-        if !privilege::is_privileged() {
-            if let Some(list) = std::env::var_os(PATH_VARIABLE) {
-                all.extend(std::env::split_paths(&list).filter(|dir| !dir.as_os_str().is_empty()));
-            }
+        if let Some(list) = path_variable().filter(|_| !privilege::is_privileged()) {
+            all.extend(std::env::split_paths(&list).filter(|dir| !dir.as_os_str().is_empty()));
         }
         if let Some(dir) = std::env::current_exe().ok().as_deref().and_then(Path::parent) {
             all.push(dir.to_owned());
@@ -185,6 +221,7 @@ impl Search {
                 asked: asked.to_owned(),
                 similar: similar(name, &names(&usable)),
                 searched: dirs,
+                ignored: ignored_path(),
                 unusable,
             }),
         }
@@ -202,39 +239,35 @@ impl Search {
         let trust = match opened.broken_rule.take() {
             None => Trust::Trusted,
             Some(rule) if self.allow_untrusted => {
-                warnings.push(format!("not trusted, used because you said so: {rule}"));
+                warnings.push(trust::overlooked(&rule));
                 Trust::Overridden(rule)
             }
             Some(rule) => return Err(PluginError::Untrusted { path: opened.path, rule }),
         };
         let content = pin::read(&mut opened)?;
-        let locked = pin::from_lock(&opened.path, caller, self.allow_untrusted)?;
-        let mut pinned = false;
-        let lock_pin = match &locked {
-            Locked::Pin(pin) => Some(pin),
-            Locked::NotListed => {
-                warnings.push(format!("{} beside it does not list it", pin::LOCK_FILE));
-                None
-            }
-            Locked::NoLock => None,
-        };
-        for pin in pin.into_iter().chain(lock_pin) {
+        let mut pins: Vec<Pin> = pin.into_iter().cloned().collect();
+        let allow = self.allow_untrusted;
+        pins.extend(pin::from_locks(path, &opened.path, caller, allow, &mut warnings)?);
+        for pin in &pins {
             pin::check(&opened.path, &content, pin)?;
-            pinned = true;
         }
+        let pinned = !pins.is_empty();
         let facts = preflight::examine(&content.bytes, pinned)
             .map_err(|why| PluginError::Unfit { path: opened.path.clone(), why })?;
-        let sealed = if pinned { Some(pin::seal(&opened.path, &content)?) } else { None };
-        let description = probe::probe(&opened.path, sealed)?;
-        if !pinned && !trust::is_same(&opened.path, &opened.identity) {
+        let copy = if pinned { Some(pin::seal(&opened.path, &content)?) } else { None };
+        let description = probe::probe(&opened.path, copy.as_ref())?;
+        if copy.is_none() && !trust::is_same(&opened.path, &opened.identity) {
             return Err(PluginError::Changed { path: opened.path });
         }
+        let kept = copy.map_or_else(|| Kept::File(opened.file, opened.identity), Kept::Copy);
+        kept::keep(&opened.path, &content.sha256, kept);
         warnings.extend(description.warnings);
         Ok(PluginInfo {
             path: opened.path,
             sha256: content.sha256,
             build_id: facts.build_id,
             pinned,
+            pinned_by: pins.into_iter().map(|pin| pin.place).collect(),
             trust,
             id: description.id,
             vendor: description.vendor,
@@ -249,6 +282,22 @@ impl Search {
             warnings,
         })
     }
+}
+
+/// What the environment says about directories.
+fn path_variable() -> Option<OsString> {
+    std::env::var_os(PATH_VARIABLE).filter(|list| !list.is_empty())
+}
+
+/// Why what the environment says about directories is not heeded; none where it is, or says
+/// nothing.
+#[must_use]
+pub fn ignored_path() -> Option<String> {
+    path_variable().filter(|_| privilege::is_privileged())?;
+    Some(format!(
+        "{PATH_VARIABLE} is ignored, because this process has rights that its caller lacks \
+         (set-user-id, file capabilities); --engine-path counts"
+    ))
 }
 
 /// Understands what was asked for, without looking at any file.
@@ -438,6 +487,7 @@ mod tests {
             sha256: String::new(),
             build_id: None,
             pinned: false,
+            pinned_by: Vec::new(),
             trust: Trust::Trusted,
             id: id.to_owned(),
             vendor: String::new(),

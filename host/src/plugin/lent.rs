@@ -230,6 +230,12 @@ impl FileTable {
         unsafe { ((*file).size, (*file).block_size) }
     }
 
+    /// `IOE_OPEN_*` of the file.
+    pub fn open_flags(&self, index: u32) -> u32 {
+        // SAFETY: as in `set_fd`.
+        unsafe { (*self.as_ptr(index)).open_flags }
+    }
+
     /// Sets size and block size.
     pub fn set_size(&mut self, index: u32, size: u64, block_size: u32) {
         let file = self.as_ptr(index);

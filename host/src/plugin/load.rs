@@ -9,18 +9,19 @@ use super::describe::{self, Description};
 use super::error::{PluginError, Stage};
 use super::foreign;
 use super::host_table;
+use super::kept;
 use super::negotiate;
 use super::ops;
 use super::pin;
 use super::refusal::Refusal;
 use super::trust::{self, Caller};
-use crate::catalogue::{EngineOptionKind, PluginInfo};
+use crate::catalogue::{EngineInfo, EngineOptionKind, PluginInfo};
 use iodyno_engine_api::abi::{
     ioe_host, ioe_ops, ioe_plugin, ioe_plugin_entry_v1_fn, IOE_ENTRY_SYMBOL,
 };
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use std::ffi::{c_char, c_int};
-use std::os::fd::{AsRawFd, IntoRawFd};
+use std::os::fd::{IntoRawFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -39,7 +40,7 @@ pub struct LoadRequest {
     pub path: PathBuf,
     /// Digest that the file had when it was probed, lower-case hex.
     pub sha256: String,
-    /// Load from a sealed copy.
+    /// Load from a sealed copy: the one that this process was given, or else one of its own.
     pub pinned: bool,
 }
 
@@ -73,6 +74,8 @@ pub struct LoadedEngine {
     pub ops: ioe_ops,
     /// Types of its options, indexed like its own table.
     pub option_kinds: Vec<EngineOptionKind>,
+    /// Its table as plain data.
+    pub info: EngineInfo,
 }
 
 // SAFETY: the tables are copies that nobody writes; what their pointers lead to is const and is
@@ -146,22 +149,27 @@ pub fn load(request: &LoadRequest) -> Result<&'static LoadedPlugin, PluginError>
     }
 }
 
-/// Loads what was probed, or nothing.
+/// Loads what was probed, or nothing: the sealed copy of it, or the file if it is still the same.
 fn load_same_file(request: &LoadRequest) -> Result<Admitted, PluginError> {
     let changed = || PluginError::Changed { path: request.path.clone() };
+    let refused =
+        |why: Refusal| PluginError::Refused { path: request.path.clone(), why: why.to_string() };
+    let admit_copy = |fd: RawFd| {
+        let path = PathBuf::from(format!("/proc/self/fd/{fd}"));
+        admit(&path, &mut |_| ()).map_err(refused)
+    };
+    if let Some(fd) = kept::copy_of(&request.path, &request.sha256).filter(|_| request.pinned) {
+        return admit_copy(fd);
+    }
     let mut opened = trust::open(&request.path, &Caller::current())?;
     let content = pin::read(&mut opened)?;
     if content.sha256 != request.sha256 {
         return Err(changed());
     }
-    let refused =
-        |why: Refusal| PluginError::Refused { path: request.path.clone(), why: why.to_string() };
     if request.pinned {
-        // Kept open for ever: the loader knows the copy by this number, and a number that is used
-        // again would name another file.
-        let fd = pin::seal(&opened.path, &content)?.into_raw_fd();
-        let path = PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd()));
-        return admit(&path, &mut |_| ()).map_err(refused);
+        // Nobody handed a copy to this process. This one is kept open for ever, too: the loader
+        // knows it by its number, and a number that is used again would name another file.
+        return admit_copy(pin::seal(&opened.path, &content)?.into_raw_fd());
     }
     let admitted = admit(&opened.path, &mut |_| ()).map_err(refused)?;
     if !trust::is_same(&opened.path, &opened.identity) {
@@ -190,6 +198,7 @@ fn set_up(request: &LoadRequest, admitted: Admitted) -> Result<&'static LoadedPl
             name: info.name.clone(),
             ops,
             option_kinds: info.options.iter().map(|option| option.kind).collect(),
+            info: info.clone(),
         })
         .collect();
     Ok(Box::leak(Box::new(LoadedPlugin {

@@ -10,6 +10,7 @@ pub mod find;
 pub mod fuzzing;
 pub mod handle;
 pub mod host_table;
+pub mod kept;
 pub mod lent;
 pub mod load;
 pub mod preflight;

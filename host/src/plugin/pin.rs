@@ -38,17 +38,6 @@ pub(super) struct Content {
     pub sha256: String,
 }
 
-/// What `engines.lock` says about one file.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Locked {
-    /// There is no lock file.
-    NoLock,
-    /// There is one, and it does not name the file.
-    NotListed,
-    /// It names the file.
-    Pin(Pin),
-}
-
 /// Reads the whole file, once, and hashes it.
 ///
 /// # Errors
@@ -80,31 +69,60 @@ pub(super) fn from_job(text: &str) -> Result<Pin, PluginError> {
     parse(text, "engine_sha256")
 }
 
-/// The pin of the lock file beside `path`.
+/// The pins of the lock files: the one beside the file itself (`real`, without links) and, where
+/// links led to it from another place or name, the one beside that (`asked`). A lock that does not
+/// name the file, or that is not trusted and used all the same (`untrusted`), is a warning.
 ///
 /// # Errors
 /// There is a lock file and it cannot be read, is not trusted, or is malformed: a lock that does
 /// not hold must not look like one.
-pub(super) fn from_lock(
+pub(super) fn from_locks(
+    asked: &Path,
+    real: &Path,
+    caller: &Caller,
+    untrusted: bool,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Pin>, PluginError> {
+    let mut pins = Vec::new();
+    pins.extend(from_lock(real, caller, untrusted, warnings)?);
+    let linked = std::path::absolute(asked).ok().filter(|asked| {
+        let place = asked.parent().and_then(|dir| dir.canonicalize().ok());
+        place.as_deref() != real.parent() || asked.file_name() != real.file_name()
+    });
+    if let Some(linked) = linked {
+        pins.extend(from_lock(&linked, caller, untrusted, warnings)?);
+    }
+    Ok(pins)
+}
+
+fn from_lock(
     path: &Path,
     caller: &Caller,
     untrusted: bool,
-) -> Result<Locked, PluginError> {
-    let Some(dir) = path.parent() else { return Ok(Locked::NoLock) };
+    warnings: &mut Vec<String>,
+) -> Result<Option<Pin>, PluginError> {
+    let Some(dir) = path.parent() else { return Ok(None) };
     let lock = dir.join(LOCK_FILE);
     let mut opened = match trust::open(&lock, caller) {
         Err(PluginError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            return Ok(Locked::NoLock)
+            return Ok(None)
         }
         other => other?,
     };
     match opened.broken_rule.take() {
-        Some(rule) if !untrusted => return Err(PluginError::Untrusted { path: lock, rule }),
-        _ => {}
+        Some(rule) if untrusted => {
+            warnings.push(format!("{}: {}", lock.display(), trust::overlooked(&rule)));
+        }
+        Some(rule) => return Err(PluginError::Untrusted { path: lock, rule }),
+        None => {}
     }
     let bytes = read_bounded(&mut opened, LOCK_BYTES_MAX)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    find_line(&String::from_utf8_lossy(&bytes), &name, &lock)
+    let pin = find_line(&String::from_utf8_lossy(&bytes), &name, &lock)?;
+    if pin.is_none() {
+        warnings.push(format!("{} does not list {name}", lock.display()));
+    }
+    Ok(pin)
 }
 
 /// Whether the content is what was pinned.
@@ -123,7 +141,9 @@ pub(super) fn check(path: &Path, content: &Content, pin: &Pin) -> Result<(), Plu
     })
 }
 
-fn find_line(text: &str, name: &str, lock: &Path) -> Result<Locked, PluginError> {
+/// Reads every line, also behind the one that is meant: no part of a lock may be wrong.
+fn find_line(text: &str, name: &str, lock: &Path) -> Result<Option<Pin>, PluginError> {
+    let mut found: Option<Pin> = None;
     for (n, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
@@ -134,11 +154,19 @@ fn find_line(text: &str, name: &str, lock: &Path) -> Result<Locked, PluginError>
         let pin = parse(digest, &place)?;
         // sha256sum marks binary mode by an asterisk, and its user may have given a path.
         let file = file.trim_start().trim_start_matches('*');
-        if Path::new(file).file_name().is_some_and(|f| f.to_string_lossy() == name) {
-            return Ok(Locked::Pin(pin));
+        if Path::new(file).file_name().is_none_or(|f| f.to_string_lossy() != name) {
+            continue;
+        }
+        match &found {
+            Some(first) if first.sha256 != pin.sha256 => {
+                let first = first.place.clone();
+                return Err(PluginError::PinnedTwice { place, first, name: name.to_owned() });
+            }
+            Some(_) => {}
+            None => found = Some(pin),
         }
     }
-    Ok(Locked::NotListed)
+    Ok(found)
 }
 
 fn parse(text: &str, place: &str) -> Result<Pin, PluginError> {
@@ -212,11 +240,60 @@ mod tests {
         for (name, line) in [("a.so", 3), ("b.so", 4)] {
             let place = format!("/d/engines.lock:{line}");
             let pin = Pin { sha256: ABC.to_owned(), place };
-            assert_eq!(find_line(&text, name, lock).unwrap(), Locked::Pin(pin));
+            assert_eq!(find_line(&text, name, lock).unwrap(), Some(pin));
         }
-        assert_eq!(find_line(&text, "c.so", lock).unwrap(), Locked::NotListed);
-        let error = find_line("a.so\n", "a.so", lock).unwrap_err();
-        assert!(error.to_string().contains("/d/engines.lock:1"), "{error}");
+        assert_eq!(find_line(&text, "c.so", lock).unwrap(), None);
+        let same_again = format!("{ABC}  a.so\n{ABC}  other/a.so\n");
+        assert!(find_line(&same_again, "a.so", lock).unwrap().is_some());
+    }
+
+    #[test]
+    fn lock_lines_that_are_wrong() {
+        let lock = Path::new("/d/engines.lock");
+        let zeros = "0".repeat(64);
+        // (text, words of the error)
+        let cases = [
+            ("a.so\n".to_owned(), "/d/engines.lock:1: `a.so` is no SHA-256"),
+            (format!("{ABC}  a.so\nSHA256 (b.so) = {ABC}\n"), "/d/engines.lock:2: `SHA256`"),
+            (format!("{ABC}  b.so\n{}  a.so\n", &ABC[1..]), "/d/engines.lock:2"),
+            (
+                format!("{ABC}  a.so\n\n{zeros}  a.so\n"),
+                "engines.lock:3: pins a.so to another digest than /d/engines.lock:1",
+            ),
+        ];
+        for (text, want) in cases {
+            let error = find_line(&text, "a.so", lock).unwrap_err();
+            assert!(error.to_string().contains(want), "{want}: {error}");
+            assert_eq!(error.status(), 2, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_lock_beside_a_link_counts_like_the_one_beside_the_file() {
+        let temp = tempfile::tempdir().unwrap();
+        let base = temp.path().canonicalize().unwrap();
+        let caller = Caller::current();
+        for dir in ["real", "links"] {
+            std::fs::create_dir(base.join(dir)).unwrap();
+        }
+        let (real, link) = (base.join("real/x.so"), base.join("links/y.so"));
+        std::fs::write(&real, "bytes").unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let places = |asked: &Path| -> Vec<String> {
+            let mut told = Vec::new();
+            let pins = from_locks(asked, &real, &caller, true, &mut told).unwrap();
+            told.retain(|warning| warning.contains("does not list"));
+            told.into_iter().chain(pins.into_iter().map(|pin| pin.place)).collect()
+        };
+        let beside = |dir: &str| base.join(dir).join(LOCK_FILE);
+        std::fs::write(beside("links"), format!("{ABC}  y.so\n")).unwrap();
+        let linked = format!("{}:1", beside("links").display());
+        assert_eq!(places(&link), std::slice::from_ref(&linked));
+        assert!(places(&real).is_empty(), "nobody came through the link");
+        std::fs::write(beside("real"), format!("{ABC}  z.so\n")).unwrap();
+        let unlisted = format!("{} does not list x.so", beside("real").display());
+        assert_eq!(places(&link), [unlisted, linked]);
+        assert_eq!(places(&base.join("links/../real/./x.so")).len(), 1, "one lock, read once");
     }
 
     #[test]
@@ -224,8 +301,10 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("x.so");
         let caller = Caller::current();
-        assert_eq!(from_lock(&path, &caller, false).unwrap(), Locked::NoLock);
+        let mut told = Vec::new();
+        assert_eq!(from_lock(&path, &caller, false, &mut told).unwrap(), None);
+        assert!(told.is_empty());
         std::fs::write(temp.path().join(LOCK_FILE), format!("{ABC}  x.so\n")).unwrap();
-        assert!(matches!(from_lock(&path, &caller, true).unwrap(), Locked::Pin(_)));
+        assert!(from_lock(&path, &caller, true, &mut told).unwrap().is_some());
     }
 }

@@ -5,6 +5,7 @@
 
 use super::error::PluginError;
 use rustix::fs::{fstat, openat, readlinkat, FileType, Mode, OFlags, Stat, CWD};
+use rustix::time::{clock_gettime, ClockId};
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::File;
@@ -12,9 +13,17 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component as PathPart, Path, PathBuf};
+use std::time::Duration;
 
 /// Symbolic links that one path may pass, as many as the kernel allows.
 const LINKS_MAX: u32 = 40;
+
+/// Longest tick of the clock that stamps changes of files.
+const TICK_NS: i128 = 10_000_000;
+const SECOND_NS: i128 = 1_000_000_000;
+/// How a file is waited for that was changed within the last tick.
+const SETTLE_WAIT: Duration = Duration::from_millis(2);
+const SETTLE_WAITS_MAX: u32 = 100;
 
 /// In whose name a file is judged.
 #[derive(Clone, Debug)]
@@ -102,7 +111,6 @@ pub(super) fn open(path: &Path, caller: &Caller) -> Result<Opened, PluginError> 
     let io_error = |source| PluginError::Io { path: path.to_owned(), doing: "open", source };
     let absolute = std::path::absolute(path).map_err(io_error)?;
     let (fd, steps) = walk(&absolute).map_err(io_error)?;
-    let stat = fstat(&fd).map_err(|e| io_error(e.into()))?;
     let last = steps.last().ok_or_else(|| io_error(io::ErrorKind::InvalidInput.into()))?;
     if let Some(kind) = irregular(last.kind) {
         return Err(PluginError::NotRegular { path: path.to_owned(), kind });
@@ -111,6 +119,8 @@ pub(super) fn open(path: &Path, caller: &Caller) -> Result<Opened, PluginError> 
         let why = io::Error::other("the path is not UTF-8, and reports are");
         return Err(io_error(why));
     }
+    let stat = settled(&fd).map_err(io_error)?;
+    let stat = stat.ok_or_else(|| PluginError::Unsettled { path: path.to_owned() })?;
     // Reopened through the descriptor that was judged: O_PATH alone cannot read.
     let file = reopen(&fd).map_err(io_error)?;
     Ok(Opened {
@@ -122,14 +132,49 @@ pub(super) fn open(path: &Path, caller: &Caller) -> Result<Opened, PluginError> 
     })
 }
 
+/// What is told where a file is used although a rule is broken.
+#[must_use]
+pub(super) fn overlooked(rule: &str) -> String {
+    format!("not trusted, used because --allow-untrusted-engines was given: {rule}")
+}
+
 /// Whether `path` still leads to the file in the state of `identity`.
 #[must_use]
 pub(super) fn is_same(path: &Path, identity: &Identity) -> bool {
     rustix::fs::stat(path).is_ok_and(|stat| Identity::from(&stat) == *identity)
 }
 
+/// The state of a file, once every later change will show in it; none where it does not come to
+/// rest. The kernel stamps changes by a clock with ticks: of two changes within one tick the second
+/// leaves no trace, so a file that was changed just now is waited for.
+fn settled(fd: &OwnedFd) -> io::Result<Option<Stat>> {
+    for _ in 0..SETTLE_WAITS_MAX {
+        let stat = fstat(fd)?;
+        let now = clock_gettime(ClockId::RealtimeCoarse);
+        #[allow(clippy::unnecessary_cast)] // the widths differ between architectures
+        let changed_ns =
+            i128::from(stat.st_ctime) * SECOND_NS + i128::from(stat.st_ctime_nsec as i64);
+        let age_ns = i128::from(now.tv_sec) * SECOND_NS + i128::from(now.tv_nsec) - changed_ns;
+        // A stamp from a future far ahead is that of another clock, and says nothing.
+        if !(-TICK_NS..=TICK_NS).contains(&age_ns) {
+            return Ok(Some(stat));
+        }
+        std::thread::sleep(SETTLE_WAIT);
+    }
+    Ok(None)
+}
+
 fn reopen(fd: &OwnedFd) -> io::Result<File> {
     File::open(format!("/proc/self/fd/{}", fd.as_raw_fd()))
+}
+
+/// Whether somebody wrote into the file since then. Its name may be another's now, or gone.
+#[must_use]
+pub(super) fn is_rewritten(file: &File, identity: &Identity) -> bool {
+    fstat(file).map_or(true, |stat| {
+        let now = Identity::from(&stat);
+        (now.size, now.mtime) != (identity.size, identity.mtime)
+    })
 }
 
 /// Follows `path` from the root, and answers the last component, open, with every step on the way.
@@ -253,139 +298,11 @@ fn judge_file(
     if file.mode & 0o002 != 0 {
         return Some("the file is world-writable (chmod o-w)".to_owned());
     }
-    if file.mode & 0o020 != 0 && file.gid != 0 && !own_group(file.gid) {
+    if file.mode & 0o020 != 0 && !own_group(file.gid) {
         return Some(format!("group {} may write the file (chmod g-w)", file.gid));
     }
     None
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::fs;
-    use std::os::unix::fs::{symlink, PermissionsExt};
-
-    fn dir(path: &str, uid: u32, gid: u32, mode: u32) -> Step {
-        Step { path: path.into(), kind: FileType::Directory, uid, gid, mode }
-    }
-
-    fn so(path: &str, uid: u32, gid: u32, mode: u32) -> Step {
-        Step { path: path.into(), kind: FileType::RegularFile, uid, gid, mode }
-    }
-
-    fn link(path: &str, uid: u32) -> Step {
-        Step { path: path.into(), kind: FileType::Symlink, uid, gid: 0, mode: 0o777 }
-    }
-
-    fn caller(uid: u32) -> Caller {
-        Caller { uid, gid: uid, program: Some(("/opt/bob".into(), 1001)) }
-    }
-
-    #[test]
-    fn rules() {
-        let root = dir("/", 0, 0, 0o755);
-        let tmp = dir("/tmp", 0, 0, 0o1777);
-        // (caller, steps after the root, words of the broken rule)
-        let cases: &[(u32, Vec<Step>, Option<&str>)] = &[
-            (1000, vec![so("/x.so", 0, 0, 0o644)], None),
-            (1000, vec![so("/x.so", 1000, 1000, 0o644)], None),
-            (1000, vec![so("/x.so", 1001, 0, 0o644)], Some("belongs to user 1001, not to root or")),
-            (1000, vec![so("/x.so", 1000, 1000, 0o646)], Some("the file is world-writable")),
-            (1000, vec![so("/x.so", 1000, 1000, 0o4755)], Some("set-user-id")),
-            (1000, vec![so("/x.so", 1000, 1000, 0o775)], None),
-            (1000, vec![so("/x.so", 1000, 50, 0o775)], Some("group 50 may write the file")),
-            (1000, vec![tmp.clone(), so("/tmp/x.so", 1000, 0, 0o644)], None),
-            (1000, vec![tmp.clone(), so("/tmp/x.so", 1001, 0, 0o644)], Some("user 1001")),
-            (
-                1000,
-                vec![dir("/d", 1000, 0, 0o777), so("/d/x.so", 0, 0, 0o644)],
-                Some("/d is world-writable"),
-            ),
-            (1000, vec![dir("/d", 1000, 1000, 0o775), so("/d/x.so", 0, 0, 0o644)], None),
-            (1000, vec![dir("/d", 1000, 7, 0o775), so("/d/x.so", 0, 0, 0o644)], Some("group 7")),
-            (1000, vec![dir("/d", 1001, 7, 0o755), so("/d/x.so", 0, 0, 0o644)], Some("/d belongs")),
-            (1000, vec![link("/l", 1000), so("/x.so", 0, 0, 0o644)], None),
-            (1000, vec![link("/l", 1001), so("/x.so", 0, 0, 0o644)], Some("/l belongs")),
-            (0, vec![so("/x.so", 0, 0, 0o644)], None),
-            (0, vec![so("/x.so", 1000, 0, 0o644)], Some("user 1000, not to root")),
-            (0, vec![dir("/d", 0, 0, 0o775), so("/d/x.so", 0, 0, 0o644)], Some("group 0 may")),
-            (
-                0,
-                vec![
-                    dir("/opt", 0, 0, 0o755),
-                    dir("/opt/bob", 1001, 1001, 0o755),
-                    so("/opt/bob/x.so", 1001, 1001, 0o755),
-                ],
-                None,
-            ),
-            (
-                0,
-                vec![
-                    dir("/opt", 0, 0, 0o755),
-                    dir("/opt/bob", 1001, 1001, 0o755),
-                    so("/opt/bob/x.so", 1002, 1001, 0o755),
-                ],
-                Some("user 1002"),
-            ),
-            (
-                0,
-                vec![dir("/opt/ann", 1001, 0, 0o755), so("/opt/ann/x.so", 1001, 0, 0o755)],
-                Some("/opt/ann belongs to user 1001"),
-            ),
-        ];
-        for (uid, rest, want) in cases {
-            let mut steps = vec![root.clone()];
-            steps.extend(rest.iter().cloned());
-            let got = judge(&steps, &caller(*uid));
-            match (got.as_deref(), want) {
-                (None, None) => {}
-                (Some(got), Some(want)) if got.contains(want) => {}
-                (got, want) => panic!("uid {uid}, {rest:?}: got {got:?}, want {want:?}"),
-            }
-        }
-    }
-
-    #[test]
-    fn walks_links_and_dots_to_the_real_path() {
-        let temp = tempfile::tempdir().unwrap();
-        let base = temp.path().canonicalize().unwrap();
-        fs::create_dir(base.join("real")).unwrap();
-        fs::write(base.join("real/x.so"), "bytes").unwrap();
-        symlink("real", base.join("relative")).unwrap();
-        symlink(base.join("relative/../real/x.so"), base.join("absolute.so")).unwrap();
-        symlink("loop", base.join("loop")).unwrap();
-        let caller = Caller::current();
-        for name in ["real/x.so", "relative/x.so", "absolute.so", "real/../relative/./x.so"] {
-            let opened = open(&base.join(name), &caller).unwrap();
-            assert_eq!(opened.path, base.join("real/x.so"), "{name}");
-            assert_eq!(opened.size, 5);
-        }
-        assert!(open(&base.join("loop"), &caller).is_err());
-        assert!(open(&base.join("real/x.so/y"), &caller).is_err());
-        assert!(matches!(open(&base, &caller), Err(PluginError::NotRegular { .. })));
-    }
-
-    #[test]
-    fn identity_sees_a_rewrite() {
-        let temp = tempfile::tempdir().unwrap();
-        let path = temp.path().join("x.so");
-        fs::write(&path, "one").unwrap();
-        let opened = open(&path, &Caller::current()).unwrap();
-        assert!(is_same(&opened.path, &opened.identity));
-        fs::write(&path, "three").unwrap();
-        assert!(!is_same(&opened.path, &opened.identity));
-        fs::remove_file(&path).unwrap();
-        assert!(!is_same(&opened.path, &opened.identity));
-    }
-
-    #[test]
-    fn a_writable_directory_is_seen_on_disk() {
-        let temp = tempfile::tempdir().unwrap();
-        let path = temp.path().join("x.so");
-        fs::write(&path, "bytes").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        fs::set_permissions(temp.path(), fs::Permissions::from_mode(0o777)).unwrap();
-        let opened = open(&path, &Caller::current()).unwrap();
-        assert!(opened.broken_rule.unwrap().contains("is world-writable"));
-    }
-}
+mod tests;

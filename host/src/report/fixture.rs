@@ -24,6 +24,7 @@ pub(super) fn job(name: &str, engine: &str, rw: Rw) -> JobSpec {
             plugin: format!("/opt/engines/libiodyno_engine_{engine}.so").into(),
             sha256: digest(engine),
             pin: None,
+            sealed: false,
             flags: 0,
             options: Vec::new(),
             plugin_id: format!("org.iodyno.{engine}"),
@@ -140,6 +141,7 @@ pub(super) fn plugin(engine: &str) -> PluginInfo {
         sha256: digest(engine),
         build_id: Some("0badcafe".to_owned()),
         pinned: false,
+        pinned_by: Vec::new(),
         trust: Trust::Trusted,
         id: format!("org.iodyno.{engine}"),
         vendor: "iodyno".to_owned(),
@@ -328,6 +330,7 @@ pub(super) fn failed() -> RunResult {
     let mut result = run(vec![full, crashed]);
     result.plugins[1].trust = Trust::Overridden("the file is world-writable".to_owned());
     result.plugins[1].pinned = true;
+    result.plugins[1].pinned_by = vec!["engine_sha256".to_owned()];
     result.exit_status = 5;
     result.notes = vec!["job full: rwmixread is inherited and does nothing".to_owned()];
     result.errors = vec![

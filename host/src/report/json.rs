@@ -282,6 +282,7 @@ fn engines(result: &RunResult) -> Vec<Value> {
             "build_id": plugin.build_id,
             "trust": "trusted",
             "pinned": plugin.pinned,
+            "pinned_by": plugin.pinned_by,
         });
         if let Trust::Overridden(rule) = &plugin.trust {
             object["trust"] = json!("overridden");

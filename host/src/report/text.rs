@@ -8,7 +8,7 @@ mod job;
 mod latency;
 
 use super::entry::{self, GroupDir, Row};
-use crate::catalogue::Trust;
+use crate::catalogue::{PluginInfo, Trust};
 use crate::job::spec::{BlockRange, JobSpec};
 use crate::run::result::{DiskUtil, RunError, RunResult};
 use crate::stats::figures::{kib, Digits};
@@ -131,30 +131,34 @@ fn disk_line(out: &mut String, disk: &DiskUtil) {
 
 fn engines(out: &mut String, result: &RunResult) {
     let lines = entry::engines(result).into_iter().map(|(plugin, engine)| {
-        let mut text = format!(
-            "{}: {} {}, {}, sha256 {}",
+        format!(
+            "{}: {} {}, {}\n{}",
             engine.name,
             plugin.id,
             plugin.version,
             plugin.path.display(),
-            short(&plugin.sha256),
-        );
-        if plugin.pinned {
-            text.push_str(", pinned");
-        }
-        if let Trust::Overridden(rule) = &plugin.trust {
-            text = format!("{text}, trust overridden: {rule}");
-        }
-        text
+            provenance(plugin),
+        )
     });
     let harness = entry::harness_ns_per_io(result);
     let harness = harness.map(|ns| format!("tester's own time: {ns:.1} ns per request"));
     paragraph(out, "Engines", lines.chain(harness));
 }
 
-/// Enough of a digest to tell files apart.
-fn short(sha256: &str) -> &str {
-    sha256.get(..12).unwrap_or(sha256)
+/// Which content of the file it is, and why it was let in.
+fn provenance(plugin: &PluginInfo) -> String {
+    let mut text = format!("sha256 {}", plugin.sha256);
+    if let Some(build_id) = &plugin.build_id {
+        text = format!("{text}, build id {build_id}");
+    }
+    text = match &plugin.trust {
+        Trust::Trusted => format!("{text}\ntrusted"),
+        Trust::Overridden(rule) => format!("{text}\ntrust overridden: {rule}"),
+    };
+    match plugin.pinned_by.as_slice() {
+        [] => format!("{text}; not pinned"),
+        by => format!("{text}; pinned by {}", by.join(" and ")),
+    }
 }
 
 /// A heading and its lines; nothing at all without lines.

@@ -86,7 +86,8 @@ struct Cell {
     /// Of the workers and the partners of their flows, each mapped once: a flow of n workers would
     /// need n * n mappings otherwise, of which a process has but so many.
     pages: BTreeMap<u32, &'static WorkerPage>,
-    plugins: BTreeMap<(std::path::PathBuf, Option<String>), &'static LoadedPlugin>,
+    /// By file and by whether it is a sealed copy.
+    plugins: BTreeMap<(std::path::PathBuf, bool), &'static LoadedPlugin>,
     events: channel::Sender<CellEvent>,
     outbox: Outbox,
     clock: SystemClock,
@@ -339,14 +340,14 @@ impl Cell {
         &mut self,
         job: &crate::job::spec::JobSpec,
     ) -> Result<&'static LoadedPlugin, String> {
-        let key = (job.engine.plugin.clone(), job.engine.pin.clone());
+        let key = (job.engine.plugin.clone(), job.engine.sealed);
         if let Some(plugin) = self.plugins.get(&key) {
             return Ok(plugin);
         }
         let request = LoadRequest {
             path: job.engine.plugin.clone(),
             sha256: job.engine.sha256.clone(),
-            pinned: job.engine.pin.is_some(),
+            pinned: job.engine.sealed,
         };
         self.outbox.send(&ToControl::Loading(request.path.clone()));
         let loaded = load::load(&request).map_err(|error| error.to_string());

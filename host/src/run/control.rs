@@ -16,6 +16,7 @@ use super::waves::StageState;
 use super::{gather, status};
 use crate::catalogue::PluginInfo;
 use crate::job::spec::{Isolation, JobSpec, RunSpec};
+use crate::plugin::kept;
 use crate::run::watch::STUCK_NOTE;
 use crate::sys::clock::mono_ns;
 use crate::sys::diskstats::DiskWatch;
@@ -401,6 +402,19 @@ impl<'a> Control<'a> {
                 message: "an engine wrote over the shared page's header: the figures cannot be \
                           trusted"
                     .to_owned(),
+                engine: None,
+            });
+        }
+        for path in kept::rewritten() {
+            self.record(RunError {
+                kind: ErrorKind::Engine,
+                job: None,
+                errno: None,
+                message: format!(
+                    "{}: was written to while it was in use: what ran is not what was checked, \
+                     and the figures cannot be trusted (pin it, or replace the file as a whole)",
+                    path.display()
+                ),
                 engine: None,
             });
         }

@@ -5,6 +5,7 @@
 
 use super::cell;
 use super::protocol::{Heard, Receiver, Sender, ToCell, ToControl};
+use crate::plugin::kept;
 use crate::sys::shm::SharedMemory;
 use crate::sys::spawn::signal_name;
 use crossbeam::channel;
@@ -89,10 +90,14 @@ impl CellHandle {
         let sender = Sender::new(ours.try_clone()?);
         let page = rustix::io::fcntl_dupfd_cloexec(memory.fd(), 3)?;
         rustix::io::fcntl_setfd(&page, rustix::io::FdFlags::empty())?;
+        let copies = kept::hand_over()?;
         let (printed, printer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         let mut child = Command::new("/proc/self/exe")
             .arg0("iodyno")
             .args(["__cell", "--page-fd", &page.as_raw_fd().to_string()])
+            .args(
+                copies.iter().flat_map(|(copy, _)| ["--sealed-copy".to_owned(), copy.to_string()]),
+            )
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::from(printer.try_clone()?))
             .stderr(Stdio::from(printer))

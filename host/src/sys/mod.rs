@@ -6,6 +6,7 @@ pub mod block;
 pub mod clock;
 pub mod diskstats;
 pub mod facts;
+pub mod footprint;
 mod hugepages;
 pub mod inherit;
 pub mod locked;

@@ -16,6 +16,9 @@ use rustix::mm::{mmap, MapFlags, ProtFlags};
 /// time), there must be no pointer in it, and its alignment must be at most 8.
 pub unsafe trait Shared {}
 
+// SAFETY: an atomic, for which every bit pattern is a value, aligned to 8.
+unsafe impl Shared for std::sync::atomic::AtomicU64 {}
+
 /// A shared memory object.
 #[derive(Debug)]
 pub struct SharedMemory {

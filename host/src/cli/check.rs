@@ -1,0 +1,155 @@
+//! `iodyno check`: does this plugin keep to the contract?
+//!
+//! Finds the file, lets `conformance` run its checks, prints what was found. The exit status is 0
+//! without a fail, a crash or a timeout, else 5; 2 where there was nothing to check.
+
+use super::args::CheckArgs;
+use super::check_list;
+use crate::catalogue::PluginInfo;
+use crate::conformance::check::{Judged, Level};
+use crate::conformance::list;
+use crate::conformance::report::{self, Heading};
+use crate::conformance::runner::{self, Session};
+use crate::plugin::load::LoadRequest;
+use crate::plugin::{PluginError, Search};
+use anyhow::{bail, Context};
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+/// Checks a plugin; the answer is the exit status.
+///
+/// # Errors
+/// Bad usage, or a report that cannot be written.
+pub(super) fn check(args: &CheckArgs) -> anyhow::Result<u8> {
+    if args.list {
+        let text = if args.markdown { check_list::markdown() } else { check_list::plain() };
+        return print(text.as_bytes());
+    }
+    let search = Search::from(&args.search);
+    // Without one clap has answered already.
+    let plugin = args.plugin.as_deref().unwrap_or_default();
+    let (file, overlooked) = match search.file(plugin) {
+        Ok(found) => found,
+        Err(error) => return refuse(&error),
+    };
+    if let Some(rule) = overlooked {
+        note(&format!("warning: {plugin}: not trusted, used because you said so: {rule}"));
+    }
+    let known = search.plugin(&file.path).ok();
+    let session = session(args, &file, known.as_ref())?;
+    let heading = Heading {
+        path: file.path.display().to_string(),
+        sha256: file.sha256.clone(),
+        plugin: known.map(|plugin| (plugin.id, plugin.version)),
+        seed: session.seed,
+    };
+    let rows = run(&session)?;
+    write_reports(args, &heading, &rows)?;
+    Ok(if runner::bad(&rows) == 0 { 0 } else { 5 })
+}
+
+fn refuse(error: &PluginError) -> anyhow::Result<u8> {
+    note(&error.to_string());
+    Ok(error.status())
+}
+
+fn note(words: &str) {
+    // Where standard error is gone, the status alone must tell.
+    let _gone = writeln!(std::io::stderr(), "iodyno: {words}");
+}
+
+fn session(
+    args: &CheckArgs,
+    file: &LoadRequest,
+    known: Option<&PluginInfo>,
+) -> anyhow::Result<Session> {
+    let mut engines = known.map(|plugin| plugin.engines.clone()).unwrap_or_default();
+    if let Some(name) = &args.engine {
+        let names: Vec<String> = engines.iter().map(|engine| engine.name.clone()).collect();
+        engines.retain(|engine| engine.name == *name);
+        if engines.is_empty() && !names.is_empty() {
+            bail!("--engine {name}: the plugin has no such engine; it has {}", names.join(", "));
+        }
+    }
+    let sets = args.sets.iter().map(|set| key_and_value(set)).collect::<Result<Vec<_>, _>>()?;
+    for (key, _) in &sets {
+        let option_of = |engine: &crate::catalogue::EngineInfo| {
+            engine.options.iter().any(|o| o.name == *key || o.alias.as_ref() == Some(key))
+        };
+        if !engines.is_empty() && !engines.iter().any(option_of) {
+            bail!("--set {key}: no engine of the plugin has this option");
+        }
+    }
+    let only = args.only.as_deref().unwrap_or("");
+    let only = regex_lite::Regex::new(only).with_context(|| format!("--only {only}"))?;
+    let level = match args.level {
+        1 => Level::Load,
+        2 => Level::Instance,
+        3 => Level::Requests,
+        _ => Level::Stress,
+    };
+    let checks = list::chosen(level, |id| only.is_match(id));
+    if checks.is_empty() {
+        bail!("--only {only}: matches no check of this level (iodyno check --list shows them)");
+    }
+    Ok(Session {
+        path: file.path.clone(),
+        sha256: file.sha256.clone(),
+        engines,
+        checks,
+        target: args.target.clone(),
+        sets,
+        seed: args.seed.unwrap_or_else(runner::fresh_seed),
+        in_process: args.in_process,
+    })
+}
+
+fn key_and_value(set: &str) -> anyhow::Result<(String, String)> {
+    let (key, value) =
+        set.split_once('=').with_context(|| format!("--set {set}: KEY=VALUE is expected"))?;
+    Ok((key.trim().to_owned(), value.to_owned()))
+}
+
+/// Shows on a terminal which check is running; in-process, where it may be the last word, always.
+fn run(session: &Session) -> anyhow::Result<Vec<Judged>> {
+    let terminal = std::io::stderr().is_terminal();
+    let total = session.checks.len();
+    let mut told = |number: usize, id: &str| {
+        let mut stderr = std::io::stderr();
+        let _gone = match (session.in_process, terminal) {
+            (true, _) => writeln!(stderr, "iodyno: {id}"),
+            (false, true) => write!(stderr, "\r\x1b[K[{}/{total}] {id}", number + 1),
+            (false, false) => Ok(()),
+        };
+    };
+    let rows = runner::run(session, &mut told);
+    if terminal && !session.in_process {
+        let _gone = write!(std::io::stderr(), "\r\x1b[K");
+    }
+    rows.map_err(anyhow::Error::msg)
+}
+
+fn write_reports(args: &CheckArgs, heading: &Heading, rows: &[Judged]) -> anyhow::Result<()> {
+    let mut text = report::text(heading, rows);
+    if let Some(path) = &args.json {
+        let json = serde_json::to_string_pretty(&report::json(heading, rows))? + "\n";
+        if path == Path::new("-") {
+            text = json;
+        } else {
+            write(path, json.as_bytes())?;
+        }
+    }
+    if let Some(path) = &args.junit {
+        write(path, &report::junit(heading, rows)?)?;
+    }
+    print(text.as_bytes()).map(drop)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    std::fs::write(path, bytes).with_context(|| format!("write {}", path.display()))
+}
+
+fn print(bytes: &[u8]) -> anyhow::Result<u8> {
+    std::io::stdout().lock().write_all(bytes)?;
+    Ok(0)
+}

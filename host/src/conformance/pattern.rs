@@ -1,0 +1,63 @@
+//! The data that checks write: each word says where it belongs and which writing it is from, so
+//! that wrong data tells what it is instead. Pure.
+
+/// What one writing of a range looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pattern {
+    /// Tells runs apart.
+    pub seed: u64,
+    /// Tells writings apart.
+    pub generation: u64,
+}
+
+impl Pattern {
+    /// The word at this multiple of eight bytes.
+    fn word(self, offset: u64) -> u64 {
+        // The finaliser of SplitMix64: neighbouring words share no bits that could hide a shift.
+        let mut x = offset.wrapping_add(self.seed).wrapping_add(self.generation << 56);
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^ (x >> 31)
+    }
+
+    /// Writes what belongs at `offset`, which need not be a multiple of anything.
+    pub(super) fn fill(self, buf: &mut [u8], offset: u64) {
+        for (n, byte) in buf.iter_mut().enumerate() {
+            *byte = self.byte(offset.wrapping_add(n as u64));
+        }
+    }
+
+    fn byte(self, offset: u64) -> u8 {
+        self.word(offset & !7).to_le_bytes()[(offset & 7) as usize]
+    }
+
+    /// Where, in the file, the first byte stands that does not belong there.
+    pub(super) fn first_wrong(self, buf: &[u8], offset: u64) -> Option<u64> {
+        let mut at = offset;
+        for byte in buf {
+            if *byte != self.byte(at) {
+                return Some(at);
+            }
+            at = at.wrapping_add(1);
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_filled_is_right_and_nothing_else() {
+        let pattern = Pattern { seed: 7, generation: 1 };
+        let mut buf = [0u8; 100];
+        pattern.fill(&mut buf, 13);
+        assert_eq!(pattern.first_wrong(&buf, 13), None);
+        assert_eq!(pattern.first_wrong(&buf[9..], 22), None);
+        assert_eq!(pattern.first_wrong(&buf, 14), Some(14));
+        assert_eq!(Pattern { generation: 2, ..pattern }.first_wrong(&buf, 13), Some(13));
+        buf[60] ^= 1;
+        assert_eq!(pattern.first_wrong(&buf, 13), Some(73));
+    }
+}

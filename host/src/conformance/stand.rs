@@ -1,0 +1,118 @@
+//! What a check has to work with: the plugin's file, its engine, a place for files, a seed.
+//!
+//! Made by `child` from the runner's order. Loads the plugin when a check asks for it, so that
+//! checks of the loading itself come before. Must not judge: checks do.
+
+use super::check::Finding;
+use super::place::Place;
+use super::rig::{Rig, RigWish};
+use crate::catalogue::{EngineInfo, EngineOption, EngineOptionKind, EngineValue};
+use crate::job;
+use crate::plugin::load::{self, LoadRequest, LoadedEngine, LoadedPlugin};
+use std::path::Path;
+use std::sync::atomic::AtomicU64;
+
+/// Everything that a check may use.
+pub struct Stand {
+    request: LoadRequest,
+    engine: Option<String>,
+    /// Where files go.
+    pub(super) place: Place,
+    sets: Vec<(String, String)>,
+    /// What random choices begin with.
+    pub(super) seed: u64,
+    /// Says which callback runs, for whoever finds this process dead.
+    pub(super) crumb: &'static AtomicU64,
+}
+
+/// The engine under check.
+#[derive(Clone, Copy)]
+pub(super) struct Subject {
+    /// Its callbacks.
+    pub(super) engine: &'static LoadedEngine,
+}
+
+impl Subject {
+    /// As plain data.
+    pub(super) fn info(&self) -> &'static EngineInfo {
+        &self.engine.info
+    }
+
+    /// Whether its table bears this flag.
+    pub(super) fn has(&self, flag: u64) -> bool {
+        self.info().flags & flag != 0
+    }
+}
+
+impl Stand {
+    pub(super) fn new(
+        request: LoadRequest,
+        engine: Option<String>,
+        place: Place,
+        sets: Vec<(String, String)>,
+        seed: u64,
+        crumb: &'static AtomicU64,
+    ) -> Stand {
+        Stand { request, engine, place, sets, seed, crumb }
+    }
+
+    /// The plugin's file.
+    pub(super) fn path(&self) -> &Path {
+        &self.request.path
+    }
+
+    /// The plugin, loaded and set up, once in this process.
+    pub(super) fn plugin(&self) -> Result<&'static LoadedPlugin, Finding> {
+        load::load(&self.request).map_err(|e| Finding::breaks("load.admitted", e.to_string()))
+    }
+
+    /// The engine under check.
+    pub(super) fn subject(&self) -> Result<Subject, Finding> {
+        let plugin = self.plugin()?;
+        let engine = match &self.engine {
+            Some(name) => plugin.engine(name),
+            None => plugin.engines.first(),
+        };
+        let engine = engine.ok_or_else(|| {
+            let words = "the engine is not in the plugin's table any more";
+            Finding::breaks("tables.unchanged", words)
+        })?;
+        Ok(Subject { engine })
+    }
+
+    /// Values of all options of an engine: what the user set, else the defaults.
+    pub(super) fn values(&self, info: &EngineInfo) -> Result<Vec<Value>, Finding> {
+        info.options.iter().map(|option| Ok((option.kind, self.value(option)?))).collect()
+    }
+
+    fn value(&self, option: &EngineOption) -> Result<EngineValue, Finding> {
+        let own = |key: &str| key == option.name || option.alias.as_deref() == Some(key);
+        let set = self.sets.iter().rev().find(|(key, _)| own(key));
+        let text = set.map(|(_, value)| value.as_str()).or(option.default.as_deref());
+        let Some(text) = text else {
+            return match option.required {
+                true => Err(Finding::skip(format!(
+                    "option {} is required and has no default (--set {}=VALUE)",
+                    option.name, option.name
+                ))),
+                false => Ok(EngineValue::Unset),
+            };
+        };
+        parse(option, text).map_err(|why| {
+            Finding::breaks("tables.options", format!("option {}={text}: {why}", option.name))
+        })
+    }
+
+    /// An instance with everything around it.
+    pub(super) fn rig(&self, wish: RigWish) -> Result<Rig<'_>, Finding> {
+        Rig::new(self, self.subject()?, wish)
+    }
+}
+
+/// An option's kind and value, as `job` tables take them.
+pub(super) type Value = (EngineOptionKind, EngineValue);
+
+/// A value in job-file syntax, as the engine's own table wants it.
+pub(super) fn parse(option: &EngineOption, text: &str) -> Result<EngineValue, String> {
+    job::engine_value(option, text)
+}
