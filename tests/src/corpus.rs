@@ -3,15 +3,15 @@
 //! Unit tests of the host run their fuzzing functions over them, so that what was found once is
 //! looked at in every test run, without the fuzzer. Must not skip: an empty corpus is a failure.
 
-use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Longer than any input takes, also where it is not optimized and the machine is busy.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Hands every file of `fuzz/corpus/TARGET` to `check`. A panic in it goes on with the file named
-/// on standard error; so is a file that takes too long.
+/// Hands every file of `fuzz/corpus/TARGET` to `check`. Panics where it does, and where it takes too
+/// long, with the file's name.
 #[track_caller]
 pub fn each(target: &str, check: fn(&[u8])) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the root");
@@ -23,8 +23,9 @@ pub fn each(target: &str, check: fn(&[u8])) {
         let bytes = std::fs::read(&path).expect("the corpus is readable");
         let begin = Instant::now();
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| check(&bytes))) {
-            eprintln!("it was {}", path.display());
-            resume_unwind(panic);
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default();
+            panic!("{}: {text}", path.display());
         }
         let took = begin.elapsed();
         assert!(took < PATIENCE, "{} took {took:?}", path.display());

@@ -57,7 +57,7 @@ const ROOMS: [(&str, &[&str]); 13] = [
 const SPEAK_ABI: [&str; 6] = ["plugin", "io", "verify", "run", "conformance", "cli"];
 
 /// Where unsafe may stand: prefixes of paths. Inside the host each has its reason.
-const UNSAFE: [&str; 19] = [
+const UNSAFE: [&str; 20] = [
     "engine-api/",
     "engines/",
     "plugins-example/",
