@@ -3,8 +3,9 @@
 //! Names, order and types are those of `include/iodyno_engine.h`, which is generated from this
 //! file. Rules of growth: every struct that crosses the border begins with `struct_size`; append
 //! only, at the end; 0 in a new field means the behaviour from before it existed; fixed-width
-//! fields, no padding; numbers are never reused; a reader reads nothing beyond `struct_size`. Must
-//! not contain: logic, Rust-only types, anything that a C compiler cannot see.
+//! fields, no padding; numbers are never reused; a reader reads nothing beyond `struct_size`. All
+//! of them, and what a new minor takes, are in `docs/abi.md`; `v1_0` holds the structs to 1.0.
+//! Must not contain: logic, Rust-only types, anything that a C compiler cannot see.
 //!
 //! `[who; when]` at a callback: job = the worker's thread of that instance; any = any thread.
 
@@ -664,12 +665,3 @@ pub type ioe_plugin_entry_v1_fn = Option<
         errcap: usize,
     ) -> *const ioe_plugin,
 >;
-
-const _: () = {
-    assert!(size_of::<ioe_io>() == 96 && offset_of!(ioe_io, engine_data) == 88);
-    assert!(size_of::<ioe_file>() == 48);
-    assert!(offset_of!(ioe_ops, queue) == 128);
-    assert!(size_of::<ioe_ops>() == 184);
-    assert!(size_of::<ioe_value>() == 24);
-    assert!(size_of::<ioe_caps>() == 40);
-};

@@ -19,6 +19,13 @@ pub const SYMBOL: &str = "iodyno_layout_v1_0";
 /// Type of the exported function.
 pub type LayoutFn = extern "C" fn() -> &'static TypeLayout;
 
+// A bump of the minor stops here: see `RootV1_0`.
+const _: () = assert!(
+    IOE_ABI_MINOR == 0,
+    "RootV1_0 must name structs as 1.0 froze them, no longer those of `abi`, and this minor takes \
+     a root and a symbol of its own: docs/abi.md, \"What a new minor takes\""
+);
+
 /// Names every struct of ABI 1.0, so that one comparison covers them all.
 ///
 /// Frozen: abi_stable's check is one of equality, so a later minor gets a root and a symbol of its

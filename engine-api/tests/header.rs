@@ -5,6 +5,7 @@
 mod common;
 
 use common::{compare_or_bless, constants, here, records, rust_view, Constant};
+use iodyno_engine_api::abi::{IOE_ABI_MAJOR, IOE_ABI_MINOR};
 use std::fmt::Write as _;
 
 /// A constant in the form that C wants: 64-bit ones in any integer type's reach, masks unsigned,
@@ -126,7 +127,10 @@ fn generate() -> String {
     for c in constants() {
         assert!(header.contains(&format!("#define {} ", c.name)), "{} is not there", c.name);
     }
-    header.replace("@ASSERTIONS@\n", &assertions())
+    header
+        .replace("@ASSERTIONS@\n", &assertions())
+        .replace("@MAJOR@", &IOE_ABI_MAJOR.to_string())
+        .replace("@MINOR@", &IOE_ABI_MINOR.to_string())
 }
 
 #[test]

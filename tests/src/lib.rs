@@ -5,6 +5,7 @@
 //! that all skips are counted in one place. Must not import the host or an engine: what is tested
 //! is what a user holds in hand, the built files.
 
+pub mod abi;
 pub mod corpus;
 pub mod device;
 pub mod document;

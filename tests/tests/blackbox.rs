@@ -3,6 +3,8 @@
 //! One binary, one module a subject, so that it is linked once and slow tests overlap. Run by
 //! `cargo test` and `scripts/test`; `cargo test -p iodyno-tests faults` runs one subject.
 
+mod abi_frozen;
+mod abi_growth;
 mod bad_jobs;
 mod bad_plugins;
 mod c_plugins;

@@ -57,10 +57,11 @@ const ROOMS: [(&str, &[&str]); 13] = [
 const SPEAK_ABI: [&str; 6] = ["plugin", "io", "verify", "run", "conformance", "cli"];
 
 /// Where unsafe may stand: prefixes of paths. Inside the host each has its reason.
-const UNSAFE: [&str; 20] = [
+const UNSAFE: [&str; 21] = [
     "engine-api/",
     "engines/",
     "plugins-example/",
+    "tests/abi/",                    // engines of published minors, as they were
     "host/src/sys/",                 // system calls and mapped memory
     "host/src/io/slots.rs",          // units that the engine holds pointers to
     "host/src/io/tests.rs",          // an engine of its own that breaks every rule

@@ -9,6 +9,7 @@ use super::refusal::Refusal;
 use iodyno_engine_api::abi::{
     ioe_choice, ioe_identify_1, ioe_iomem_1, ioe_layout, ioe_ops, ioe_option, ioe_plugin, IOE_MAGIC,
 };
+use iodyno_engine_api::v1_0;
 use std::ffi::c_char;
 use std::mem::{align_of, offset_of, size_of, MaybeUninit};
 
@@ -34,55 +35,44 @@ pub(super) unsafe trait Table: Sized {
 unsafe impl Table for ioe_plugin {
     const NAME: &'static str = "ioe_plugin";
     const SIZE_AT: usize = offset_of!(ioe_plugin, struct_size);
-    const SIZE_1_0: u32 = 96;
+    const SIZE_1_0: u32 = v1_0::PLUGIN;
 }
 // SAFETY: as above.
 unsafe impl Table for ioe_layout {
     const NAME: &'static str = "ioe_layout";
     const SIZE_AT: usize = offset_of!(ioe_layout, struct_size);
-    const SIZE_1_0: u32 = 24;
+    const SIZE_1_0: u32 = v1_0::LAYOUT;
 }
 // SAFETY: as above.
 unsafe impl Table for ioe_ops {
     const NAME: &'static str = "ioe_ops";
     const SIZE_AT: usize = offset_of!(ioe_ops, struct_size);
-    const SIZE_1_0: u32 = 184;
+    const SIZE_1_0: u32 = v1_0::OPS;
 }
 // SAFETY: as above.
 unsafe impl Table for ioe_option {
     const NAME: &'static str = "ioe_option";
     const SIZE_AT: usize = offset_of!(ioe_option, struct_size);
-    const SIZE_1_0: u32 = 88;
+    const SIZE_1_0: u32 = v1_0::OPTION;
 }
 // SAFETY: as above.
 unsafe impl Table for ioe_choice {
     const NAME: &'static str = "ioe_choice";
     const SIZE_AT: usize = offset_of!(ioe_choice, struct_size);
-    const SIZE_1_0: u32 = 32;
+    const SIZE_1_0: u32 = v1_0::CHOICE;
 }
 // SAFETY: as above.
 unsafe impl Table for ioe_iomem_1 {
     const NAME: &'static str = "ioe_iomem_1";
     const SIZE_AT: usize = offset_of!(ioe_iomem_1, struct_size);
-    const SIZE_1_0: u32 = 32;
+    const SIZE_1_0: u32 = v1_0::IOMEM_1;
 }
 // SAFETY: as above.
 unsafe impl Table for ioe_identify_1 {
     const NAME: &'static str = "ioe_identify_1";
     const SIZE_AT: usize = offset_of!(ioe_identify_1, struct_size);
-    const SIZE_1_0: u32 = 16;
+    const SIZE_1_0: u32 = v1_0::IDENTIFY_1;
 }
-
-// The frozen sizes never exceed what this host knows, and structs only grow.
-const _: () = {
-    assert!(ioe_plugin::SIZE_1_0 as usize <= size_of::<ioe_plugin>());
-    assert!(ioe_layout::SIZE_1_0 as usize <= size_of::<ioe_layout>());
-    assert!(ioe_ops::SIZE_1_0 as usize <= size_of::<ioe_ops>());
-    assert!(ioe_option::SIZE_1_0 as usize <= size_of::<ioe_option>());
-    assert!(ioe_choice::SIZE_1_0 as usize <= size_of::<ioe_choice>());
-    assert!(ioe_iomem_1::SIZE_1_0 as usize == size_of::<ioe_iomem_1>());
-    assert!(ioe_identify_1::SIZE_1_0 as usize == size_of::<ioe_identify_1>());
-};
 
 /// Copies a plugin's struct, as much of it as both sides know, into a zeroed one of the host's.
 /// `whose` says in messages where the pointer stood.
@@ -102,6 +92,7 @@ pub(super) unsafe fn copy<T: Table>(from: *const T, whose: &str) -> Result<T, Re
             least: T::SIZE_1_0,
         });
     }
+    // Behind the plugin's end stay zeroes: the behaviour from before those fields existed.
     let shared = size_of::<T>().min(claimed as usize);
     let mut own = MaybeUninit::<T>::zeroed();
     // SAFETY: `shared` bytes are readable by the struct's own word (the minimum taken above) and
@@ -236,6 +227,59 @@ mod tests {
         table.struct_size = u32::MAX;
         // SAFETY: refused before more than struct_size is read.
         assert!(unsafe { copy(&table, "test") }.is_err());
+    }
+
+    /// What a host of a later minor would know: 1.0's struct and fields behind it.
+    #[repr(C)]
+    struct Later<T> {
+        of_1_0: T,
+        new: [u64; 2],
+    }
+
+    // SAFETY: a struct of the ABI with integers behind it, and its struct_size where it was.
+    unsafe impl<T: Table> Table for Later<T> {
+        const NAME: &'static str = T::NAME;
+        const SIZE_AT: usize = T::SIZE_AT;
+        const SIZE_1_0: u32 = T::SIZE_1_0;
+    }
+
+    /// A plugin's struct of `bytes` with ones after its end, as a host reads it that knows more.
+    fn read_by_a_later_host<T: Table>(bytes: u32) -> Result<Later<T>, Refusal> {
+        let mut memory = [u64::MAX; 64];
+        let at = memory.as_mut_ptr();
+        assert!(bytes as usize <= size_of_val(&memory));
+        // SAFETY: within the array (asserted; no struct of 1.0 is larger).
+        unsafe {
+            at.cast::<u8>().write_bytes(0, bytes as usize);
+            if bytes as usize > size_of::<T>() {
+                at.byte_add(size_of::<T>()).write(7);
+            }
+            at.byte_add(T::SIZE_AT).cast::<u32>().write(bytes);
+            copy(at.cast_const().cast(), "test")
+        }
+    }
+
+    fn old_structs_end_in_zeroes<T: Table>() {
+        assert_eq!(read_by_a_later_host::<T>(T::SIZE_1_0).unwrap().new, [0, 0], "{}", T::NAME);
+        // Nothing is judged by the reader's own size: 1.0 is what a struct must have.
+        let shorter = read_by_a_later_host::<T>(T::SIZE_1_0 - 1).err().unwrap().to_string();
+        let words =
+            format!("{}.struct_size is {}, at least {}", T::NAME, T::SIZE_1_0 - 1, T::SIZE_1_0);
+        assert!(shorter.contains(&words), "{shorter}");
+        // A minor in between: its one new field is read, the one that it lacks is zero.
+        let between = read_by_a_later_host::<T>(size_of::<T>() as u32 + 8).unwrap();
+        assert_eq!((between.new, size_of_val(&between.of_1_0)), ([7, 0], size_of::<T>()));
+    }
+
+    #[test]
+    fn a_later_host_reads_structs_of_1_0() {
+        old_structs_end_in_zeroes::<ioe_plugin>();
+        old_structs_end_in_zeroes::<ioe_layout>();
+        old_structs_end_in_zeroes::<ioe_ops>();
+        old_structs_end_in_zeroes::<ioe_option>();
+        old_structs_end_in_zeroes::<ioe_choice>();
+        old_structs_end_in_zeroes::<ioe_iomem_1>();
+        old_structs_end_in_zeroes::<ioe_identify_1>();
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use super::foreign;
 use super::refusal::Refusal;
 use iodyno_engine_api::abi::{ioe_layout, ioe_plugin, IOE_ABI_MAJOR, IOE_ABI_MINOR};
+use iodyno_engine_api::v1_0;
 
 /// Copies and judges the plugin's own struct.
 ///
@@ -47,10 +48,6 @@ fn check_versions(plugin: &ioe_plugin, own_minor: u16) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Sizes of version 1.0, which later ones only exceed.
-const IO_SIZE_1_0: u16 = 96;
-const FILE_SIZE_1_0: u16 = 48;
-
 fn check_layout(found: &ioe_layout) -> Result<(), Refusal> {
     let own = &ioe_layout::OWN;
     let equal = [
@@ -69,12 +66,12 @@ fn check_layout(found: &ioe_layout) -> Result<(), Refusal> {
         }
     }
     let least = [
-        ("the size of ioe_io", found.io_size, IO_SIZE_1_0),
-        ("the size of ioe_file", found.file_size, FILE_SIZE_1_0),
+        ("the size of ioe_io", found.io_size, v1_0::IO),
+        ("the size of ioe_file", found.file_size, v1_0::FILE),
     ];
-    for (field, found, own) in least {
-        if found < own {
-            return Err(Refusal::Layout { field, found, own });
+    for (field, found, least) in least {
+        if u32::from(found) < least {
+            return Err(Refusal::LayoutShort { field, found, least });
         }
     }
     Ok(())
@@ -149,7 +146,7 @@ mod tests {
             (|_| (), ""),
             (|l| l.ptr = 4, "size of a pointer is 4, here it is 8"),
             (|l| l.endian = 0x0201, "byte order"),
-            (|l| l.io_size = 88, "size of ioe_io is 88, here it is 96"),
+            (|l| l.io_size = 88, "size of ioe_io is 88, 1.0 has 96"),
             (|l| l.io_size = 104, ""),
             (|l| l.io_engine_data = 80, "ioe_io.engine_data"),
             (|l| l.file_size = 40, "size of ioe_file"),

@@ -117,6 +117,19 @@ pub(super) enum Refusal {
         /// In the host.
         own: u16,
     },
+    /// A struct of the plugin's compiler lacks fields of 1.0.
+    #[error(
+        "was compiled with another layout of the ABI: {field} is {found}, 1.0 has {least} (-m32, \
+         -fpack-struct or an edited header?)"
+    )]
+    LayoutShort {
+        /// Field of ioe_layout, in words.
+        field: &'static str,
+        /// In the plugin.
+        found: u16,
+        /// In version 1.0.
+        least: u32,
+    },
     /// abi_stable found a difference.
     #[cfg(feature = "layout-check")]
     #[error("was compiled with another layout of the ABI: {0}")]
@@ -141,5 +154,46 @@ impl Refusal {
     /// About one engine.
     pub(super) fn engine(engine: &str, why: impl Into<String>) -> Self {
         Self::Engine { engine: engine.to_owned(), why: why.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::preflight::Unfit;
+    use super::*;
+
+    fn short(whose: &str, name: &'static str, found: u32, least: u32) -> Refusal {
+        Refusal::StructSize { name, whose: whose.to_owned(), found, least }
+    }
+
+    /// People look for a message in the page about the ABI; there it stands as it is said.
+    #[test]
+    fn the_abi_page_has_the_words() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/abi.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let need =
+            |offer: &str| Refusal::NeedMinor { major: 1, need_minor: 3, offer: offer.into() };
+        let entry = "the entry function";
+        let refusals = [
+            Refusal::ByPlugin(
+                "this plugin speaks engine ABI 1.0, and was given no host table".to_owned(),
+            ),
+            Refusal::NullPointer { name: "ioe_plugin".to_owned(), whose: entry.to_owned() },
+            Refusal::Magic { found: 0x7f },
+            short(entry, "ioe_plugin", 88, 96),
+            short("ioe_plugin.engines[0]", "ioe_ops", 176, 184),
+            short("engine grown: options[0]", "ioe_option", 80, 88),
+            Refusal::Major { found_major: 2, found_minor: 0, own_major: 1 },
+            need("1.0"),
+            need("1.0 to 1.2"),
+            Refusal::engine("grown", "no queue handler"),
+            Refusal::Layout { field: "the offset of ioe_io.engine_data", found: 80, own: 88 },
+            Refusal::LayoutShort { field: "the size of ioe_io", found: 88, least: 96 },
+        ];
+        let mut said: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+        said.push(Unfit::EntryMajor { found: "2".to_owned() }.to_string());
+        for words in said {
+            assert!(page.contains(&format!("\n{words}\n")), "docs/abi.md does not say: {words}");
+        }
     }
 }
