@@ -159,14 +159,18 @@ pub fn exit_status(diagnostics: &[Diagnostic]) -> u8 {
 /// Adds a message unless the same one is there already: an option of `[global]` is judged once for
 /// each job, and told once.
 pub(crate) fn push_once(diagnostics: &mut Vec<Diagnostic>, diagnostic: Diagnostic) {
-    let known = diagnostics.iter().any(|d| {
+    if !is_told(diagnostics, &diagnostic) {
+        diagnostics.push(diagnostic);
+    }
+}
+
+/// Whether the same message is there already, whatever help it came with.
+pub(crate) fn is_told(diagnostics: &[Diagnostic], diagnostic: &Diagnostic) -> bool {
+    diagnostics.iter().any(|d| {
         d.severity == diagnostic.severity
             && d.place == diagnostic.place
             && d.message == diagnostic.message
-    });
-    if !known {
-        diagnostics.push(diagnostic);
-    }
+    })
 }
 
 /// Messages of one kind that are told; whoever has more mends these first.

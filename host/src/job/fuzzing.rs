@@ -167,9 +167,15 @@ mod tests {
         let lines = |n: usize, line: fn(usize) -> String| (0..n).map(line).collect::<String>();
         let ini = |value: String| format!("[a]\nfilename=x\nsize=1g\n{value}\n");
         vec![
-            ("ini: jobs", lines(4_000, |n| format!("[a{n}]\n"))),
+            ("ini: jobs", lines(2_000, |n| format!("[a{n}]\n"))),
             ("ini: one job again and again", "[a]\n".repeat(10_000)),
             ("ini: unknown keys", ini(lines(4_000, |n| format!("k{n}=1\n")))),
+            (
+                "ini: some unknown keys for many jobs",
+                "[global]\n".to_owned()
+                    + &lines(90, |n| format!("k{n}=1\n"))
+                    + &lines(1_000, |n| format!("[a{n}]\n")),
+            ),
             (
                 "ini: unknown keys for many jobs",
                 "[global]\n".to_owned()
@@ -204,7 +210,7 @@ mod tests {
             ),
             ("ini: many variables", ini(format!("description={}", "${NOPE}".repeat(8_000)))),
             ("ini: many percentiles", ini(format!("percentile_list=1{}", ":1".repeat(30_000)))),
-            ("toml: jobs", lines(4_000, |n| format!("[[job]]\nname='a{n}'\n"))),
+            ("toml: jobs", lines(2_000, |n| format!("[[job]]\nname='a{n}'\n"))),
             ("toml: one job", "[[job]]\nname='a'\n".repeat(4_000)),
             (
                 "toml: unknown keys",
