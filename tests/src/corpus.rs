@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 /// Longer than any input takes, also where it is not optimized and the machine is busy.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Hands every file of `fuzz/corpus/TARGET` to `check`. Panics where it does, and where it takes too
-/// long, with the file's name.
+/// Hands every file of `fuzz/corpus/TARGET` to `check`. Panics where it does, and where it takes
+/// too long, with the file's name.
 #[track_caller]
 pub fn each(target: &str, check: fn(&[u8])) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the root");

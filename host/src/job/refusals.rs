@@ -54,8 +54,8 @@ pub(crate) fn no_such_option(entry: &Entry<'_>, key: &str, engine: &EngineInfo) 
     Diagnostic::error(message).at(&entry.option.key_place).maybe_help(help)
 }
 
-/// A bare key that is neither in the option table nor in that of the job's engine; one that was told
-/// already comes without a proposal.
+/// A bare key that is neither in the option table nor in that of the job's engine; one that was
+/// told already comes without a proposal.
 pub(crate) fn unknown(
     entry: &Entry<'_>,
     job: &str,
