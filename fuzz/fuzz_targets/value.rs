@@ -4,4 +4,7 @@
 //! where a unit test runs it over the same corpus.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| iodyno_fuzz::bounded(data, iodyno::job::fuzzing::value));
+use iodyno::job::fuzzing::value;
+use iodyno_fuzz::{bounded, BYTES_PER_BYTE_MAX};
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bounded(data, BYTES_PER_BYTE_MAX, value));

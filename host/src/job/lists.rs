@@ -8,8 +8,9 @@ use super::value::{number_text, scalar_text, Fault};
 
 /// Most percentiles, as in fio.
 pub(crate) const PERCENTILES_MAX: usize = 20;
-/// Highest number of a CPU or node that is looked at.
-const ID_MAX: u32 = 65_535;
+/// Highest number of a CPU or node that is looked at: Linux is built for 8192 at most. Every job
+/// has a list of its own, so a list is not much larger than a job.
+const ID_MAX: u32 = 8_191;
 
 /// fio's `a:b`, where `\:` stands for a colon; a string of TOML is one element.
 pub(crate) fn list(item: &RawItem) -> Result<Vec<String>, Fault> {
