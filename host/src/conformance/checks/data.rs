@@ -24,11 +24,14 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     check("data.sizes", "Any length at any offset that the target allows is served.", sizes),
-    check(
-        "data.depths",
-        "Requests in flight together do not mix, at any depth that the engine takes.",
-        depths,
-    ),
+    Check {
+        rests_on: &["data.read-after-write", "units.once"],
+        ..check(
+            "data.depths",
+            "Requests in flight together do not mix, at any depth that the engine takes.",
+            depths,
+        )
+    },
     check("data.instances", "What one instance wrote, another one reads.", instances),
     check(
         "data.seen-by-others",

@@ -142,10 +142,13 @@ fn two(stand: &Stand) -> Outcome {
     second.end()
 }
 
-/// A failure of this check's own, not of the rule that failed: alone, an instance keeps to it.
+/// Says where it happened. Where an instance alone keeps to the rule, it stays a failure of this
+/// check's; where it does not, the rule's own check tells.
 fn about(what: &str, finding: Finding) -> Finding {
     match finding {
-        Finding::Fail { cause, .. } => Finding::fail(format!("{what}: {cause}")),
+        Finding::Fail { cause, breaks } => {
+            Finding::Fail { cause: format!("{what}: {cause}"), breaks }
+        }
         other => other,
     }
 }

@@ -101,7 +101,7 @@ fn missing(stand: &Stand) -> Outcome {
     let facts = FileFacts {
         name,
         size: 0,
-        kind: IOE_KIND_REGULAR as u32,
+        kind: IOE_KIND_REGULAR,
         open_flags: IOE_OPEN_READ | IOE_OPEN_WRITE,
         block_size: 512,
     };
