@@ -4,7 +4,7 @@
 //! Called by `fuzz/fuzz_targets` and by the tests below, over the same corpus. Compiled for these
 //! two only.
 
-use super::preflight::{examine, Facts};
+use super::preflight::{examine, exports, Facts};
 use super::probe;
 use crate::sys::spawn::{End, Ended};
 use std::path::Path;
@@ -31,6 +31,9 @@ pub fn preflight(data: &[u8]) {
     }
     if pinned.is_ok() {
         assert_eq!(free, pinned);
+    }
+    if free.is_ok() {
+        assert!(exports(data).is_ok_and(|names| !names.is_empty()));
     }
 }
 

@@ -24,6 +24,8 @@ type Segment = <Header as FileHeader>::ProgramHeader;
 const SEGMENTS_MAX: usize = 512;
 /// The upper half of the addresses is the kernel's.
 const ADDRESS_MAX: u64 = usize::MAX as u64 / 2;
+/// Of a longer name the beginning is shown.
+const NAME_BYTES_MAX: usize = 128;
 /// Notes that are looked at for a build id.
 const NOTES_MAX: u32 = 4096;
 /// The longest that a linker can be told to write is far shorter.
@@ -124,13 +126,7 @@ pub enum Unfit {
 /// # Errors
 /// The first thing that makes it unfit.
 pub fn examine(bytes: &[u8], pinned: bool) -> Result<Facts, Unfit> {
-    check_ident(bytes)?;
-    let header = Header::parse(bytes).map_err(damaged)?;
-    let endian = header.endian().map_err(damaged)?;
-    check_header(header, endian)?;
-    let elf = Elf { bytes, endian, segments: segments(header, endian, bytes)? };
-    elf.check_extents()?;
-    check_sections_end(header, endian, bytes)?;
+    let elf = whole(bytes)?;
     elf.check_stack()?;
     let dynamic = elf.dynamic()?;
     dynamic.check(pinned)?;
@@ -138,18 +134,30 @@ pub fn examine(bytes: &[u8], pinned: bool) -> Result<Facts, Unfit> {
     Ok(Facts { build_id: elf.build_id() })
 }
 
-/// Names of the symbols that others can find, in the file's order.
+/// Names of the symbols that others can find, in the file's order; of a long one its beginning.
 ///
 /// # Errors
 /// As [`examine`], where the file is not whole.
 pub fn exports(bytes: &[u8]) -> Result<Vec<String>, Unfit> {
+    let elf = whole(bytes)?;
+    let mut names = Vec::new();
+    elf.dynamic()?.each_export(NAME_BYTES_MAX, |name, whole| {
+        let end = if whole { "" } else { "..." };
+        names.push(format!("{}{end}", String::from_utf8_lossy(name)));
+    })?;
+    Ok(names)
+}
+
+/// Of this machine, and all there.
+fn whole(bytes: &[u8]) -> Result<Elf<'_>, Unfit> {
     check_ident(bytes)?;
     let header = Header::parse(bytes).map_err(damaged)?;
     let endian = header.endian().map_err(damaged)?;
     check_header(header, endian)?;
     let elf = Elf { bytes, endian, segments: segments(header, endian, bytes)? };
-    let shown = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
-    Ok(elf.dynamic()?.exports()?.into_iter().map(shown).collect())
+    elf.check_extents()?;
+    check_sections_end(header, endian, bytes)?;
+    Ok(elf)
 }
 
 fn damaged(error: object::Error) -> Unfit {

@@ -103,7 +103,10 @@ impl<'a, 'e> Dynamic<'a, 'e> {
         let too_long = || Unfit::Damaged("the name of a library or its path is endless".to_owned());
         for (tag, place) in tags {
             for offset in self.values(tag) {
-                let text = name(self.names()?, offset, PATH_BYTES_MAX)?.ok_or_else(too_long)?;
+                let (text, whole) = name(self.names()?, offset, PATH_BYTES_MAX)?;
+                if !whole {
+                    return Err(too_long());
+                }
                 if contains(text, b"$ORIGIN") || contains(text, b"${ORIGIN}") {
                     return Err(Unfit::Origin(place));
                 }
@@ -118,8 +121,23 @@ impl<'a, 'e> Dynamic<'a, 'e> {
         names.ok_or_else(|| Unfit::Damaged("its table of names is missing".to_owned()))
     }
 
-    /// What others can find here.
+    /// What others can find here, of what is looked for.
     pub(super) fn exports(&self) -> Result<Exports, Unfit> {
+        let mut exports = Exports::default();
+        self.each_export(SYMBOL_BYTES_MAX, |name, whole| {
+            if whole {
+                exports.add(name);
+            }
+        })?;
+        Ok(exports)
+    }
+
+    /// Hands out what others can find here, name by name: its beginning, and whether that is all.
+    pub(super) fn each_export(
+        &self,
+        bytes_max: usize,
+        mut take: impl FnMut(&'a [u8], bool),
+    ) -> Result<(), Unfit> {
         let missing = || Unfit::Damaged("its table of symbols is missing".to_owned());
         let table =
             self.value(elf::DT_SYMTAB).and_then(|at| self.elf.at(at)).ok_or_else(missing)?;
@@ -128,16 +146,15 @@ impl<'a, 'e> Dynamic<'a, 'e> {
             .map_err(|()| Unfit::Damaged("its table of symbols is cut off".to_owned()))?;
         let names = self.names()?;
         let endian = self.elf.endian;
-        let mut exports = Exports::default();
         for symbol in symbols {
             let binding = symbol.st_bind();
             let public = binding == elf::STB_GLOBAL || binding == elf::STB_WEAK;
             if public && symbol.st_shndx(endian) != elf::SHN_UNDEF {
-                let found = name(names, symbol.st_name(endian).into(), SYMBOL_BYTES_MAX)?;
-                found.into_iter().for_each(|name| exports.add(name));
+                let (name, whole) = name(names, symbol.st_name(endian).into(), bytes_max)?;
+                take(name, whole);
             }
         }
-        Ok(exports)
+        Ok(())
     }
 
     fn symbol_count(&self) -> Result<usize, Unfit> {
@@ -154,16 +171,16 @@ impl<'a, 'e> Dynamic<'a, 'e> {
     }
 }
 
-/// A name in the table; none where it is longer than `bytes_max`. All symbols may share the longest
-/// one, so it is not searched for its end.
-fn name(names: &[u8], offset: u64, bytes_max: usize) -> Result<Option<&[u8]>, Unfit> {
+/// A name in the table, and whether it is all there: of one longer than `bytes_max` so much. All
+/// symbols may share the longest one, so it is not searched for its end.
+fn name(names: &[u8], offset: u64, bytes_max: usize) -> Result<(&[u8], bool), Unfit> {
     let outside = || Unfit::Damaged("a name lies outside the table of names".to_owned());
     let offset = usize::try_from(offset).map_err(|_| outside())?;
     let rest = names.get(offset..).ok_or_else(outside)?;
     let beginning = &rest[..rest.len().min(bytes_max + 1)];
     match beginning.iter().position(|&b| b == 0) {
-        Some(end) => Ok(Some(&beginning[..end])),
-        None if beginning.len() > bytes_max => Ok(None),
+        Some(end) => Ok((&beginning[..end], true)),
+        None if beginning.len() > bytes_max => Ok((&beginning[..bytes_max], false)),
         None => Err(outside()),
     }
 }

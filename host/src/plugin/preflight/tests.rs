@@ -259,4 +259,6 @@ fn a_long_name_is_no_entry_and_no_message() {
     let names = file.grow(name.as_bytes());
     file.dynamic(1, names).set(SYMBOLS + 24, &[0; 4]);
     assert_eq!(examine(&file.0, false), Err(Unfit::NoEntry));
+    let shown = exports(&file.0).unwrap();
+    assert!(shown.iter().all(|name| name.len() < 200 && name.ends_with("11...")), "{shown:?}");
 }
