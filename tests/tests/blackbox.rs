@@ -10,6 +10,7 @@ mod bad_plugins;
 mod c_plugins;
 mod cells;
 mod check_load;
+mod check_matrix;
 mod check_requests;
 mod cli;
 mod engine_new;

@@ -15,15 +15,17 @@ const fn check(id: &'static str, rule: &'static str, run: fn(&Stand) -> Outcome)
     Check { id, rule, level: Level::Requests, rests_on, deadline: DEADLINE, run }
 }
 
+/// What everything about the contents of a target rests on.
+pub(super) const FIRST: &[Check] = &[Check {
+    rests_on: &["queue.works", "units.once"],
+    ..check(
+        "data.read-after-write",
+        "A read that begins after a write has ended finds what was written.",
+        read_after_write,
+    )
+}];
+
 pub(super) const CHECKS: &[Check] = &[
-    Check {
-        rests_on: &["queue.works", "units.once"],
-        ..check(
-            "data.read-after-write",
-            "A read that begins after a write has ended finds what was written.",
-            read_after_write,
-        )
-    },
     check("data.sizes", "Any length at any offset that the target allows is served.", sizes),
     check(
         "data.depths",

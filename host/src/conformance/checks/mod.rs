@@ -31,6 +31,7 @@ pub(super) const GROUPS: &[&[Check]] = &[
     tables::CHECKS,
     instance::FIRST,
     requests::FIRST,
+    data::FIRST,
     instance::CHECKS,
     options::CHECKS,
     targets::CHECKS,

@@ -19,6 +19,11 @@ const fn at_work(id: &'static str, rule: &'static str, run: fn(&Stand) -> Outcom
     Check { level: Level::Requests, rests_on: &["queue.works"], ..check(id, rule, run) }
 }
 
+/// One that looks at what becomes of what it wrote.
+const fn with_data(id: &'static str, rule: &'static str, run: fn(&Stand) -> Outcome) -> Check {
+    Check { rests_on: &["data.read-after-write"], ..at_work(id, rule, run) }
+}
+
 pub(super) const CHECKS: &[Check] = &[
     check(
         "target.open",
@@ -41,8 +46,8 @@ pub(super) const CHECKS: &[Check] = &[
         "get_file_size fills in the target's true size and a sensible block size.",
         size,
     ),
-    at_work("target.several", "An instance serves several files.", several),
-    at_work(
+    with_data("target.several", "An instance serves several files.", several),
+    with_data(
         "target.read-only",
         "A file that is opened for reading alone is not opened for writing.",
         read_only,
