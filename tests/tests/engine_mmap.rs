@@ -44,9 +44,15 @@ fn what_cannot_be_mapped_is_refused_before_the_run() {
     assert!(made.success());
     for (target, what) in [(pipe.as_str(), "a pipe"), ("/dev/null", "a character device")] {
         let outcome = MMAP.run(&scene, &format!("filename={target}\nrw=read\nsize=4k"));
-        assert!([1, 2].contains(&outcome.status), "{outcome}");
-        outcome.says(&[target, what, "only files and block devices can be mapped"]);
+        let outcome = outcome.expect(1);
+        let words = format!("engine mmap: open_file: {target} is {what}");
+        let outcome = outcome.says(&[&words, "only files and block devices can be mapped"]);
+        assert_eq!(outcome.document().all_ios(), 0, "it began:\n{outcome}");
     }
+    let directory = scene.at("directory");
+    std::fs::create_dir(&directory).expect("the scene is writable");
+    let outcome = MMAP.run(&scene, &format!("filename={directory}\nrw=read\nsize=4k"));
+    outcome.expect(2).says(&["directory: is a directory"]);
 }
 
 #[test]
@@ -100,6 +106,23 @@ fn a_file_that_is_cut_all_the_time_crashes_nobody() {
     let outcome = run.wait();
     assert!([0, 1].contains(&outcome.status), "an error of a request at most:\n{outcome}");
     assert!(outcome.document().all_ios() > 100, "{outcome}");
+}
+
+/// Who asks for memcpy gets the crash that the page warns of: of the cell, told in words.
+#[test]
+fn a_file_that_is_cut_under_memcpy_ends_the_cell() {
+    let scene = Scene::new();
+    let file = scene.zeros("target", 4 << 20);
+    let lines =
+        "filename=target\nrw=randwrite\nbs=4k\nsize=4m\nnorandommap\nruntime=30\ntime_based";
+    let run = scene.json(&MMAP.options("copy=memcpy").job(&format!("{lines}\n[a]"))).start();
+    let cell = run.wait_for_cells(1)[0].pid;
+    process::wait_until_it_computed(cell, 100);
+    let target = OpenOptions::new().write(true).open(&file).expect("the file is there");
+    target.set_len(0).expect("the file takes any size");
+    let outcome = run.wait();
+    assert_ne!(outcome.status, 0, "{outcome}");
+    outcome.says(&["SIGBUS", "mmap"]);
 }
 
 /// A terabyte of hole: random requests all over it find their windows.

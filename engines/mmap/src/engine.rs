@@ -177,6 +177,7 @@ impl Mmap {
     /// One msync where one will do; the descriptor's own sync where it would take several.
     fn sync(&mut self, io: &Request) -> Result<(), Errno> {
         let target = met(&mut self.files, io)?;
+        target.place.size = target.size_now()?; // what has grown may have outgrown its window
         let place = &target.place;
         let range = match io.op() {
             IOE_OP_SYNC_RANGE if range_flags(io) & libc::SYNC_FILE_RANGE_WAIT_AFTER == 0 => None,
@@ -310,7 +311,7 @@ fn judge(file: &File<'_>) -> Result<(), Error> {
     };
     Err(Error::new(
         libc::ENODEV,
-        format!("mmap: {name} is {what}: only files and block devices can be mapped"),
+        format!("{name} is {what}: only files and block devices can be mapped"),
     ))
 }
 

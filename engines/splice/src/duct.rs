@@ -1,9 +1,9 @@
 //! The pipe, and the transfers that go through it.
 //!
-//! Called once per request by `engine`. Between two requests the pipe is empty: a transfer that
-//! fails half way takes a new one, or the next request would find what this one left. No page of a
-//! buffer stays in it either. Everything is repeated until the request is done, the file ends or the
-//! kernel says no, since a pipe takes less at once than a request may have.
+//! Called once per request by `engine`. A request finds the pipe empty: after a transfer that failed
+//! half way there is a new one, or the next would find what this one left. No page of a buffer stays
+//! in it either. Everything is repeated until the request is done, the file ends or the kernel says
+//! no, since a pipe takes less at once than a request may have.
 
 use iodyno_engine_support::errno::{last, retry, Errno};
 use libc::{c_int, c_uint, iovec, off_t};
@@ -15,6 +15,7 @@ pub(crate) struct Duct {
     out: OwnedFd,
     into: OwnedFd,
     wish: u64,
+    spoiled: bool, // holds a rest, and there was no other pipe to be had
 }
 
 impl Duct {
@@ -25,7 +26,7 @@ impl Duct {
         retry(|| unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) } as isize)?;
         // SAFETY: two descriptors that were just made and belong to nobody else.
         let [out, into] = ends.map(|end| unsafe { OwnedFd::from_raw_fd(end) });
-        let duct = Duct { out, into, wish };
+        let duct = Duct { out, into, wish, spoiled: false };
         duct.widen();
         Ok(duct)
     }
@@ -57,6 +58,7 @@ impl Duct {
         buf: *mut u8,
         len: u64,
     ) -> Result<u64, Errno> {
+        self.be_empty()?;
         let mut done = 0;
         while done < len {
             let got = splice(fd, Some(offset + done), self.into.as_raw_fd(), None, len - done);
@@ -67,9 +69,10 @@ impl Duct {
                 Err(errno) => return Err(errno),
             };
             // SAFETY: the pipe holds `got` bytes, len - done at most.
-            if let Err(errno) = unsafe { self.drain(buf.add(done as usize), got) } {
-                self.renew()?;
-                return Err(errno);
+            let drained = unsafe { self.drain(buf.add(done as usize), got) };
+            if let Err(errno) = drained {
+                let _ = self.renew(); // the next request hears of it
+                return if done > 0 { Ok(done) } else { Err(errno) };
             }
             done += got;
         }
@@ -107,6 +110,7 @@ impl Duct {
         buf: *const u8,
         len: u64,
     ) -> Result<u64, Errno> {
+        self.be_empty()?;
         let mut done = 0;
         while done < len {
             // SAFETY: `done` of the `len` bytes that the caller vouches for are behind us.
@@ -115,12 +119,16 @@ impl Duct {
             // Not as a gift: the buffer is filled again, and a gift may never be changed any more.
             let end = self.into.as_raw_fd();
             // SAFETY: one iovec over memory that the caller vouches for; an empty pipe has room.
-            let given =
-                retry(|| unsafe { libc::vmsplice(end, &part, 1, libc::SPLICE_F_NONBLOCK) })?;
+            let given = retry(|| unsafe { libc::vmsplice(end, &part, 1, libc::SPLICE_F_NONBLOCK) });
+            let given = match given {
+                Err(errno) if done == 0 => return Err(errno),
+                Err(_) => break,
+                Ok(given) => given,
+            };
             let (written, error) = self.empty_into(fd, offset + done, given);
             done += written;
             if written < given {
-                self.renew()?;
+                let _ = self.renew(); // the next request hears of it
                 return match error {
                     Some(errno) if done == 0 => Err(errno),
                     _ => Ok(done),
@@ -143,9 +151,20 @@ impl Duct {
         (done, None)
     }
 
-    /// An empty pipe instead of one that holds an unknown rest.
+    /// Whether a request can begin; without an empty pipe none does.
+    #[inline]
+    fn be_empty(&mut self) -> Result<(), Errno> {
+        match self.spoiled {
+            true => self.renew(),
+            false => Ok(()),
+        }
+    }
+
+    /// An empty pipe instead of one that holds an unknown rest; if there is none to be had, the next
+    /// request asks again.
     #[cold]
     fn renew(&mut self) -> Result<(), Errno> {
+        self.spoiled = true;
         *self = Duct::new(self.wish)?;
         Ok(())
     }

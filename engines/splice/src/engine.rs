@@ -33,7 +33,7 @@ impl Engine for Splice {
     fn init(_host: Host, job: &Job) -> Result<Self, Error> {
         let duct = Duct::new(job.max_bs()).map_err(|errno| {
             let why = std::io::Error::from_raw_os_error(errno);
-            Error::new(errno, format!("splice: no pipe to be had: {why}"))
+            Error::new(errno, format!("no pipe to be had: {why}"))
         })?;
         Ok(Splice { duct })
     }
@@ -67,7 +67,7 @@ impl Splice {
             _ => return Ok(Opened::ByHost),
         };
         let name = file.name().to_string_lossy();
-        let words = format!("splice: {name} is {what}: there has to be a file or a device");
+        let words = format!("{name} is {what}: there has to be a file or a device");
         Err(Error::new(libc::EINVAL, words))
     }
 

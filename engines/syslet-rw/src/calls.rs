@@ -28,9 +28,9 @@ pub(crate) fn attempt(io: &Request) -> Attempt {
     // SAFETY: the caller owns the request, whose buffer nobody else uses until it has ended.
     let result = unsafe { transfer(io, 0, rwf(io) | libc::RWF_NOWAIT) };
     match result {
-        Ok(0) if io.op() == IOE_OP_WRITE && !io.is_empty() => Attempt::Waits(0),
-        Ok(done) if done == io.len() || done == 0 => Attempt::Over(Ok(done)),
+        Ok(done) if done == io.len() => Attempt::Over(Ok(done)),
         // The end of the file, or of what is in memory: that is for the one who may wait to say.
+        // Nothing at all is no end either: Linux 5.9 and 5.10 answer 0 where they mean EAGAIN.
         Ok(done) => Attempt::Waits(done),
         Err(libc::EAGAIN) => Attempt::Waits(0),
         Err(libc::EOPNOTSUPP) => Attempt::Unasked,

@@ -1,9 +1,9 @@
 //! The threads, each with a desk on which the worker lays a request and finds it again when done.
 //!
 //! Used by `engine`. There are as many desks as requests in flight, so nothing queues up: a desk
-//! belongs to the worker, or from `submit` until its bit in `done` is set to its thread, and the two
-//! pass it on by atomics alone. Who has nothing to do sleeps in a futex. Dropping the pool ends the
-//! threads, which by then have nothing to do.
+//! belongs to the worker, or from `submit` until its number stands in `done` to its thread, and the
+//! two pass it on by atomics alone. Who has nothing to do sleeps in a futex. Dropping the pool ends
+//! the threads, which by then have nothing to do.
 
 use crate::calls::perform;
 use crate::futex;
@@ -11,7 +11,7 @@ use iodyno_engine_api::{Error, Host, Reaped, Unit, Wait};
 use iodyno_engine_support::errno::Errno;
 use std::cell::UnsafeCell;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
@@ -41,14 +41,17 @@ struct Desk {
 
 struct Shared {
     desks: Box<[Desk]>,
-    done: Box<[AtomicU64]>, // a bit for each desk
-    events: AtomicU32,      // counts what may end a wait
-    waiting: AtomicU32,     // 1: the worker sleeps, or is about to
+    /// A ring of at least as many places as there are desks: numbers of desks whose requests are
+    /// done, in that order, one added to each. 0 is a place that is free.
+    done: Box<[AtomicU32]>,
+    tail: AtomicU32,    // places of the ring that were ever taken
+    events: AtomicU32,  // counts what may end a wait
+    waiting: AtomicU32, // 1: the worker sleeps, or is about to
 }
 
 // SAFETY: everything in it is atomic but the tasks. A task is touched by its thread alone between
-// the worker's release of GIVEN and its own release of the bit in `done`, and by the worker alone at
-// any other time; a Unit may go to another thread.
+// the worker's release of GIVEN and its own release of the number in `done`, and by the worker alone
+// at any other time; a Unit may go to another thread.
 unsafe impl Sync for Shared {}
 // SAFETY: as for Sync.
 unsafe impl Send for Shared {}
@@ -59,6 +62,7 @@ pub(crate) struct Pool {
     threads: Vec<JoinHandle<()>>,
     idle: Vec<u32>, // desks that are free; the one that was used last is used next
     taken: Vec<(Unit, u64)>,
+    head: usize, // places of the ring that were read
 }
 
 /// Interrupts a wait from another thread.
@@ -70,20 +74,22 @@ impl Pool {
         let desk = || Desk { state: AtomicU32::new(IDLE), task: UnsafeCell::new(None) };
         let shared = Arc::new(Shared {
             desks: (0..depth).map(|_| desk()).collect(),
-            done: (0..depth.div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
+            done: (0..depth.next_power_of_two()).map(|_| AtomicU32::new(0)).collect(),
+            tail: AtomicU32::new(0),
             events: AtomicU32::new(0),
             waiting: AtomicU32::new(0),
         });
         // The pool exists before its threads: where one does not start, drop() ends the others.
         let (threads, taken) = (Vec::new(), Vec::with_capacity(depth as usize));
-        let mut pool = Pool { shared, threads, idle: (0..depth).rev().collect(), taken };
+        let idle = (0..depth).rev().collect();
+        let mut pool = Pool { shared, threads, idle, taken, head: 0 };
         for number in 0..depth {
             let shared = Arc::clone(&pool.shared);
             let builder = Builder::new().name("syslet-rw".to_owned()).stack_size(STACK);
             let started = builder.spawn(move || serve(&shared, number as usize));
             let thread = started.map_err(|why| {
                 let errno = why.raw_os_error().unwrap_or(libc::EAGAIN);
-                let words = format!("syslet-rw: thread {} of {depth} (iodepth): {why}", number + 1);
+                let words = format!("thread {} of {depth} (iodepth): {why}", number + 1);
                 Error::new(errno, words)
             })?;
             pool.threads.push(thread);
@@ -116,8 +122,8 @@ impl Pool {
                 unreachable!("has_room() was asked before each take()");
             };
             let desk = &self.shared.desks[number as usize];
-            // SAFETY: an idle desk is the worker's: it was never given, or its bit in `done` was
-            // taken with acquire ordering in collect().
+            // SAFETY: an idle desk is the worker's: it was never given, or its number in `done` was
+            // read with acquire ordering in collect().
             unsafe { *desk.task.get() = Some(Task { unit, done, result: Ok(0) }) };
             if desk.state.swap(GIVEN, Ordering::AcqRel) == ASLEEP {
                 futex::wake(&desk.state);
@@ -156,22 +162,17 @@ impl Pool {
     /// Takes what is done from its desks, as much as there is room for.
     #[inline]
     fn collect(&mut self, reaped: &mut Reaped<'_>) {
-        for (at, word) in self.shared.done.iter().enumerate() {
-            while reaped.room() > 0 {
-                let bits = word.load(Ordering::Relaxed);
-                if bits == 0 {
-                    break;
-                }
-                let bit = bits.trailing_zeros();
-                word.fetch_and(!(1 << bit), Ordering::Acquire);
-                let number = at as u32 * 64 + bit;
-                // SAFETY: its thread set the bit with release ordering and has left the desk.
-                let task = unsafe { (*self.shared.desks[number as usize].task.get()).take() };
-                if let Some(Task { unit, result, .. }) = task {
-                    reaped.push(unit, result);
-                }
-                self.idle.push(number);
+        while reaped.room() > 0 {
+            let place = &self.shared.done[self.head & (self.shared.done.len() - 1)];
+            let Some(number) = place.load(Ordering::Acquire).checked_sub(1) else { return };
+            place.store(0, Ordering::Relaxed); // free before its desk can be given once more
+            self.head = self.head.wrapping_add(1);
+            // SAFETY: its thread wrote the number with release ordering and has left the desk.
+            let task = unsafe { (*self.shared.desks[number as usize].task.get()).take() };
+            if let Some(Task { unit, result, .. }) = task {
+                reaped.push(unit, result);
             }
+            self.idle.push(number);
         }
     }
 }
@@ -216,14 +217,18 @@ fn serve(shared: &Shared, number: usize) {
                 continue;
             }
         }
-        // SAFETY: the worker gave the desk with release ordering, and leaves it alone until its bit.
+        // SAFETY: the worker gave the desk with release ordering, and leaves it alone until it reads
+        // its number.
         if let Some(task) = unsafe { &mut *desk.task.get() } {
             // The host catches panics on its own thread only; here a unit would be lost.
             let result = catch_unwind(AssertUnwindSafe(|| perform(&mut task.unit, task.done)));
             task.result = result.unwrap_or(Err(libc::EIO));
         }
         let _ = desk.state.compare_exchange(GIVEN, IDLE, Ordering::Relaxed, Ordering::Relaxed);
-        shared.done[number / 64].fetch_or(1 << (number % 64), Ordering::Release);
+        // The place is free: there are as many as desks, and before one is taken for the second time
+        // some desk was given again after it was read. AcqRel carries that from thread to thread.
+        let place = shared.tail.fetch_add(1, Ordering::AcqRel) as usize & (shared.done.len() - 1);
+        shared.done[place].store(number as u32 + 1, Ordering::Release);
         shared.events.fetch_add(1, Ordering::SeqCst);
         if shared.waiting.load(Ordering::SeqCst) != 0 {
             futex::wake(&shared.events);

@@ -71,6 +71,63 @@ fn what_was_written_is_read_with_and_without_a_try() {
 }
 
 #[test]
+fn what_is_in_memory_is_answered_in_place() {
+    let f = tempfile::tempfile().unwrap();
+    f.write_all_at(&[7; 4096], 0).unwrap();
+    let mut buf = [0_u8; 4096];
+    let part = libc::iovec { iov_base: buf.as_mut_ptr().cast(), iov_len: buf.len() };
+    // SAFETY: one iovec over an array that is writable.
+    let asked = unsafe { libc::preadv2(f.as_raw_fd(), &part, 1, 0, libc::RWF_NOWAIT) };
+    with(1, |i| {
+        let mut target = opened(i, &f, 0);
+        for _ in 0..3 {
+            let mut read = request(IOE_OP_READ, &mut *target, 0, &mut buf);
+            let queued = finish(i, &mut read);
+            assert_eq!((read.error, read.resid), (0, 0));
+            assert_eq!(queued, asked != 4096, "the kernel says {asked} to RWF_NOWAIT");
+        }
+    });
+}
+
+#[test]
+fn what_ends_first_comes_first() {
+    let f = tempfile::tempfile().unwrap();
+    let in_file = |at, byte| {
+        let begin = Instant::now();
+        let mut found = [0];
+        while f.read_at(&mut found, at).unwrap() != 1 || found[0] != byte {
+            assert!(begin.elapsed() < Duration::from_secs(30), "{byte} at {at}");
+            std::thread::yield_now();
+        }
+        std::thread::sleep(Duration::from_millis(50)); // what is written is soon told
+    };
+    with(2, |i| {
+        let mut target = opened(i, &f, IOE_OPEN_DIRECT); // all go to threads
+        let (mut one, mut two) = ([1; 1], [1; 1]);
+        let mut ios = [
+            request(IOE_OP_WRITE, &mut *target, 0, &mut one),
+            request(IOE_OP_WRITE, &mut *target, 1, &mut two),
+        ];
+        for (n, io) in ios.iter_mut().enumerate() {
+            assert_eq!(i.queue(io), IOE_Q_QUEUED);
+            assert_eq!(i.commit(), 0);
+            in_file(n as u64, 1);
+        }
+        // The first one, queued again and done again, does not get ahead of the second.
+        for (round, n) in [0, 1, 0, 1, 0].into_iter().enumerate() {
+            assert_eq!(i.getevents(1, 1, -1).unwrap(), [&raw mut *ios[n]], "round {round}");
+            let byte = round as u8 + 2;
+            // SAFETY: the buffer of this request, which is the test's at this moment.
+            unsafe { ios[n].buf.cast::<u8>().write(byte) };
+            assert_eq!(i.queue(&mut ios[n]), IOE_Q_QUEUED);
+            assert_eq!(i.commit(), 0);
+            in_file(n as u64, byte);
+        }
+        assert_eq!(i.getevents(2, 2, -1).unwrap().len(), 2);
+    });
+}
+
+#[test]
 fn the_end_of_a_file_is_no_error_and_errors_are_told() {
     let f = tempfile::tempfile().unwrap();
     f.write_all_at(&[7; 1000], 0).unwrap();
