@@ -1,4 +1,7 @@
 //! mmap through a run: the common cases, windows that slide, and what cannot be mapped.
+//!
+//! The common cases come three times: as it is, with one small window, and with memcpy, whose price
+//! (a crash where a file is cut) is looked at, too.
 
 use iodyno_tests::engines::{self, Engine};
 use iodyno_tests::{process, Scene};

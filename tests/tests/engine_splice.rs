@@ -1,4 +1,6 @@
 //! splice through a run: the common cases, blocks larger than a pipe, and what it refuses.
+//!
+//! That errors leave nothing in the pipe is judged by its unit tests.
 
 use iodyno_tests::engines::Engine;
 use iodyno_tests::Scene;

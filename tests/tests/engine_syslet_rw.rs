@@ -1,4 +1,6 @@
-//! syslet-rw through a run: the common cases, and that depth and both answers are what they should.
+//! syslet-rw through a run: the common cases, both answers in one job, and the deepest job.
+//!
+//! Which answer a request gets, and in what order they come back, is judged by its unit tests.
 
 use iodyno_tests::engines::{self, Engine};
 use iodyno_tests::Scene;

@@ -1,9 +1,10 @@
 //! Moving bytes between a mapping and a buffer.
 //!
-//! Called once per request by `engine`. A page of a mapping that is not there any more (a file that
-//! was cut, a medium that fails, a disk that is full) is a SIGBUS for whoever touches it, and no look
-//! at the file's size beforehand helps against a cut in the middle of a copy. The kernel as the one
-//! who copies stops there and says how far it came. Must not catch signals: they are the host's.
+//! Called once per request by `engine`. A page of a mapping that is not there any more (a file
+//! that was cut, a medium that fails, a disk that is full) is a SIGBUS for whoever touches it, and
+//! no look at the file's size beforehand helps against a cut in the middle of a copy. The kernel
+//! as the one who copies stops there and says how far it came. Must not catch signals: they are
+//! the host's.
 
 use iodyno_engine_api::Error;
 use iodyno_engine_support::errno::{last, retry, Errno};
@@ -54,7 +55,8 @@ impl Copier {
     ) -> Result<usize, Errno> {
         match self {
             Copier::Memcpy => {
-                // SAFETY: the caller vouches for both; a buffer of the host's is no mapping of ours.
+                // SAFETY: the caller vouches for both; a buffer of the host's is no mapping of
+                // ours.
                 unsafe { std::ptr::copy_nonoverlapping(mapped, buf, len) };
                 Ok(len)
             }
@@ -82,8 +84,8 @@ impl Copier {
                 unsafe { std::ptr::copy_nonoverlapping(buf, mapped, len) };
                 Ok(len)
             }
-            // The mapping as the "local" side is stored to as by a program: each page is faulted in
-            // for writing, so that its file system knows.
+            // The mapping as the "local" side is stored to as by a program: each page is faulted
+            // in for writing, so that its file system knows.
             // SAFETY: as in out_of().
             Copier::Kernel(own) => unsafe { in_kernel(own, mapped, buf, len) },
         }
@@ -96,7 +98,8 @@ impl Copier {
 unsafe fn in_kernel(own: pid_t, to: *mut u8, from: *const u8, len: usize) -> Result<usize, Errno> {
     let local = iovec { iov_base: to.cast(), iov_len: len };
     let remote = iovec { iov_base: from.cast_mut().cast(), iov_len: len };
-    // SAFETY: one iovec a side, whose memory the caller vouches for; nothing is written to `remote`.
+    // SAFETY: one iovec a side, whose memory the caller vouches for; nothing is written to
+    // `remote`.
     match retry(|| unsafe { libc::process_vm_readv(own, &local, 1, &remote, 1, 0) }) {
         Ok(done) => Ok(done as usize),
         Err(libc::EFAULT) => Ok(0),

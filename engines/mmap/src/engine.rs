@@ -1,8 +1,9 @@
 //! The engine: judges targets, and serves requests by copies and msync.
 //!
-//! Runs on the worker's thread and answers Completed to everything. The host opens the targets; what
-//! it opened for writing alone is opened once more for both, since a mapping that is stored to is
-//! read as well. Must not allocate once the files are open, nor trust a file to keep its size.
+//! Runs on the worker's thread and answers Completed to everything. The host opens the targets;
+//! what it opened for writing alone is opened once more for both, since a mapping that is stored
+//! to is read as well. Must not allocate once the files are open, nor trust a file to keep its
+//! size.
 
 use crate::copy::{self, Copier};
 use crate::options::{self, OPTIONS};
@@ -154,7 +155,8 @@ impl Mmap {
             return if len == 0 { Ok(0) } else { Err(BEYOND) };
         }
         let (to, len) = self.windows.find(&target.place, offset, len)?;
-        // SAFETY: find() gave `len` mapped bytes, of a writable file, no more than the request has.
+        // SAFETY: find() gave `len` mapped bytes, of a writable file, no more than the request
+        // has.
         let done = unsafe { copier.into(to, io.buf_ptr(), len) }?;
         let mut there = done as u64;
         if copier.is_guarded() {
@@ -318,7 +320,8 @@ fn judge(file: &File<'_>) -> Result<(), Error> {
 /// Whether this kernel knows the advice, tried on a page of its own.
 fn try_huge_pages(page: usize) -> Result<(), Error> {
     let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-    // SAFETY: a new mapping at an address of the kernel's choice, which goes before anybody uses it.
+    // SAFETY: a new mapping at an address of the kernel's choice, which goes before anybody uses
+    // it.
     let advised = unsafe {
         let start = libc::mmap(std::ptr::null_mut(), page, libc::PROT_READ, kind, -1, 0);
         if start == libc::MAP_FAILED {

@@ -1,7 +1,7 @@
 //! mmap: data is copied from and to a mapping of the target; msync makes it durable.
 //!
-//! This file only exports; `engine` judges targets and serves requests, `windows` maps, `copy` moves
-//! the bytes so that a file which shrinks is an error and no crash, `options` says how.
+//! This file only exports; `engine` judges targets and serves requests, `windows` maps, `copy`
+//! moves the bytes so that a file which shrinks is an error and no crash, `options` says how.
 
 mod copy;
 mod engine;

@@ -1,9 +1,10 @@
 //! Windows onto files: which parts of them are mapped, and where.
 //!
-//! Asked once per request by `engine`. A window is a part of a file that begins at a multiple of the
-//! window's size and reaches far enough over its end that no request has to be cut. Each part has
-//! one place where it may be kept, as in a cache of one way: finding it takes no search, and while
-//! all parts of all files have room none is ever mapped twice. Holds no lock, allocates once.
+//! Asked once per request by `engine`. A window is a part of a file that begins at a multiple of
+//! the window's size and reaches far enough over its end that no request has to be cut. Each part
+//! has one place where it may be kept, as in a cache of one way: finding it takes no search, and
+//! while all parts of all files have room none is ever mapped twice. Holds no lock, allocates
+//! once.
 
 use crate::options::Wishes;
 use iodyno_engine_support::errno::{last, Errno};
@@ -35,8 +36,8 @@ struct Window {
 
 impl Drop for Window {
     fn drop(&mut self) {
-        // SAFETY: the mapping that map() made, of that length; pointers into it live no longer than
-        // one request, and windows are dropped between two.
+        // SAFETY: the mapping that map() made, of that length; pointers into it live no longer
+        // than one request, and windows are dropped between two.
         unsafe { libc::munmap(self.start.cast(), self.len) };
     }
 }
@@ -68,8 +69,8 @@ impl Windows {
         (size >> self.shift) as usize + 1
     }
 
-    /// The address of a byte of a file, and how many bytes from there on can be used: at least one,
-    /// `len` at most, none of them beyond `place.size`. `offset` lies within that.
+    /// The address of a byte of a file, and how many bytes from there on can be used: at least
+    /// one, `len` at most, none of them beyond `place.size`. `offset` lies within that.
     #[inline]
     pub(crate) fn find(
         &mut self,
@@ -89,8 +90,8 @@ impl Windows {
             Some((start, mapped)) if inside + len <= mapped as u64 => start,
             _ => self.map(slot, place, number)?,
         };
-        // SAFETY: a window reaches from its beginning to its size and the overlap, or to the end of
-        // the file's last page; `len` was cut to both.
+        // SAFETY: a window reaches from its beginning to its size and the overlap, or to the end
+        // of the file's last page; `len` was cut to both.
         Ok((unsafe { start.add(inside as usize) }, len as usize))
     }
 
@@ -140,7 +141,8 @@ impl Windows {
         let thp = self.wishes.thp.then_some(libc::MADV_HUGEPAGE);
         let order = (self.wishes.advice != libc::MADV_NORMAL).then_some(self.wishes.advice);
         for advice in thp.into_iter().chain(order) {
-            // SAFETY: a mapping that was just made, of that length; no advice changes what it holds.
+            // SAFETY: a mapping that was just made, of that length; no advice changes what it
+            // holds.
             if unsafe { libc::madvise(window.cast(), len, advice) } != 0 {
                 let errno = last();
                 // SAFETY: as in Window::drop(), whose owner there is none of yet.

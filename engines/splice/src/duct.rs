@@ -1,9 +1,9 @@
 //! The pipe, and the transfers that go through it.
 //!
-//! Called once per request by `engine`. A request finds the pipe empty: after a transfer that failed
-//! half way there is a new one, or the next would find what this one left. No page of a buffer stays
-//! in it either. Everything is repeated until the request is done, the file ends or the kernel says
-//! no, since a pipe takes less at once than a request may have.
+//! Called once per request by `engine`. A request finds the pipe empty: after a transfer that
+//! failed half way there is a new one, or the next would find what this one left. No page of a
+//! buffer stays in it either. Everything is repeated until the request is done, the file ends or
+//! the kernel says no, since a pipe takes less at once than a request may have.
 
 use iodyno_engine_support::errno::{last, retry, Errno};
 use libc::{c_int, c_uint, iovec, off_t};
@@ -31,8 +31,8 @@ impl Duct {
         Ok(duct)
     }
 
-    /// Asks for the size wished for, and for half of it as long as that is refused; what a new pipe
-    /// has does as well. A transfer off a page's beginning touches a page more.
+    /// Asks for the size wished for, and for half of it as long as that is refused; what a new
+    /// pipe has does as well. A transfer off a page's beginning touches a page more.
     fn widen(&self) {
         const LEAST: u64 = 64 << 10;
         let mut size = (self.wish.min(1 << 30) + 4096).next_power_of_two();
@@ -160,8 +160,8 @@ impl Duct {
         }
     }
 
-    /// An empty pipe instead of one that holds an unknown rest; if there is none to be had, the next
-    /// request asks again.
+    /// An empty pipe instead of one that holds an unknown rest; if there is none to be had, the
+    /// next request asks again.
     #[cold]
     fn renew(&mut self) -> Result<(), Errno> {
         self.spoiled = true;

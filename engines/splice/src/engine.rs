@@ -1,7 +1,8 @@
 //! The engine: two system calls and a pipe for each request.
 //!
-//! Runs on the worker's thread and answers Completed to everything. Keeps the pipe and nothing else.
-//! Must not open, allocate or print once there is an instance.
+//! Runs on the worker's thread and answers Completed to everything. Keeps the pipe and nothing
+//! else; opens a new one where an error left something in the old one. Must not allocate or print
+//! once there is an instance.
 
 use crate::duct::Duct;
 use crate::options::OPTIONS;

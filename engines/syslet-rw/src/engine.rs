@@ -1,8 +1,9 @@
 //! The engine: tries, and hands over what would have to wait.
 //!
-//! Runs on the worker's thread. Reads and writes that need no waiting are Completed in `queue`; all
-//! else is Queued, handed to a thread in `commit` and handed back in `getevents`. All memory and all
-//! threads are made in `init`. Must not wait but in `getevents`, and takes no lock anywhere.
+//! Runs on the worker's thread. Reads and writes that need no waiting are Completed in `queue`;
+//! all else is Queued, handed to a thread in `commit` and handed back in `getevents`. All memory
+//! and all threads are made in `init`. Must not wait but in `getevents`, and takes no lock
+//! anywhere.
 
 use crate::calls::{attempt, Attempt};
 use crate::options::OPTIONS;

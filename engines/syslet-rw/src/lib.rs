@@ -1,7 +1,8 @@
 //! syslet-rw: tries without waiting; what would have to wait goes to a thread of its own.
 //!
-//! The idea of the syslets that Linux never got, made of what it has today. This file only exports;
-//! `engine` tries and answers the host, `pool` holds the threads, `calls` is what they do.
+//! The idea of the syslets that Linux never got, made of what it has today. This file only
+//! exports; `engine` tries and answers the host, `pool` holds the threads, `calls` is what they
+//! do.
 
 mod calls;
 mod engine;

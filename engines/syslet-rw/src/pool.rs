@@ -1,9 +1,9 @@
 //! The threads, each with a desk on which the worker lays a request and finds it again when done.
 //!
 //! Used by `engine`. There are as many desks as requests in flight, so nothing queues up: a desk
-//! belongs to the worker, or from `submit` until its number stands in `done` to its thread, and the
-//! two pass it on by atomics alone. Who has nothing to do sleeps in a futex. Dropping the pool ends
-//! the threads, which by then have nothing to do.
+//! belongs to the worker, or from `submit` until its number stands in `done` to its thread, and
+//! the two pass it on by atomics alone. Who has nothing to do sleeps in a futex. Dropping the pool
+//! ends the threads, which by then have nothing to do.
 
 use crate::calls::perform;
 use crate::futex;
@@ -50,8 +50,8 @@ struct Shared {
 }
 
 // SAFETY: everything in it is atomic but the tasks. A task is touched by its thread alone between
-// the worker's release of GIVEN and its own release of the number in `done`, and by the worker alone
-// at any other time; a Unit may go to another thread.
+// the worker's release of GIVEN and its own release of the number in `done`, and by the worker
+// alone at any other time; a Unit may go to another thread.
 unsafe impl Sync for Shared {}
 // SAFETY: as for Sync.
 unsafe impl Send for Shared {}
@@ -122,8 +122,8 @@ impl Pool {
                 unreachable!("has_room() was asked before each take()");
             };
             let desk = &self.shared.desks[number as usize];
-            // SAFETY: an idle desk is the worker's: it was never given, or its number in `done` was
-            // read with acquire ordering in collect().
+            // SAFETY: an idle desk is the worker's: it was never given, or its number in `done`
+            // was read with acquire ordering in collect().
             unsafe { *desk.task.get() = Some(Task { unit, done, result: Ok(0) }) };
             if desk.state.swap(GIVEN, Ordering::AcqRel) == ASLEEP {
                 futex::wake(&desk.state);
@@ -217,16 +217,17 @@ fn serve(shared: &Shared, number: usize) {
                 continue;
             }
         }
-        // SAFETY: the worker gave the desk with release ordering, and leaves it alone until it reads
-        // its number.
+        // SAFETY: the worker gave the desk with release ordering, and leaves it alone until it
+        // reads its number.
         if let Some(task) = unsafe { &mut *desk.task.get() } {
             // The host catches panics on its own thread only; here a unit would be lost.
             let result = catch_unwind(AssertUnwindSafe(|| perform(&mut task.unit, task.done)));
             task.result = result.unwrap_or(Err(libc::EIO));
         }
         let _ = desk.state.compare_exchange(GIVEN, IDLE, Ordering::Relaxed, Ordering::Relaxed);
-        // The place is free: there are as many as desks, and before one is taken for the second time
-        // some desk was given again after it was read. AcqRel carries that from thread to thread.
+        // The place is free: there are as many as desks, and before one is taken for the second
+        // time some desk was given again after it was read. AcqRel carries that from thread to
+        // thread.
         let place = shared.tail.fetch_add(1, Ordering::AcqRel) as usize & (shared.done.len() - 1);
         shared.done[place].store(number as u32 + 1, Ordering::Release);
         shared.events.fetch_add(1, Ordering::SeqCst);
