@@ -7,6 +7,8 @@ use std::fs::{File, OpenOptions};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 
 fn ops() -> &'static ioe_ops {
     let host = TestHost::new();
@@ -184,23 +186,27 @@ fn a_file_that_shrinks_and_grows_all_the_time_is_no_crash() {
     let i = host.open(ops(), &job).unwrap();
     let mut target = target(&f);
     open(&i, &mut target);
-    let other = f.try_clone().unwrap();
+    let (other, over) = (f.try_clone().unwrap(), Arc::new(AtomicBool::new(false)));
+    let is_over = Arc::clone(&over);
     let cutter = std::thread::spawn(move || {
-        for n in 0..3_000_u64 {
+        for n in 0_u64.. {
             other.set_len(n * 7919 % (1 << 20)).unwrap();
+            if is_over.load(Ordering::Relaxed) {
+                return;
+            }
         }
     });
-    let (mut n, mut moved) = (0, 0);
-    while !cutter.is_finished() {
-        n += 1;
+    let mut moved = 0;
+    for n in 0..3_000 {
         let op = if n % 2 == 0 { IOE_OP_READ } else { IOE_OP_WRITE };
         let mut buf = vec![7; 50_000];
         let outcome = run(&i, &mut target, (op, n * 12_345 % (1 << 20)), &mut buf);
-        assert!([0, libc::ENXIO, libc::EIO].contains(&outcome.error), "{outcome:?}");
+        assert!([0, libc::ENXIO, libc::EIO].contains(&outcome.error), "{n}: {outcome:?}");
         moved += 50_000 - outcome.resid;
     }
+    over.store(true, Ordering::Relaxed);
     cutter.join().unwrap();
-    assert!(moved > 0, "{n} requests");
+    assert!(moved > 0, "nothing of 3000 requests");
 }
 
 #[test]
