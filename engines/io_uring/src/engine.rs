@@ -18,7 +18,6 @@ use iodyno_engine_api::abi::*;
 use iodyno_engine_api::engine::{
     CancelFn, CapsFn, DetailsFn, ExtensionFn, FileFn, OpenFn, PlainFn, ReapFn,
 };
-use iodyno_engine_api::host::Level;
 use iodyno_engine_api::{
     Answer, Cancel, Caps, Engine, Error, Failed, File, Host, Io, Job, Opened, Reaped, Request,
     Unit, Wait,
@@ -92,7 +91,6 @@ impl Engine for IoUring {
         };
         let ring = if settings.attach { share::attached(&wish) } else { Ring::new(&wish) };
         let ring = ring.map_err(|why| words::no_ring(why, &settings))?;
-        host.log(Level::Debug, &format!("io_uring: setup flags {:#x}", ring.setup_flags()));
         let mut engine = IoUring {
             ring,
             in_flight: 0,

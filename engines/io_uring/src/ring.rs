@@ -115,7 +115,6 @@ pub(crate) struct Ring {
     /// What `io_uring_enter` is called with: the descriptor, or its place among registered ones.
     enter_fd: i32,
     enter_flags: u32,
-    params_flags: u32,
     _rings: Mapping,
     _entries: Mapping,
     fd: Arc<OwnedFd>,
@@ -202,18 +201,12 @@ impl Ring {
             polls: wish.iopoll && wish.sqpoll.is_none(),
             enter_fd: fd.as_raw_fd(),
             enter_flags: 0,
-            params_flags: p.flags,
             _rings: rings,
             _entries: entries,
             fd: Arc::new(fd),
         };
         ring.register_itself();
         Ok(ring)
-    }
-
-    /// The kernel's `IORING_SETUP_*` that the ring got.
-    pub(crate) fn setup_flags(&self) -> u32 {
-        self.params_flags
     }
 
     /// The ring's descriptor, for those who share its back end.
