@@ -10,6 +10,7 @@ mod bad_plugins;
 mod c_plugins;
 mod cells;
 mod cli;
+mod engine_io_uring;
 mod engine_psync;
 mod faults;
 mod io_errors;
