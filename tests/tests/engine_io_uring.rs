@@ -40,12 +40,13 @@ fn options_at_their_limits() {
         "cmdprio_percentage=100\ncmdprio_class=3\ncmdprio=7",
         "cmdprio_percentage=0,100\ncmdprio_class=2,3\ncmdprio=0,7",
         "cmdprio_bssplit=4k/50/2/7:8k/100/3/0,",
-        "iodepth=32768\nbs=512\nsize=64k",
     ] {
         let lines = format!("filename=target\nrw=randrw\nsize=1m\niodepth=8\n{options}");
         let document = IO_URING.run(&scene, &lines).clean();
-        assert!(document.all_ios() >= 128, "{options}");
+        assert_eq!(document.all_ios(), 256, "{options}");
     }
+    let deepest = "filename=target\nrw=randrw\nsize=1m\nbs=512\niodepth=32768";
+    assert_eq!(IO_URING.run(&scene, deepest).clean().all_ios(), 2048);
 }
 
 /// Registered files that are opened and closed all the time.
