@@ -17,6 +17,7 @@ pub mod io;
 pub mod layout;
 pub mod options;
 mod panics;
+pub mod source;
 pub mod testing;
 mod text;
 pub mod unit;

@@ -3,6 +3,7 @@
 //! Completions and the man page are generated from here. Decides nothing: each command's own file
 //! does.
 
+use super::engine::Lang;
 use crate::plugin::kept::Handed;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ Examples:
   iodyno lint job.fio                         what would this job do? (runs nothing)
   iodyno engines                              which engines are here?
   iodyno engines show psync                   what can this one do?
+  iodyno engine new my-engine --lang c        a project for an engine of my own
   iodyno check ./libmy.so                     does my engine keep to the contract?
 
 Exit status:
@@ -37,8 +39,10 @@ pub enum Command {
     Run(RunArgs),
     /// Parse and resolve job files, print the effective job, run nothing
     Lint(LintArgs),
-    /// List engines, or show one
+    /// List the engines that are here, or show one
     Engines(EnginesArgs),
+    /// Make the project of a new engine
+    Engine(EngineArgs),
     /// Check a plugin against the engine contract, one rule after the other
     Check(CheckArgs),
     /// Print the reference of all job options
@@ -173,7 +177,8 @@ pub struct CheckArgs {
     #[arg(long, value_name = "PATH")]
     pub target: Option<PathBuf>,
     /// How much: 1 loading, 2 instances, 3 requests, 4 stress
-    #[arg(long, value_name = "1..4", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=4))]
+    #[arg(long, value_name = "1..4", default_value_t = 4)]
+    #[arg(value_parser = clap::value_parser!(u8).range(1..=4))]
     pub level: u8,
     /// Only checks whose id this regular expression matches
     #[arg(long, value_name = "REGEX")]
@@ -205,8 +210,8 @@ pub struct CheckArgs {
 }
 
 const AFTER_CHECK_HELP: &str = "\
-Each check runs in a child process with a deadline. Verdicts: pass; warn (bearable); skip (the engine
-or this machine cannot have it, or another check has told already); fail; crash; timeout.
+Each check runs in a child process with a deadline. Verdicts: pass; warn (bearable); skip (the
+engine or this machine cannot have it, or another check has told already); fail; crash; timeout.
 
 Examples:
   iodyno check ./libmine.so                     all checks on temporary files
@@ -215,6 +220,57 @@ Examples:
   gdb --args iodyno check ./libmine.so --only queue.status --in-process
 
 Exit status: 0 without fail, crash and timeout; 5 with one; 2 bad usage.";
+
+/// `iodyno engine`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "`iodyno engines` lists the engines that are here, `iodyno engines show NAME` \
+                        shows one."
+)]
+pub struct EngineArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: EngineCommand,
+}
+
+/// `iodyno engine ...`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum EngineCommand {
+    /// Write a project that builds, loads and passes `iodyno check`
+    #[command(after_long_help = AFTER_ENGINE_NEW)]
+    New(EngineNewArgs),
+}
+
+const AFTER_ENGINE_NEW: &str = "\
+Examples:
+  iodyno engine new fast                       ./fast: a crate, synchronous
+  iodyno engine new fast --lang c --async      ./fast: C and a Makefile, asynchronous
+  iodyno engine new fast --id com.acme.fast --dir ~/src/iodyno-fast
+
+What is made does real I/O on files and block devices, has one option, errors in words and tests of
+its own. Its README.md says what to change first.";
+
+/// `iodyno engine new`.
+#[derive(Debug, Clone, Args)]
+pub struct EngineNewArgs {
+    /// The engine's name, as in `ioengine = NAME`: 1 to 32 of a-z, 0-9, _ and -
+    pub name: String,
+    /// Language of the project
+    #[arg(long, value_enum, default_value_t = Lang::Rust)]
+    pub lang: Lang,
+    /// Answer requests later, through commit and getevents, not in queue itself
+    #[arg(long = "async")]
+    pub asynchronous: bool,
+    /// Where to make the project: a directory that is empty or not there yet (default: ./NAME)
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// The plugin's id in reverse DNS, such as com.acme.fast (default: org.example.NAME)
+    #[arg(long)]
+    pub id: Option<String>,
+    /// Take the crate iodyno-engine-api from this checkout, instead of a copy in the project
+    #[arg(long, value_name = "PATH")]
+    pub engine_api: Option<PathBuf>,
+}
 
 /// `iodyno options`.
 #[derive(Debug, Clone, Args)]

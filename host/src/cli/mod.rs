@@ -6,6 +6,7 @@ pub mod args;
 mod cell;
 mod check;
 mod check_list;
+pub mod engine;
 pub mod engines;
 mod explain;
 pub mod generated;
@@ -22,10 +23,18 @@ use std::process::ExitCode;
 /// Parses, dispatches, sets the exit status.
 pub fn main() -> ExitCode {
     crate::sys::inherit::outlive_file_limit();
-    let done = match args::Cli::parse().command {
+    let cli = args::Cli::try_parse().unwrap_or_else(|refusal| {
+        let _ = refusal.print();
+        if let Some(words) = engine::hint(std::env::args_os()) {
+            let _ = writeln!(std::io::stderr(), "\niodyno: {words}");
+        }
+        std::process::exit(refusal.exit_code())
+    });
+    let done = match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Lint(args) => jobs::lint(&args),
         Command::Engines(args) => engines::engines(&args),
+        Command::Engine(args) => engine::engine(&args),
         Command::Check(args) => check::check(&args),
         Command::Options(args) => show_options(&args),
         Command::Completions { shell } => print(&generated::completions(shell)),

@@ -58,12 +58,12 @@ pub(super) unsafe fn check(from: *const ioe_ops, index: usize) -> Result<Checked
 
 /// Whether `name` is one that an engine can bear.
 #[must_use]
-pub(super) fn is_engine_name(name: &str) -> bool {
+pub(crate) fn is_engine_name(name: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-');
     (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(allowed)
 }
 
-fn check_name(name: &str, whose: &str) -> Result<(), Refusal> {
+pub(super) fn check_name(name: &str, whose: &str) -> Result<(), Refusal> {
     if is_engine_name(name) {
         return Ok(());
     }
@@ -71,7 +71,7 @@ fn check_name(name: &str, whose: &str) -> Result<(), Refusal> {
     Err(Refusal::engine(whose, why))
 }
 
-fn check_callbacks(ops: &ioe_ops, name: &str) -> Result<(), Refusal> {
+pub(super) fn check_callbacks(ops: &ioe_ops, name: &str) -> Result<(), Refusal> {
     let refuse = |why: String| Err(Refusal::engine(name, why));
     let unknown = ops.flags & HIGH_HALF & !HIGH_FLAGS_KNOWN;
     if unknown != 0 {
