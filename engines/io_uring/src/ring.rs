@@ -295,8 +295,8 @@ impl Ring {
         Some(unsafe { self.sqes.add((self.tail & self.sq_mask) as usize).read() }.user_data)
     }
 
-    /// Shows the kernel what it may take. With a kernel thread that submits, that is all there is to
-    /// it, unless it sleeps: answers the flag that wakes it.
+    /// Shows the kernel what it may take. With a kernel thread that submits, that is all there is
+    /// to it, unless it sleeps: answers the flag that wakes it.
     #[inline]
     fn publish(&mut self) -> u32 {
         self.word(self.sq_tail).store(self.committed, Ordering::Release);
@@ -336,8 +336,9 @@ impl Ring {
         Ok(())
     }
 
-    /// Hands the kernel what it may take and left, lets it do what it put off, and waits until `min`
-    /// completions lie ready or the time is over. May return before: the caller looks for itself.
+    /// Hands the kernel what it may take and left, lets it do what it put off, and waits until
+    /// `min` completions lie ready or the time is over. May return before: the caller looks for
+    /// itself.
     pub(crate) fn wait(&mut self, min: u32, limit: Option<Timespec>) -> Result<(), Errno> {
         let flags = self.publish() | ENTER_GETEVENTS;
         let answer = match limit {

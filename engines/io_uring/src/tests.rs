@@ -364,8 +364,9 @@ fn fixed_buffers_inside_the_region_and_ordinary_ones_outside() {
 
 #[test]
 fn an_extension_that_nobody_knows_is_null() {
+    let id = c"iodyno.zbd/1".as_ptr();
     // SAFETY: without an instance; a C string.
-    assert!(unsafe { ops().get_extension.unwrap()(null_mut(), c"iodyno.zbd/1".as_ptr()) }.is_null());
+    assert!(unsafe { ops().get_extension.unwrap()(null_mut(), id) }.is_null());
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What init refuses, and with which words: options that cannot go together, kernels and limits
-//! that forbid a ring. The latter in children of their own: a filter and a limit are for life.
+//! that forbid a ring.
+//!
+//! The latter in children of their own: a filter and a limit are for life.
 
 use super::*;
 
