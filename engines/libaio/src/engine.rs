@@ -105,7 +105,7 @@ fn no_context(depth: u32, errno: Errno) -> Error {
             read("aio-max-nr"),
             read("aio-nr")
         ),
-        libc::EINVAL => format!("io_setup for iodepth {depth}: more than the kernel can count"),
+        libc::EINVAL => format!("io_setup for iodepth {depth}: more than any kernel takes at once"),
         libc::ENOSYS => "io_setup: this kernel has no asynchronous I/O (CONFIG_AIO), or a sandbox \
                          forbids it; io_uring and posixaio are other ways"
             .to_owned(),

@@ -77,4 +77,12 @@ impl Iocb {
     pub(crate) fn is_sync(&self) -> bool {
         matches!(self.opcode, FSYNC | FDSYNC)
     }
+
+    /// For tests: ends when a descriptor is readable, and not before.
+    #[cfg(test)]
+    pub(crate) fn polling(data: u64, fd: i32) -> Iocb {
+        const POLL: u16 = 5;
+        let buf = libc::POLLIN.cast_unsigned().into();
+        Iocb { data, opcode: POLL, fd: fd.cast_unsigned(), buf, ..Iocb::default() }
+    }
 }
