@@ -31,8 +31,10 @@
 	IOE_EXPORT const struct ioe_plugin *ioe_plugin_entry_v1(const struct ioe_host *host, \
 								char *err, size_t errcap) \
 	{ \
-		(void)host, (void)err, (void)errcap; \
-		return &plugin_description; \
+		if (host->abi_major == IOE_ABI_MAJOR) \
+			return &plugin_description; \
+		snprintf(err, errcap, "speaks engine ABI %u alone", (unsigned)IOE_ABI_MAJOR); \
+		return NULL; \
 	}
 
 #endif

@@ -1,11 +1,11 @@
-//! What every engine that stores data is tested for, as functions over a description of the engine.
+//! What engines are tested for, each case once, as functions over a description of the engine.
 //!
-//! `tests/tests/engine_NAME.rs` describes its engine once, `const NAME: Engine = Engine::sync("..")`
-//! or `Engine::queued("..")` (with `.options(..)`, `.cannot_grow()`, `.without_direct()`), says
-//! `iodyno_tests::stores_data!(NAME);`, which makes a test of each function below, and adds what is
-//! the engine's own. An engine that stores nothing calls the functions that fit: `conforms`,
-//! `documented`, `example`, `interrupted`, `refused`. Files are judged by their bytes, here; buffers
-//! that were read, by `iodyno check`, since a run shows no buffer. Must not know any engine by name.
+//! `tests/tests/engine_NAME.rs` describes its engine, `const NAME: Engine = Engine::sync("..")` or
+//! `Engine::queued("..")` (and `.options(..)`, `.cannot_grow()`, `.without_direct()`), says
+//! `iodyno_tests::stores_data!(NAME);`, which makes a test of each case, and adds what is the
+//! engine's own. One that stores nothing names the cases that fit: `engine_tests!(NAME; conforms,
+//! documented, example);`, and has `refused`. Files are judged by their bytes, here; what was read
+//! into buffers by `iodyno check`, since a run shows no buffer. Must not know any engine by name.
 
 use crate::needs::skip;
 use crate::{process, programs, require, Document, Outcome, Scene};

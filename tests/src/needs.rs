@@ -86,6 +86,13 @@ pub fn private_mounts() -> Result<(), String> {
         .map_err(|why| format!("needs a mount namespace of its own: {why}"))
 }
 
+/// A group of processes whose memory is limited can be made.
+pub fn memory_cgroup() -> Result<(), String> {
+    root()?;
+    let group = crate::memory_group::MemoryGroup::try_new(64 << 20);
+    group.map(drop).map_err(|why| format!("needs a memory cgroup: {why}"))
+}
+
 /// The device mapper can be used.
 pub fn device_mapper() -> Result<(), String> {
     loop_device()?;

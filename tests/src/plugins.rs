@@ -1,14 +1,15 @@
 //! Compiles the C plugins of the tests against the project's own header.
 //!
-//! Called by tests after `require!(c_compiler)`. Each source is compiled once per test process,
-//! into cargo's target directory, under warnings that are errors.
+//! Called by tests after `require!(c_compiler)`. Each source, and the example that breaks the
+//! contract on request, is compiled once per test process, into cargo's target directory, under
+//! warnings that are errors.
 
 use crate::programs;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 /// Flags that a careful author of an engine would use.
 const FLAGS: [&str; 10] = [
@@ -73,6 +74,39 @@ fn build(name: &str) -> String {
     let fresh = dir.join(format!(".{name}.{}.so", std::process::id()));
     compile(&source, &fresh, &[]);
     std::fs::rename(&fresh, &plugin).expect("both lie in one directory");
+    plugin.to_str().expect("the target directory's path is UTF-8").to_owned()
+}
+
+/// `libfaulty.so` of `plugins-example/faulty`, built by its own Makefile.
+pub fn faulty_plugin() -> String {
+    static BUILT: OnceLock<String> = OnceLock::new();
+    BUILT.get_or_init(make_faulty).clone()
+}
+
+/// Its engine that works on files, as a job names it.
+pub fn faulty() -> String {
+    format!("{}:faulty", faulty_plugin())
+}
+
+/// Its engine that moves no data.
+pub fn faulty_null() -> String {
+    format!("{}:faulty-null", faulty_plugin())
+}
+
+fn make_faulty() -> String {
+    let dir = programs::target_dir().join("test-plugins");
+    let fresh = dir.join(format!(".faulty.{}", std::process::id()));
+    std::fs::create_dir_all(&fresh).expect("the target directory is writable");
+    let mut make = Command::new("make");
+    make.arg("-C").arg(programs::repo().join("plugins-example/faulty"));
+    make.arg(format!("OUT={}", fresh.display()));
+    let output = make.arg(format!("INCLUDE={}", include_dir().display())).output();
+    let output = output.expect("make runs");
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "plugins-example/faulty does not build:\n{words}");
+    let plugin = dir.join("libfaulty.so");
+    std::fs::rename(fresh.join("libfaulty.so"), &plugin).expect("both lie in one directory");
+    std::fs::remove_dir(&fresh).expect("nothing else was built there");
     plugin.to_str().expect("the target directory's path is UTF-8").to_owned()
 }
 

@@ -77,6 +77,18 @@ pub fn wait_until_it_computed(pid: u32, ms: u64) {
     });
 }
 
+/// Processes whose environment names this path: a run and what it started bear its scene's.
+pub fn bearing(path: &Path) -> Vec<u32> {
+    let path = path.as_os_str().as_encoded_bytes();
+    let entries = std::fs::read_dir("/proc").expect("/proc is mounted");
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    let bears = |pid: &u32| {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.windows(path.len()).any(|part| part == path)
+    };
+    pids.filter(bears).filter(|&pid| alive(pid)).collect()
+}
+
 /// Names in a directory that contain `part`; none where the directory cannot be read.
 pub fn names_with(dir: &Path, part: &str) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// A job of the faulty engine with these lines more; `isolation` concerns the whole run.
 fn faulty(isolation: &str, more: &str) -> String {
-    let engine = plugins::built("faulty");
+    let engine = plugins::faulty_null();
     let bad = format!("[bad]\nioengine={engine}\nrw=randread\nbs=4k\nsize=4m\n{more}\n");
     format!("[global]\nisolation={isolation}\n{bad}")
 }
@@ -45,10 +45,10 @@ fn last_words_are_heard() {
 fn a_crash_in_setup_names_setup() {
     require!(c_compiler);
     let job = faulty("job", "") + NEIGHBOUR;
-    let outcome = Scene::new().json(&job).env("FAULTY_SETUP", "segv").run().expect(5);
+    let outcome = Scene::new().json(&job).env("IODYNO_FAULTY", "setup_segv").run().expect(5);
     let document = outcome.document();
     let errors = document.errors();
-    for word in ["SIGSEGV", "libiodyno_engine_faulty.so", "set up", "1.2.3"] {
+    for word in ["SIGSEGV", "libfaulty.so", "set up", "1.2.3"] {
         assert!(errors.contains(word), "no {word:?} in {errors}\n{outcome}");
     }
     assert_eq!(document.ios(document.job("neighbour"), "read"), 1024, "{outcome}");
@@ -58,7 +58,7 @@ fn a_crash_in_setup_names_setup() {
 fn engine_timeout_covers_setup() {
     require!(c_compiler);
     let job = faulty("job", "engine_timeout=500ms\nnumjobs=3") + NEIGHBOUR;
-    let outcome = Scene::new().json(&job).env("FAULTY_SETUP", "hang").run().expect(5);
+    let outcome = Scene::new().json(&job).env("IODYNO_FAULTY", "setup_hang").run().expect(5);
     let document = outcome.document();
     let errors = document.errors();
     for word in ["engine_timeout", "setup", "3 clones", "1.2.3"] {
@@ -73,7 +73,7 @@ fn sigint_ends_a_run_whose_plugin_hangs_in_setup() {
     for isolation in ["run", "none"] {
         let scene = Scene::new();
         let job = faulty(isolation, "");
-        let run = scene.json(&job).env("FAULTY_SETUP", "hang").start();
+        let run = scene.json(&job).env("IODYNO_FAULTY", "setup_hang").start();
         std::thread::sleep(Duration::from_millis(1500));
         process::signal(run.pid(), Signal::INT);
         let outcome = run.wait().expect(128).says(&["given up while", "set up"]);
@@ -86,7 +86,7 @@ fn sigint_ends_a_run_whose_plugin_hangs_in_setup() {
 fn a_crash_in_teardown_is_told_and_costs_no_figure() {
     require!(c_compiler);
     let outcome =
-        Scene::new().json(&faulty("run", "")).env("FAULTY_TEARDOWN", "segv").run().expect(5);
+        Scene::new().json(&faulty("run", "")).env("IODYNO_FAULTY", "teardown_segv").run().expect(5);
     let document = outcome.document();
     let errors = document.errors();
     for word in ["SIGSEGV", "teardown", "faulty", "1.2.3"] {
@@ -101,7 +101,7 @@ fn a_hang_in_teardown_is_told_and_costs_no_figure() {
     require!(c_compiler);
     for isolation in ["run", "none"] {
         let job = faulty(isolation, "");
-        let outcome = Scene::new().json(&job).env("FAULTY_TEARDOWN", "hang").run().expect(5);
+        let outcome = Scene::new().json(&job).env("IODYNO_FAULTY", "teardown_hang").run().expect(5);
         let document = outcome.document();
         let errors = document.errors();
         assert!(errors.contains("teardown") && errors.contains("10 s"), "{outcome}");
@@ -112,7 +112,7 @@ fn a_hang_in_teardown_is_told_and_costs_no_figure() {
 #[test]
 fn a_cell_after_a_crash_is_watched_like_the_first() {
     require!(c_compiler);
-    let engine = plugins::built("faulty");
+    let engine = plugins::faulty_null();
     let job = format!(
         "[global]\nioengine={engine}\nrw=randread\nbs=4k\nsize=4m\nengine_timeout=1s\n\
          [one]\nfault=segv\n[two]\nstonewall\nfault=hang\n[three]\nstonewall\nfault=segv\n\

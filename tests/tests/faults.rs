@@ -1,7 +1,7 @@
 //! Engines that break their contract at run time, one fault after the other.
 //!
 //! Each ends the job with a clear status and words; what was measured before stays; the neighbour
-//! in the same run finishes. The engine is `tests/plugins/faulty.c`.
+//! in the same run finishes. The engine is `plugins-example/faulty`.
 
 use iodyno_tests::{plugins, require, Document, Outcome, Scene};
 
@@ -11,7 +11,7 @@ const AFTER: u64 = 100;
 /// A job with this fault and a neighbour of the null engine beside it.
 fn run(fault: &str, more: &str) -> (Outcome, Document) {
     let scene = Scene::new();
-    let engine = plugins::built("faulty");
+    let engine = plugins::faulty_null();
     let job = format!(
         "
 [global]
@@ -56,7 +56,7 @@ fn assert_contract_broken(fault: &str, callback: &str) {
     let document = assert_fault(fault, 5, "", &["faulty", callback]);
     let errors = document.errors();
     assert!(errors.contains("1.2.3"), "the plugin's version is told: {errors}");
-    assert!(errors.contains("libiodyno_engine_faulty.so"), "its file is told: {errors}");
+    assert!(errors.contains("libfaulty.so"), "its file is told: {errors}");
     let neighbour = document.job("neighbour");
     assert_eq!(document.ios(neighbour, "read"), 1024, "fault {fault}: the neighbour finishes");
 }
@@ -88,7 +88,7 @@ fn contract_broken_in_queue() {
 #[test]
 fn contract_broken_in_getevents() {
     require!(c_compiler);
-    for fault in ["invented", "count", "twice", "late_resid"] {
+    for fault in ["invented", "count_more", "twice", "late_resid"] {
         assert_contract_broken(fault, "getevents");
     }
 }
@@ -121,7 +121,7 @@ fn crash_in_init_is_told_with_nothing_measured() {
 fn crash_in_cleanup_is_told_with_everything_measured() {
     require!(c_compiler);
     let scene = Scene::new();
-    let engine = plugins::built("faulty");
+    let engine = plugins::faulty_null();
     let job = format!("[bad]\nioengine={engine}\nfault=cleanup_segv\nafter=4096\nsize=4m\n");
     let outcome = scene.run_json(&job).expect(5);
     let document = outcome.document();
@@ -171,7 +171,7 @@ fn units_that_never_come_back_make_a_fault_of_an_error() {
 fn a_write_without_progress_is_an_io_error() {
     require!(c_compiler);
     let scene = Scene::new();
-    let engine = plugins::built("faulty");
+    let engine = plugins::faulty_null();
     let job = format!("[bad]\nioengine={engine}\nfault=no_progress\nrw=write\nsize=4m\n");
     let outcome = scene.run_json(&job).expect(1);
     let document = outcome.document();
@@ -183,7 +183,7 @@ fn a_write_without_progress_is_an_io_error() {
 fn a_read_without_progress_is_the_end_of_the_file() {
     require!(c_compiler);
     let scene = Scene::new();
-    let engine = plugins::built("faulty");
+    let engine = plugins::faulty_null();
     let job = format!("[bad]\nioengine={engine}\nfault=no_progress\nrw=read\nsize=4m\n");
     let outcome = scene.run_json(&job).expect(0);
     let document = outcome.document();

@@ -1,14 +1,14 @@
 //! What failing requests do: end the job, count, or count as done; what is told of them; a device
 //! that is filled on purpose.
 //!
-//! The engine is `tests/plugins/faulty.c`: from the 101st request on every so many fail.
+//! The engine is `plugins-example/faulty`: from the 101st request on every so many fail.
 
 use iodyno_tests::{plugins, require, Document, Outcome, Scene};
 
 /// 200 reads and writes of 4 KiB, of which the later hundred fail as `lines` say.
 fn run(lines: &str) -> Outcome {
     let scene = Scene::new();
-    let engine = plugins::built("faulty");
+    let engine = plugins::faulty_null();
     let all = format!("[global]\nioengine={engine}\nrw=write\nbs=4k\nsize=800k\n");
     let job = format!("{all}[a]\n{lines}\n");
     scene.run_json(&job)
@@ -78,7 +78,7 @@ fn each_failure_is_told_up_to_a_hundred() {
 fn the_text_report_has_fios_line() {
     require!(c_compiler);
     let scene = Scene::new();
-    let engine = plugins::built("faulty");
+    let engine = plugins::faulty_null();
     let text = format!(
         "[a]\nioengine={engine}\nrw=read\nbs=4k\nsize=800k\nfault=error\nevery=10\n\
          continue_on_error=all\n"

@@ -123,7 +123,7 @@ fn files_are_made_when_they_are_opened() {
 fn a_file_that_cannot_be_opened_on_the_way_ends_the_job_with_words() {
     require!(c_compiler);
     let scene = Scene::new();
-    let engine = plugins::built("faulty");
+    let engine = plugins::faulty_null();
     let outcome = scene.run_json(&format!(
         "[a]\nioengine={engine}\nfault=open_fails\nrw=write\nbs=4k\nsize=64k\nnrfiles=2\n\
          openfiles=1\n"
@@ -142,9 +142,9 @@ fn a_file_that_cannot_be_opened_on_the_way_ends_the_job_with_words() {
 fn an_engine_that_hangs_in_open_file_during_the_run_is_given_up() {
     require!(c_compiler);
     let scene = Scene::new();
-    let engine = plugins::built("faulty");
+    let engine = plugins::faulty_null();
     let job = format!(
-        "[global]\nrw=write\nbs=4k\nsize=64k\n[a]\nioengine={engine}\nfault=open_hangs\n\
+        "[global]\nrw=write\nbs=4k\nsize=64k\n[a]\nioengine={engine}\nfault=open_hang\n\
          nrfiles=2\nopenfiles=1\nengine_timeout=1\n[neighbour]\nioengine=null\n"
     );
     let outcome = scene.run_json(&job).expect(5).says(&["open_file has not returned for"]);

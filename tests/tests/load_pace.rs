@@ -147,7 +147,7 @@ fn who_has_ended_or_died_holds_nobody_back() {
     let job = format!("{global}[short]\nioengine=null\nsize=4m\n[long]\nioengine=null\nsize=40m\n");
     let document = Scene::new().run_json(&job).clean();
     assert_eq!((document.ios(0, "read"), document.ios(1, "read")), (1024, 10_240));
-    let faulty = plugins::built("faulty");
+    let faulty = plugins::faulty_null();
     let job = format!(
         "{global}isolation=job\nsize=40m\n[dies]\nioengine={faulty}\nfault=segv\nafter=100\n\
          [lives]\nioengine=null\n"

@@ -109,7 +109,7 @@ fn wait_for_begins_when_all_clones_are_through() {
 #[test]
 fn a_job_that_dies_is_through_as_well() {
     require!(c_compiler);
-    let faulty = plugins::built("faulty");
+    let faulty = plugins::faulty_null();
     for isolation in ["run", "job"] {
         let scene = Scene::new();
         let sections = format!(

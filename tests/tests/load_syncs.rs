@@ -81,7 +81,7 @@ fn every_file_is_synced_before_it_is_closed() {
 fn an_engine_that_says_it_cannot_is_refused_before_the_start() {
     require!(c_compiler);
     let scene = Scene::new();
-    let engine = plugins::built("faulty");
+    let engine = plugins::faulty_null();
     let job = format!("[a]\nioengine={engine}\nfault=only_moves\nrw=write\nbs=4k\nsize=20k\n");
     let cases = [
         ("fsync=2", "cannot fsync"),

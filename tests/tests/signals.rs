@@ -134,7 +134,7 @@ fn two_quick_sigints_leave_nothing_behind() {
 #[test]
 fn a_second_sigint_ends_a_run_whose_engine_hangs() {
     require!(c_compiler);
-    let engine = plugins::built("faulty");
+    let engine = plugins::faulty_null();
     for isolation in ["run", "none"] {
         let scene = Scene::new();
         let job = format!(
@@ -147,7 +147,8 @@ fn a_second_sigint_ends_a_run_whose_engine_hangs() {
         process::signal(run.pid(), Signal::INT);
         std::thread::sleep(Duration::from_millis(300));
         process::signal(run.pid(), Signal::INT);
-        let outcome = run.wait().expect(128).says(&["given up while queue of engine faulty ran"]);
+        let outcome =
+            run.wait().expect(128).says(&["given up while queue of engine faulty-null ran"]);
         let document = outcome.document();
         document.assert_no_errors();
         assert_eq!(document.ios(0, "read"), 100, "isolation={isolation}:\n{outcome}");

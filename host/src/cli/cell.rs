@@ -26,9 +26,9 @@ pub(super) fn main(args: &CellArgs) -> anyhow::Result<u8> {
     // Started through /proc/self/exe: without a name of its own, ps would call it `exe`.
     rustix::thread::set_name(c"iodyno-cell")?;
     inherit::raise_descriptor_limit();
-    let status = match cell::serve(UnixStream::from(socket), SharedMemory::from_fd(page)) {
+    let status = match cell::serve(UnixStream::from(socket), SharedMemory::from_fd(page), true) {
         Ok(()) => 0,
-        Err(_) => 1,
+        Err(_) => i32::from(cell::MUTE),
     };
     inherit::exit_now(status)
 }

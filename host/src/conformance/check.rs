@@ -1,5 +1,6 @@
 //! What a check is, and what it can find. Plain words, shared by the checks, by the child that runs
-//! one of them and by the runner that judges them together.
+//! one of them and by the runner that judges them together. Runs nothing and judges nothing itself:
+//! whoever reads this file knows the vocabulary of the room.
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! The data that checks write: each word says where it belongs and which writing it is from, so
-//! that wrong data tells what it is instead. Pure.
+//! that wrong data tells what it is instead. Used by `rig` and the checks of data. Pure: knows no
+//! file and no engine.
 
 /// What one writing of a range looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@
 
 use super::check::{Check, Finding, Judged, Level, Verdict};
 use super::child::{carry_out, Order, Report};
+use super::list;
 use super::place::Made;
 use crate::catalogue::EngineInfo;
 use crate::plugin::handle::Callback;
@@ -50,8 +51,7 @@ struct Row {
     breaks: Option<String>,
     /// How the child ended, where it did not end well: signal or deadline, and where.
     ending: Option<String>,
-    /// It could not be looked at, or failed for a reason that another check is about: nothing can
-    /// rest on it.
+    /// It failed for a reason that another check is about: nothing can rest on it.
     unmet: bool,
 }
 
@@ -99,9 +99,7 @@ fn one(
     rows: &[Row],
 ) -> Result<Row, String> {
     let begun = Instant::now();
-    let failed = failed_base(check, engine, rows);
-    let unmet = failed.is_some();
-    let (verdict, cause, breaks, ending) = match failed {
+    let (verdict, cause, breaks, ending) = match failed_base(check, engine, rows) {
         Some(words) => (Verdict::Skip, words, None, None),
         None => {
             // Files of its own, so that what another check left behind is not met.
@@ -129,7 +127,7 @@ fn one(
         rule: check.rule,
         seconds: begun.elapsed().as_secs_f64(),
     };
-    let mut row = Row { judged, breaks, ending, unmet };
+    let mut row = Row { judged, breaks, ending, unmet: false };
     excuse(&mut row, rows);
     Ok(row)
 }
@@ -144,16 +142,31 @@ fn related(row: &Row, engine: Option<&str>) -> bool {
 }
 
 fn failed_base(check: &Check, engine: Option<&str>, rows: &[Row]) -> Option<String> {
+    // A check whose own rule was found broken by its base looks for itself: it tells best.
+    let bases = bases(check);
     let failed = rows.iter().find(|row| {
         (row.judged.verdict.is_bad() || row.unmet)
             && related(row, engine)
-            && check.rests_on.contains(&row.judged.id)
+            && bases.contains(&row.judged.id)
+            && row.breaks.as_deref() != Some(check.id)
     })?;
-    Some(format!(
-        "rests on {}, which ended with {}",
-        failed.judged.id,
-        failed.judged.verdict.word()
-    ))
+    let base = failed.judged.id;
+    Some(match failed.breaks.as_deref() {
+        Some(rule) if rule != base => format!("rests on {base}, which met a broken rule of {rule}"),
+        _ => format!("rests on {base}, which ended with {}", failed.judged.verdict.word()),
+    })
+}
+
+/// What a check rests on, and what that rests on in turn.
+fn bases(check: &Check) -> Vec<&'static str> {
+    let mut bases = check.rests_on.to_vec();
+    let mut n = 0;
+    while let Some(id) = bases.get(n) {
+        let deeper = list::by_id(id).map_or(&[][..], |base| base.rests_on);
+        bases.extend_from_slice(deeper);
+        n += 1;
+    }
+    bases
 }
 
 /// A child that ended like an earlier one tells nothing new; nor does a rule broken that another
@@ -234,9 +247,14 @@ fn interpret(ended: &Ended, check: &Check, crumb: u64) -> Judgement {
         "" => String::new(),
         words => format!("; it printed: {words}"),
     };
-    let ending = |verdict, how: String| {
-        let ending = format!("{how} {place}");
-        (verdict, format!("{ending}{printed}"), None, Some(ending))
+    let ending = |verdict: Verdict, how: String| {
+        let words = format!("{how} {place}");
+        // Deadlines differ; what was waited for does not.
+        let ending = match verdict {
+            Verdict::Timeout => format!("{} {place}", verdict.word()),
+            _ => words.clone(),
+        };
+        (verdict, format!("{words}{printed}"), None, Some(ending))
     };
     match (ended.end, report) {
         (End::Exited(_), Some(report)) => judge(report.finding),

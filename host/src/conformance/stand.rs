@@ -8,9 +8,10 @@ use super::place::Place;
 use super::rig::{Rig, RigWish};
 use crate::catalogue::{EngineInfo, EngineOption, EngineOptionKind, EngineValue};
 use crate::job;
+use crate::plugin::gate::Gate;
 use crate::plugin::load::{self, LoadRequest, LoadedEngine, LoadedPlugin};
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Everything that a check may use.
 pub struct Stand {
@@ -63,7 +64,15 @@ impl Stand {
 
     /// The plugin, loaded and set up, once in this process.
     pub(super) fn plugin(&self) -> Result<&'static LoadedPlugin, Finding> {
-        load::load(&self.request).map_err(|e| Finding::breaks("load.admitted", e.to_string()))
+        let told = &mut |callback| self.crumb.store(callback as u64, Ordering::Relaxed);
+        let plugin = load::load_watched(&self.request, told);
+        plugin.map_err(|e| Finding::breaks("load.admitted", e.to_string()))
+    }
+
+    /// The plugin's file, opened and no further: for checks of what comes before an instance.
+    pub(super) fn gate(&self) -> Result<Gate, Finding> {
+        let gate = Gate::open(&self.request, self.crumb);
+        gate.map_err(|e| Finding::breaks("load.opens", e.to_string()))
     }
 
     /// The engine under check.

@@ -6,7 +6,8 @@
 //! instances. A slot's unit belongs to its member from the order to the report, and to nobody
 //! else. Every channel is as long as it may get from the start.
 
-use super::slots::{self, SlotIndex};
+use super::posted;
+use super::slots::SlotIndex;
 use super::trouble::{Breach, Fault, Trouble};
 use crate::plugin::handle::{Answer, Callback, Instance, Refusal, UnitPtr};
 use crate::plugin::lent::FileTable;
@@ -287,8 +288,14 @@ impl Post {
                 Ok(Order::Leave) => return true,
                 Err(_) => return false,
             };
-            slots::readdress(unit, files, file);
+            let own = files.as_ptr(file);
+            let given = posted::readdress(unit, own);
             let outcome = self.one(engine, unit);
+            let kept = posted::readdress(unit, given);
+            if kept != own {
+                // What the engine made of it is the worker's to judge.
+                posted::readdress(unit, kept);
+            }
             let is_fault = matches!(outcome, Err(Trouble::Fault(_)));
             let told = self.reports.send(Report { slot: self.slot, outcome });
             if told.is_err() || is_fault {
@@ -299,11 +306,11 @@ impl Post {
 
     fn one(&self, engine: &mut Instance<'_>, unit: UnitPtr) -> Result<Option<String>, Trouble> {
         let breach = match engine.offer(unit) {
-            Answer::Completed if slots::went_well(unit) => return Ok(None),
+            Answer::Completed if posted::went_well(unit) => return Ok(None),
             Answer::Completed => return Ok(engine.errdetails(unit)),
             Answer::Other(status) if (-4095..0).contains(&status) => {
                 let refusal: Refusal = engine.refusal(Callback::Queue, status);
-                slots::fail(unit, refusal.errno);
+                posted::fail(unit, refusal.errno);
                 return Err(refusal.into());
             }
             Answer::Other(status) => Breach::Status(status),

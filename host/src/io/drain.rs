@@ -4,7 +4,7 @@
 //! request of the load; only continues what was begun, and syncs.
 
 use super::signal::Signal;
-use super::trouble::Trouble;
+use super::trouble::{Breach, Fault, Trouble};
 use super::worker::Worker;
 use crate::plugin::handle::{Callback, Refusal};
 use crate::stats::live::WorkerState;
@@ -94,6 +94,25 @@ impl<C: Clock> Worker<'_, C> {
                 }
                 outcome => keep_refusal(outcome, &mut refused)?,
             }
+        }
+    }
+
+    /// The outcome, with what the engine did to memory that is not its own: no callback is to
+    /// blame, for it is seen when all is over.
+    pub(super) fn with_traces(&self, outcome: Result<(), Trouble>) -> Result<(), Trouble> {
+        let damage = self.slots.damage();
+        match (outcome, damage) {
+            (Err(Trouble::Fault(fault)), Some(damage)) => {
+                let Fault { callback, breach, in_flight } = *fault;
+                let breach = Breach::AndDamage(Box::new(breach), damage);
+                Err(Fault { callback, breach, in_flight }.into())
+            }
+            (outcome @ Err(Trouble::Fault(_)), None) => outcome,
+            (_, Some(damage)) => Err(self.fault(Callback::None, Breach::Damage(damage))),
+            (outcome, None) => match self.slots.altered_for_good(&self.files) {
+                Some(breach) => Err(self.fault(Callback::None, breach)),
+                None => outcome,
+            },
         }
     }
 

@@ -14,9 +14,11 @@ mod drive;
 pub mod failures;
 pub mod flow;
 mod harness;
+mod inputs;
 mod openloop;
 pub mod pace;
 mod poisson;
+mod posted;
 mod reap;
 pub mod schedule;
 pub mod settings;
@@ -29,6 +31,7 @@ pub mod thinktime;
 pub mod trouble;
 mod watch;
 pub mod worker;
+pub mod zones;
 
 #[cfg(test)]
 mod tests;

@@ -128,6 +128,9 @@ impl<C: Clock> Worker<'_, C> {
         end: Ticks,
         by: Callback,
     ) -> Result<bool, Trouble> {
+        if !self.slots.is_unaltered(index) {
+            return Err(self.altered(index, by));
+        }
         let outcome = self.slots.outcome(index);
         if outcome.resid == 0 && outcome.error == 0 {
             self.account(index, 0, end);
@@ -135,6 +138,15 @@ impl<C: Clock> Worker<'_, C> {
             return Ok(true);
         }
         self.take_back_uneven(index, outcome, end, by)
+    }
+
+    /// The engine changed a field that is not its own.
+    #[cold]
+    fn altered(&self, index: SlotIndex, by: Callback) -> Trouble {
+        let Some(breach) = self.slots.altered(index) else {
+            unreachable!("one of these fields differed")
+        };
+        self.fault(by, breach)
     }
 
     /// As `take_back`, for units with something left over or an error.

@@ -3,6 +3,7 @@
 //! The words of [`super::slots`], under whose name others use them. Plain data.
 
 use super::slots::SlotIndex;
+use super::zones::ZONE_BYTES_MAX;
 use crate::sys::memory::{MemoryError, MemoryWish};
 
 /// What the slab needs to know.
@@ -22,11 +23,38 @@ pub struct SlabShape {
     pub populate: bool,
 }
 
+/// A worker's red zones may take so many bytes where the buffers' distance leaves no room for them:
+/// an iodepth of 16 with buffers in pages. Deeper queues have one behind the last buffer, and so
+/// have alignments that are too small to be that of a zone, whose jobs want dense buffers.
+const ZONES_BYTES_MAX: usize = 64 << 10;
+
 impl SlabShape {
     /// From one buffer to the next.
     pub(super) fn buffer_stride(&self) -> Result<usize, SlabError> {
-        let stride = (self.max_bs as usize).checked_next_multiple_of(self.align.max(1));
-        Ok(stride.ok_or(SlabError::TooLarge)?.max(self.align))
+        let too_large = || SlabError::TooLarge;
+        let align = self.align.max(1);
+        let bare = (self.max_bs as usize).checked_next_multiple_of(align).ok_or_else(too_large)?;
+        let bare = bare.max(align);
+        let zones = align.checked_mul(self.depth as usize).ok_or_else(too_large)?;
+        let is_fit = align >= ZONE_BYTES_MAX && zones <= ZONES_BYTES_MAX;
+        if bare == self.max_bs as usize && self.may_grow() && is_fit {
+            return bare.checked_add(align).ok_or_else(too_large);
+        }
+        Ok(bare)
+    }
+
+    /// Bytes of a zone behind the last buffer's own room.
+    pub(super) fn tail_zone(&self) -> usize {
+        if self.may_grow() {
+            ZONE_BYTES_MAX
+        } else {
+            0
+        }
+    }
+
+    /// Other memory than the usual is counted by those who set it aside.
+    fn may_grow(&self) -> bool {
+        self.memory == MemoryWish::default()
     }
 }
 

@@ -18,8 +18,11 @@ use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
 /// Distance between units: two cache lines, so that neighbours never share one.
-const UNIT_STRIDE: usize = 128;
+pub(super) const UNIT_STRIDE: usize = 128;
 const _: () = assert!(size_of::<ioe_io>() <= UNIT_STRIDE);
+
+/// A zone behind each private area at least, which come in whole cache lines.
+const PRIVATE_ZONE_MIN: usize = 16;
 
 /// Number of a slot.
 pub type SlotIndex = u32;
@@ -83,7 +86,7 @@ pub struct Outcome {
 
 /// Memory of the buffers.
 #[derive(Debug)]
-enum Buffers {
+pub(super) enum Buffers {
     Own(Memory),
     Engine { base: NonNull<u8>, len: usize },
 }
@@ -94,9 +97,20 @@ enum Buffers {
 pub struct Slots {
     units: ManuallyDrop<Region>,
     private: ManuallyDrop<Option<Region>>,
-    buffers: ManuallyDrop<Buffers>,
-    buffer_stride: usize,
-    private_stride: usize,
+    pub(super) buffers: ManuallyDrop<Buffers>,
+    /// The first buffer.
+    buffers_base: NonNull<u8>,
+    pub(super) buffer_stride: usize,
+    /// Bytes of a buffer that the engine is lent.
+    pub(super) buffer_len: usize,
+    /// Bytes behind the last one's room.
+    pub(super) tail: usize,
+    /// The zones behind the buffers were painted.
+    pub(super) painted: bool,
+    pub(super) private_stride: usize,
+    pub(super) private_len: usize,
+    /// The buffers are registered with the engine.
+    pub(super) registered: bool,
     slots: Box<[Slot]>,
     free: Vec<SlotIndex>,
 }
@@ -110,9 +124,7 @@ impl Slots {
         let buffers_len = buffer_stride.checked_mul(depth).ok_or(SlabError::TooLarge)?;
         let mut slots = Slots::allocate(&shape, buffer_stride, engine.io_private_size())?;
         slots.take_engine_buffers(&shape, buffers_len, engine)?;
-        if let (Buffers::Own(memory), true) = (&*slots.buffers, shape.populate) {
-            memory.populate()?;
-        }
+        slots.settle(&shape)?;
         match slots.introduce(engine) {
             Ok(()) => Ok(slots),
             Err(refusal) => {
@@ -129,13 +141,20 @@ impl Slots {
             return Err(SlabError::NotShared);
         }
         let buffer_stride = shape.buffer_stride()?;
-        buffer_stride.checked_mul(shape.depth as usize).ok_or(SlabError::TooLarge)?;
-        let slots = Slots::allocate(&shape, buffer_stride, io_private_size)?;
-        if let (Buffers::Own(memory), true) = (&*slots.buffers, shape.populate) {
+        let mut slots = Slots::allocate(&shape, buffer_stride, io_private_size)?;
+        slots.settle(&shape)?;
+        (0..slots.depth()).for_each(|index| slots.initialise_unit(index));
+        Ok(slots)
+    }
+
+    /// Brings the buffers' pages in and lays the red zones.
+    fn settle(&mut self, shape: &SlabShape) -> Result<(), SlabError> {
+        if let (Buffers::Own(memory), true) = (&*self.buffers, shape.populate) {
             memory.populate()?;
         }
-        (0..slots.depth()).for_each(|index| slots.initialise_unit(index, false));
-        Ok(slots)
+        self.painted = shape.populate;
+        self.paint_zones();
+        Ok(())
     }
 
     fn allocate(
@@ -144,14 +163,15 @@ impl Slots {
         io_private_size: usize,
     ) -> Result<Slots, SlabError> {
         let depth = shape.depth as usize;
-        let buffers_len = buffer_stride * depth;
+        let bare = buffer_stride.checked_mul(depth).ok_or(SlabError::TooLarge)?;
+        let buffers_len = bare.checked_add(shape.tail_zone()).ok_or(SlabError::TooLarge)?;
         // Untouched pages cost nothing, also where the engine brings its own.
         let buffers = Memory::new(buffers_len, shape.align, &shape.memory)?;
         let units = Region::new(depth * UNIT_STRIDE, UNIT_STRIDE).map_err(MemoryError::None)?;
-        let private_stride = io_private_size.next_multiple_of(64);
-        let private = match private_stride {
+        let private_stride = (io_private_size + PRIVATE_ZONE_MIN).next_multiple_of(64);
+        let private = match io_private_size {
             0 => None,
-            stride => Some(Region::new(stride * depth, 64).map_err(MemoryError::None)?),
+            _ => Some(Region::new(private_stride * depth, 64).map_err(MemoryError::None)?),
         };
         let empty = Slot {
             owner: Owner::Free,
@@ -170,11 +190,17 @@ impl Slots {
             qlat_ns: 0,
         };
         Ok(Slots {
+            buffers_base: buffers.base(),
             units: ManuallyDrop::new(units),
             private: ManuallyDrop::new(private),
             buffers: ManuallyDrop::new(Buffers::Own(buffers)),
             buffer_stride,
+            buffer_len: shape.max_bs as usize,
+            tail: shape.tail_zone(),
+            painted: false,
             private_stride,
+            private_len: io_private_size,
+            registered: false,
             slots: vec![empty; depth].into_boxed_slice(),
             free: (0..shape.depth).rev().collect(),
         })
@@ -201,6 +227,7 @@ impl Slots {
             Some(base) => {
                 let own = std::mem::replace(&mut *self.buffers, Buffers::Engine { base, len });
                 drop(own);
+                self.buffers_base = base;
                 Ok(())
             }
         }
@@ -209,9 +236,9 @@ impl Slots {
     /// Registers the buffers and announces each unit.
     fn introduce(&mut self, engine: &mut Instance<'_>) -> Result<(), Refusal> {
         let len = self.buffer_stride * self.slots.len();
-        let registered = engine.iomem_add(self.buffers_base(), len)?;
+        self.registered = engine.iomem_add(self.buffers_base, len)?;
         for index in 0..self.depth() {
-            self.initialise_unit(index, registered);
+            self.initialise_unit(index);
             if let Err(refusal) = engine.io_init(self.unit(index)) {
                 (0..index).for_each(|known| engine.io_free(self.unit(known)));
                 return Err(refusal);
@@ -226,34 +253,21 @@ impl Slots {
         }
     }
 
-    fn initialise_unit(&self, index: SlotIndex, registered: bool) {
-        let engine_data = match &*self.private {
+    /// A unit's private memory; null where there is none.
+    pub(super) fn private(&self, index: SlotIndex) -> *mut u8 {
+        match &*self.private {
             // SAFETY: the private region holds `depth` strides, and `index` is below depth.
             Some(region) => unsafe {
-                region.base().as_ptr().add(index as usize * self.private_stride).cast()
+                region.base().as_ptr().add(index as usize * self.private_stride)
             },
             None => std::ptr::null_mut(),
-        };
-        let unit = ioe_io {
-            struct_size: size_of::<ioe_io>() as u32,
-            op: 0,
-            flags: 0,
-            offset: 0,
-            len: 0,
-            buf: self.buffer(index).as_ptr().cast(),
-            file: std::ptr::null_mut(),
-            buf_index: if registered { 0 } else { u32::MAX },
-            ioprio: 0,
-            resid: 0,
-            issue_ns: 0,
-            error: 0,
-            vendor_status: 0,
-            host_cookie: u64::from(index),
-            engine_data,
-        };
+        }
+    }
+
+    fn initialise_unit(&self, index: SlotIndex) {
         // SAFETY: the unit's place lies inside the units' region, is aligned to 128, and nobody
         // else knows of it yet.
-        unsafe { self.unit(index).as_ptr().write(unit) }
+        unsafe { self.unit(index).as_ptr().write(self.fresh_unit(index)) }
     }
 
     /// The unit of a slot, as the engine sees it.
@@ -270,24 +284,17 @@ impl Slots {
         }
     }
 
-    fn buffers_base(&self) -> NonNull<u8> {
-        match &*self.buffers {
-            Buffers::Own(region) => region.base(),
-            Buffers::Engine { base, .. } => *base,
-        }
-    }
-
-    fn buffer(&self, index: SlotIndex) -> NonNull<u8> {
+    pub(super) fn buffer(&self, index: SlotIndex) -> NonNull<u8> {
         // SAFETY: `depth` strides were allocated, and `index` is below depth.
-        unsafe { self.buffers_base().add(index as usize * self.buffer_stride) }
+        unsafe { self.buffers_base.add(index as usize * self.buffer_stride) }
     }
 
     /// The first `len` bytes of a slot's buffer, which the host must own at this moment.
     #[inline(always)]
     pub fn buffer_mut(&mut self, index: SlotIndex, len: usize) -> &mut [u8] {
-        assert!(self.slots[index as usize].owner != Owner::Engine && len <= self.buffer_stride);
+        assert!(self.slots[index as usize].owner != Owner::Engine && len <= self.buffer_len);
         // SAFETY: the engine does not own the slot (asserted), so nobody else touches its buffer;
-        // `len` is within the stride (asserted), whose memory is initialised: zero pages, or the
+        // `len` is within its length (asserted), whose memory is initialised: zero pages, or the
         // engine's, of which u8 asks nothing.
         unsafe { std::slice::from_raw_parts_mut(self.buffer(index).as_ptr(), len) }
     }
@@ -295,7 +302,7 @@ impl Slots {
     /// Fills every buffer once, before the start.
     pub fn fill_buffers(&mut self, mut fill: impl FnMut(&mut [u8], SlotIndex)) {
         for index in 0..self.depth() {
-            let len = self.buffer_stride;
+            let len = self.buffer_len;
             fill(self.buffer_mut(index, len), index);
         }
     }
@@ -350,13 +357,13 @@ impl Slots {
         let file = files.as_ptr(slot.file);
         // SAFETY: the host owns the slot, so the engine does not touch the unit now; the buffer's
         // advance stays inside it because `done` is at most the request's length, which is at most
-        // the stride (checked in `put`), or 0 for a sync (`take_back_uneven` leaves it there).
+        // the buffer's (checked in `put`), or 0 for a sync (`take_back_uneven` leaves it there).
         unsafe {
             (*unit).op = u32::from(slot.op);
             (*unit).flags = u64::from(slot.flags);
             (*unit).offset = slot.offset;
             (*unit).len = slot.len;
-            (*unit).buf = self.buffer(index).as_ptr().add(slot.done as usize).cast();
+            (*unit).buf = self.data(index).cast();
             (*unit).file = file;
             (*unit).resid = 0;
             (*unit).issue_ns = 0;
@@ -365,11 +372,26 @@ impl Slots {
         }
     }
 
+    /// Where the next byte of a request goes to or comes from.
+    #[inline(always)]
+    pub(super) fn data(&self, index: SlotIndex) -> *mut u8 {
+        // Checked where the request is put and where `done` grows; never followed here.
+        self.buffer(index).as_ptr().wrapping_add(self.slots[index as usize].done as usize)
+    }
+
+    /// What stands in a unit that the host holds.
+    #[inline(always)]
+    pub(super) fn inputs(&self, index: SlotIndex) -> &ioe_io {
+        // SAFETY: an initialised unit, which the engine gave back (or never took) or which nobody
+        // writes any more, because the worker has ended.
+        unsafe { &*self.unit(index).as_ptr() }
+    }
+
     /// Puts a request into a slot that the host holds.
     #[inline(always)]
     pub fn put(&mut self, index: SlotIndex, slot: Slot) {
         // A sync's range has no data and may be longer than any buffer.
-        assert!(slot.len as usize <= self.buffer_stride || slot.ddir == Ddir::Sync);
+        assert!(slot.len as usize <= self.buffer_len || slot.ddir == Ddir::Sync);
         self.slots[index as usize] = slot;
     }
 
@@ -453,28 +475,6 @@ impl Slots {
         drop(ManuallyDrop::into_inner(units));
         drop(ManuallyDrop::into_inner(private));
         drop(ManuallyDrop::into_inner(buffers));
-    }
-}
-
-/// Points a unit at another table's entry of its file. For the thread that has the unit.
-pub(super) fn readdress(unit: UnitPtr, files: &FileTable, file: u32) {
-    // SAFETY: a `UnitPtr` is a live unit; the worker handed it to this thread through a channel and
-    // does not touch it until it comes back through another.
-    unsafe { (*unit.as_ptr()).file = files.as_ptr(file) }
-}
-
-/// Whether the engine left neither error nor vendor status. For the thread that has the unit.
-pub(super) fn went_well(unit: UnitPtr) -> bool {
-    // SAFETY: as in `readdress`.
-    unsafe { (*unit.as_ptr()).error == 0 && (*unit.as_ptr()).vendor_status == 0 }
-}
-
-/// Ends a unit that the engine did not take. For the thread that has the unit.
-pub(super) fn fail(unit: UnitPtr, errno: i32) {
-    // SAFETY: as in `readdress`.
-    unsafe {
-        (*unit.as_ptr()).error = errno;
-        (*unit.as_ptr()).resid = (*unit.as_ptr()).len;
     }
 }
 

@@ -10,6 +10,7 @@ use super::slots::{SlabShape, Slots};
 use super::syncs::SyncPlan;
 use super::trouble::{Breach, Trouble};
 use super::worker::{Parts, Worker};
+use super::zones::Lent;
 use crate::ddir::{Ddir, PerDir};
 use crate::plugin::handle::{Callback, Instance};
 use crate::plugin::host_table;
@@ -58,6 +59,12 @@ enum Misdeed {
     TooFew,
     /// From then on `getevents` refuses.
     NothingBack,
+    /// A field that each request sets anew.
+    Offset,
+    /// A field that is set once.
+    Cookie,
+    /// A byte behind the buffer.
+    Beyond,
 }
 
 #[derive(Default)]
@@ -122,6 +129,12 @@ unsafe extern "C" fn queue(_: *mut c_void, unit: *mut ioe_io) -> i32 {
                 Some(Misdeed::Resid) => io.resid = io.len + 1,
                 Some(Misdeed::Errno) => io.error = -5,
                 Some(Misdeed::BusyForever) => return IOE_Q_BUSY,
+                Some(Misdeed::Offset) => io.offset += 512,
+                Some(Misdeed::Cookie) => io.host_cookie += 1,
+                // SAFETY: the buffers of a slab as small as these stand apart by a page more.
+                Some(Misdeed::Beyond) => unsafe {
+                    io.buf.cast::<u8>().add(io.len as usize + 2).write(1);
+                },
                 _ => {}
             }
         }
@@ -483,6 +496,56 @@ fn units_that_are_not_in_flight_are_not_believed() {
         assert_eq!(matches!(fault.breach, Breach::Invented(_)), !twice);
         assert!(fault.in_flight > 0);
     }
+}
+
+#[test]
+fn what_an_engine_does_to_what_it_was_lent_is_a_breach() {
+    for takes in [0, 7] {
+        for misdeed in [Misdeed::Offset, Misdeed::Cookie, Misdeed::Beyond] {
+            let mut bench = bench(takes, takes.max(1) as u32);
+            (bench.manners.misdeed, bench.manners.misdeed_at) = (Some(misdeed), Some(20));
+            let outcome = bench.run();
+            let Err(Trouble::Fault(fault)) = outcome.result.clone() else {
+                panic!("{:?}", outcome.result)
+            };
+            let at_once = if takes == 0 { Callback::Queue } else { Callback::GetEvents };
+            let (callback, all) = match (misdeed, fault.breach) {
+                (Misdeed::Offset, Breach::Altered { field: "offset", wanted, found, .. }) => {
+                    assert_eq!(found, wanted + 512);
+                    (at_once, false)
+                }
+                (
+                    Misdeed::Cookie,
+                    Breach::Altered { field: "host_cookie", unit, wanted, found },
+                ) => {
+                    assert_eq!((wanted, found), (u64::from(unit), u64::from(unit) + 1));
+                    (Callback::None, true)
+                }
+                (_, Breach::Damage(damage)) => {
+                    assert_eq!((damage.lent, damage.len, damage.at), (Lent::Buffer, 4096, 4098));
+                    (Callback::None, true)
+                }
+                (_, other) => panic!("{other}"),
+            };
+            assert_eq!(fault.callback, callback);
+            assert_eq!(totals(&outcome, Ddir::Read).0 == 100, all, "the figures are kept");
+        }
+    }
+}
+
+#[test]
+fn damage_is_told_beside_another_breach() {
+    let mut bench = bench(0, 1);
+    (bench.manners.misdeed, bench.manners.misdeed_at) = (Some(Misdeed::Beyond), Some(20));
+    bench.manners.fails_at = Some((21, -5));
+    let outcome = bench.run();
+    let Err(Trouble::Fault(fault)) = &outcome.result else { panic!("{:?}", outcome.result) };
+    assert_eq!(fault.callback, Callback::Queue);
+    let words = fault.breach.to_string();
+    assert!(
+        words.contains("no errno") && words.contains("it also wrote beyond buffer 0"),
+        "{words}"
+    );
 }
 
 #[test]

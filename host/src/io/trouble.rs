@@ -4,7 +4,9 @@
 //! or a file could not be opened (drain and clean up); the engine broke its contract (nothing of it
 //! is called any more).
 
+use super::inputs;
 use super::slots::Stray;
+use super::zones::Damage;
 use crate::ddir::Ddir;
 use crate::plugin::handle::{Callback, Refusal};
 
@@ -82,6 +84,28 @@ pub enum Breach {
     /// A unit that is not in flight.
     #[error("handed back unit {0}, which is not in flight (twice, or never queued)")]
     NotInFlight(u32),
+    /// What the host wrote into a unit is to come back as it was.
+    #[error(
+        "left {field} of unit {unit} changed from {} to {} (the field is the host's)",
+        inputs::shown(field, *wanted),
+        inputs::shown(field, *found)
+    )]
+    Altered {
+        /// Which field.
+        field: &'static str,
+        /// Of which slot's unit.
+        unit: u32,
+        /// What the host wrote.
+        wanted: u64,
+        /// What came back.
+        found: u64,
+    },
+    /// Something was written where nothing was lent.
+    #[error("{0}")]
+    Damage(Damage),
+    /// The same, found when another rule had been broken.
+    #[error("{0}; it also {1}")]
+    AndDamage(Box<Breach>, Damage),
 }
 
 impl From<Stray> for Breach {

@@ -161,6 +161,7 @@ impl<'a, C: Clock> Worker<'a, C> {
             Err(Trouble::Fault(_)) => drained,
             _ => driven.and(drained),
         };
+        let outcome = self.with_traces(outcome);
         outcome.and_then(|()| match self.failures.fatal.take() {
             Some(error) => Err(Trouble::Request(Box::new(error))),
             None => self

@@ -1,4 +1,5 @@
-//! The callbacks of an engine by number and name, and the refusal that one may answer.
+//! The callbacks of an engine, and what a plugin runs beside them, by number and name; and the
+//! refusal that one may answer.
 //!
 //! Plain words, shared by `handle`, which calls, by `io`, which judges, and by `run`, which reads a
 //! breadcrumb of a cell that is dead or stuck. Calls nothing.
@@ -41,10 +42,20 @@ pub enum Callback {
     Extension,
     /// `terminate`, for whose return `cleanup` has to wait
     Terminate,
+    /// `cancel`
+    Cancel,
+    /// What runs while the file is being loaded
+    Constructor,
+    /// The entry
+    Entry,
+    /// `setup`
+    Setup,
+    /// `teardown`
+    Teardown,
 }
 
 /// Each callback at its number, with its name in the ops table.
-const TABLE: [(Callback, &str); 17] = [
+const TABLE: [(Callback, &str); 22] = [
     (Callback::None, "(host)"),
     (Callback::Init, "init"),
     (Callback::Cleanup, "cleanup"),
@@ -62,6 +73,11 @@ const TABLE: [(Callback, &str); 17] = [
     (Callback::ErrDetails, "errdetails"),
     (Callback::Extension, "get_extension"),
     (Callback::Terminate, "terminate"),
+    (Callback::Cancel, "cancel"),
+    (Callback::Constructor, "a constructor"),
+    (Callback::Entry, "the entry"),
+    (Callback::Setup, "setup"),
+    (Callback::Teardown, "teardown"),
 ];
 
 impl Callback {
@@ -71,7 +87,7 @@ impl Callback {
         (*callback != Callback::None).then_some(*callback)
     }
 
-    /// Its name in the ops table.
+    /// Its name in the ops table, or what it is where it is none of an engine's.
     pub fn name(self) -> &'static str {
         TABLE[self as usize].1
     }

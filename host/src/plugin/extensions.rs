@@ -1,15 +1,16 @@
 //! What an instance offers beyond its ops table: `iodyno.identify/1` and `iodyno.iomem/1`.
 //!
 //! A second part of [`Instance`], called by `run` and `io::slots` while a worker is set up or ends,
-//! never in the data plane. A table is asked for anew each time: an engine may answer by instance.
-//! Reads nothing of a table beyond the size that it states.
+//! and by `conformance`, never in the data plane. A table is asked for anew each time: an engine
+//! may answer by instance. Reads nothing of a table beyond the size that it states.
 
 use super::callback::{Callback, Refusal};
 use super::foreign;
 use super::handle::Instance;
 use super::lent::FileTable;
+use super::load::LoadedEngine;
 use iodyno_engine_api::abi::*;
-use std::ffi::{c_char, c_void, CString};
+use std::ffi::{c_char, c_void, CStr, CString};
 use std::ptr::NonNull;
 
 impl Instance<'_> {
@@ -20,6 +21,14 @@ impl Instance<'_> {
         };
         // SAFETY: checked pointer, own instance, `id` lives across the call.
         self.call(Callback::Extension, |inst| unsafe { get(inst, id.as_ptr()) })
+    }
+
+    /// Whether the engine answers this id with anything.
+    pub fn knows(&mut self, id: &CStr) -> bool {
+        let Some(get) = self.ops.get_extension else { return false };
+        // SAFETY: checked pointer, own instance, `id` lives across the call.
+        let answer = self.call(Callback::Extension, |inst| unsafe { get(inst, id.as_ptr()) });
+        !answer.is_null()
     }
 
     /// What the engine says of a file through `iodyno.identify/1`: model, serial, firmware ...
@@ -74,6 +83,18 @@ impl Instance<'_> {
         let table = self.extension("iodyno.iomem/1").cast::<ioe_iomem_1>();
         // SAFETY: as in `identify`.
         unsafe { foreign::copy(table, "iodyno.iomem/1") }.ok()
+    }
+}
+
+impl LoadedEngine {
+    /// Whether it answers this id with anything where there is no instance to ask; none where it
+    /// has no extensions at all.
+    #[must_use]
+    pub fn knows(&self, id: &CStr) -> Option<bool> {
+        let get = self.ops.get_extension?;
+        // SAFETY: checked pointer; the contract allows a null instance and any thread, and `id`
+        // lives across the call.
+        Some(!unsafe { get(std::ptr::null_mut(), id.as_ptr()) }.is_null())
     }
 }
 

@@ -9,6 +9,7 @@
 
 pub use super::callback::{Callback, Refusal};
 use super::foreign;
+use super::gate::HostTable;
 use super::host_table;
 use super::lent::{FileTable, JobTable};
 use iodyno_engine_api::abi::*;
@@ -124,6 +125,16 @@ impl<'page> Instance<'page> {
         job: JobTable,
         crumb: &'page AtomicU64,
     ) -> Result<Self, Refusal> {
+        Instance::init_shown(ops, HostTable::of(host), job, crumb)
+    }
+
+    /// The same for a host's table that may be shorter than this host's own.
+    pub fn init_shown(
+        ops: &'static ioe_ops,
+        host: HostTable,
+        job: JobTable,
+        crumb: &'page AtomicU64,
+    ) -> Result<Self, Refusal> {
         let no_queue = || Refusal { callback: Callback::Queue, errno: libc::ENOSYS, words: None };
         let queue = ops.queue.ok_or_else(no_queue)?;
         let mut instance = Instance {
@@ -136,11 +147,11 @@ impl<'page> Instance<'page> {
             terminator: Terminator(Arc::new(Mutex::new(None))),
         };
         if let Some(init) = ops.init {
-            let job = instance.job.as_ptr();
+            let (host, job) = (host.as_ptr(), instance.job.as_ptr());
             let mut inst = std::ptr::null_mut();
-            // SAFETY: `init` comes from a checked table; `host` is 'static; the job table stays
-            // where it is until `cleanup` below disposes of it, or for ever; `inst` is a local
-            // out pointer.
+            // SAFETY: `init` comes from a checked table; a HostTable is good until the process
+            // ends; the job table stays where it is until `cleanup` below disposes of it, or for
+            // ever; `inst` is a local out pointer.
             let status = instance.call(Callback::Init, |_| unsafe { init(host, job, &mut inst) });
             instance.check(Callback::Init, status)?;
             instance.inst = inst;
@@ -187,6 +198,9 @@ impl<'page> Instance<'page> {
             Callback::GetEvents => self.ops.getevents.is_some(),
             Callback::OpenFile => self.ops.open_file.is_some(),
             Callback::GetFileSize => self.ops.get_file_size.is_some(),
+            Callback::Cancel => self.ops.cancel.is_some(),
+            Callback::ErrDetails => self.ops.errdetails.is_some(),
+            Callback::Terminate => self.ops.terminate.is_some(),
             _ => false,
         }
     }
@@ -331,7 +345,9 @@ impl<'page> Instance<'page> {
         let status = self.call(Callback::ErrDetails, |inst| unsafe {
             errdetails(inst, unit.as_ptr(), ptr, cap)
         });
-        // SAFETY: the last byte of the buffer was never handed out, so there is a terminator.
+        // An engine that writes beyond what it was given shall not make this host read beyond it.
+        buf[cap] = 0;
+        // SAFETY: the last byte of the buffer was just made a terminator.
         let text = unsafe { CStr::from_ptr(buf.as_ptr()) }.to_string_lossy().into_owned();
         (status >= 0 && !text.is_empty()).then(|| foreign::tame(&text))
     }

@@ -5,8 +5,11 @@
 //! back only by an orderly end. Must not be used for anything that the engine does not see.
 
 use crate::catalogue::{EngineOptionKind, EngineValue};
+use crate::sys::guard;
 use iodyno_engine_api::abi::*;
+use iodyno_engine_api::v1_0;
 use std::ffi::{c_char, c_void, CString};
+use std::ptr::NonNull;
 
 /// Facts about a job, as they go into `ioe_job`.
 #[derive(Clone, Debug)]
@@ -38,6 +41,8 @@ pub struct JobTable {
     values: *mut [ioe_value],
     pointers: *mut [*const ioe_value],
     texts: Vec<*mut c_char>,
+    /// Lies before guard pages, for ever.
+    guarded: bool,
 }
 
 impl std::fmt::Debug for JobTable {
@@ -76,7 +81,35 @@ impl JobTable {
             n_opts: count as u32,
             reserved: 0,
         }));
-        Some(JobTable { job, values, pointers, texts })
+        Some(JobTable { job, values, pointers, texts, guarded: false })
+    }
+
+    /// The same, with each struct cut to its size in 1.0 and right before a page that nobody may
+    /// touch. Never given back. None where there is no memory either.
+    pub fn guarded(facts: &JobFacts) -> Option<JobTable> {
+        let mut table = JobTable::new(facts)?;
+        let first = table.values.cast::<ioe_value>();
+        let placed: Option<Vec<usize>> = (0..facts.options.len())
+            .map(|i| {
+                let value = first.wrapping_add(i);
+                // SAFETY: one of `options.len()` values that `new` laid out and initialised.
+                unsafe {
+                    (*value).struct_size = v1_0::VALUE;
+                    Some(cut(value, v1_0::VALUE)?.as_ptr() as usize)
+                }
+            })
+            .collect();
+        let pointers: Vec<u8> = placed?.iter().flat_map(|at| at.to_ne_bytes()).collect();
+        let opts = guard::place(&pointers).ok()?;
+        // SAFETY: laid out and initialised by `new`; nobody was shown it yet.
+        let job = unsafe {
+            (*table.job).struct_size = v1_0::JOB;
+            (*table.job).opts = opts.as_ptr().cast();
+            cut(table.job, v1_0::JOB)?
+        };
+        table.job = job.as_ptr();
+        table.guarded = true;
+        Some(table)
     }
 
     /// For `init()`.
@@ -86,9 +119,13 @@ impl JobTable {
 
     /// Gives the memory back. To be called once the instance is cleaned up.
     pub fn dispose(self) {
-        // SAFETY: all four came from `Box::into_raw` and `CString::into_raw` in `new`, are given
-        // back once (this takes the table), and nobody looks at them after `cleanup`, which is
-        // when the only caller (`Instance::cleanup`) comes here.
+        if self.guarded {
+            return;
+        }
+        // SAFETY: not guarded (checked above), so all four came from `Box::into_raw` and
+        // `CString::into_raw` in `new`; they are given back once (this takes the table), and nobody
+        // looks at them after `cleanup`, which is when the only caller (`Instance::cleanup`) comes
+        // here.
         unsafe {
             drop(Box::from_raw(self.job));
             drop(Box::from_raw(self.pointers));
@@ -96,6 +133,16 @@ impl JobTable {
             self.texts.into_iter().for_each(|text| drop(CString::from_raw(text)));
         }
     }
+}
+
+/// A copy of the first `size` bytes of a struct, right before a page that nobody may touch.
+///
+/// # Safety
+/// `from` leads to a whole struct of at least `size` bytes without padding.
+pub(super) unsafe fn cut<T>(from: *const T, size: u32) -> Option<NonNull<T>> {
+    // SAFETY: the caller vouches for it.
+    let bytes = unsafe { std::slice::from_raw_parts(from.cast::<u8>(), size as usize) };
+    Some(guard::place(bytes).ok()?.cast())
 }
 
 /// A C string of its own for the engine; its address goes into `texts`.
@@ -191,6 +238,20 @@ impl FileTable {
             .collect();
         let len = files.len() as u32;
         Some(FileTable { files: Box::into_raw(files).cast::<ioe_file>(), len, names })
+    }
+
+    /// One file, cut to its size in 1.0 and right before a page that nobody may touch. To be left
+    /// where it is: [`FileTable::dispose`] is not for this one. None where there is no memory
+    /// either.
+    pub fn guarded(facts: &FileFacts) -> Option<FileTable> {
+        let mut table = FileTable::new(std::slice::from_ref(facts))?;
+        // SAFETY: the one entry that `new` laid out and initialised; nobody was shown it yet.
+        let file = unsafe {
+            (*table.files).struct_size = v1_0::FILE;
+            cut(table.files, v1_0::FILE)?
+        };
+        table.files = file.as_ptr();
+        Some(table)
     }
 
     /// Number of files.

@@ -5,9 +5,11 @@
 //! plugin's is still alive. Calls the entry, `setup` and `teardown`; an instance's callbacks are
 //! `handle`'s.
 
+use super::callback::Callback;
 use super::describe::{self, Description};
 use super::error::{PluginError, Stage};
 use super::foreign;
+use super::gate;
 use super::host_table;
 use super::kept;
 use super::negotiate;
@@ -25,6 +27,7 @@ use std::os::fd::{IntoRawFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// `RTLD_NODELETE` of this platform: a dlclose by anyone takes nothing away.
 const RTLD_NODELETE: c_int = libc::RTLD_NODELETE;
@@ -42,6 +45,21 @@ pub struct LoadRequest {
     pub sha256: String,
     /// Load from a sealed copy: the one that this process was given, or else one of its own.
     pub pinned: bool,
+}
+
+impl LoadRequest {
+    /// The name that its code will have in this process's list of mappings.
+    #[must_use]
+    pub fn mapped_as(&self) -> Vec<u8> {
+        use std::os::unix::ffi::OsStrExt;
+        if self.pinned {
+            let name = self.path.file_name().unwrap_or_default();
+            return [b"/memfd:", name.as_bytes()].concat();
+        }
+        // The kernel names files without symbolic links on the way.
+        let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        path.as_os_str().as_bytes().to_vec()
+    }
 }
 
 impl From<&PluginInfo> for LoadRequest {
@@ -99,6 +117,12 @@ impl LoadedPlugin {
         }
     }
 
+    /// Whether there is a `teardown` to be called.
+    #[must_use]
+    pub fn has_teardown(&self) -> bool {
+        self.teardown.is_some()
+    }
+
     /// The engine of that name.
     #[must_use]
     pub fn engine(&self, name: &str) -> Option<&LoadedEngine> {
@@ -126,6 +150,17 @@ static LOADED: Mutex<Vec<(LoadRequest, Outcome)>> = Mutex::new(Vec::new());
 /// # Errors
 /// The file is not the one that was probed, cannot be loaded any more, or its `setup` failed.
 pub fn load(request: &LoadRequest) -> Result<&'static LoadedPlugin, PluginError> {
+    load_watched(request, &mut |_| ())
+}
+
+/// The same; `told` hears what of the plugin's runs next, and of [`Callback::None`] at the end.
+///
+/// # Errors
+/// As above.
+pub fn load_watched(
+    request: &LoadRequest,
+    told: &mut dyn FnMut(Callback),
+) -> Result<&'static LoadedPlugin, PluginError> {
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
     let known = loaded.iter().find(|(of, _)| of == request);
     let setup_failed =
@@ -135,8 +170,19 @@ pub fn load(request: &LoadRequest) -> Result<&'static LoadedPlugin, PluginError>
         Some((_, Outcome::SetupFailed(words))) => return Err(setup_failed(words)),
         None => {}
     }
-    let admitted = load_same_file(request)?;
-    match set_up(request, admitted) {
+    let admitted = same_file(request, |path| {
+        admit(path, &mut |stage| {
+            told(match stage {
+                Stage::Load => Callback::Constructor,
+                Stage::Entry => Callback::Entry,
+                _ => Callback::None,
+            });
+        })
+    })?;
+    told(Callback::Setup);
+    let ready = set_up(request, admitted);
+    told(Callback::None);
+    match ready {
         Ok(plugin) => {
             loaded.push((request.clone(), Outcome::Loaded(plugin)));
             Ok(plugin)
@@ -149,17 +195,29 @@ pub fn load(request: &LoadRequest) -> Result<&'static LoadedPlugin, PluginError>
     }
 }
 
-/// Loads what was probed, or nothing: the sealed copy of it, or the file if it is still the same.
-fn load_same_file(request: &LoadRequest) -> Result<Admitted, PluginError> {
+/// Opens what was probed and has nothing of it called but its constructors, by the loader; says how
+/// long that took.
+pub(super) fn open_same_file(
+    request: &LoadRequest,
+) -> Result<(std::mem::ManuallyDrop<Library>, Duration), PluginError> {
+    same_file(request, |path| {
+        let (library, took) = gate::timed(|| open(path));
+        Ok((library?, took))
+    })
+}
+
+/// Takes what was probed, by the path that `take` is given, or nothing: the sealed copy of it, or
+/// the file if it is still the same.
+fn same_file<T>(
+    request: &LoadRequest,
+    take: impl FnOnce(&Path) -> Result<T, Refusal>,
+) -> Result<T, PluginError> {
     let changed = || PluginError::Changed { path: request.path.clone() };
     let refused =
         |why: Refusal| PluginError::Refused { path: request.path.clone(), why: why.to_string() };
-    let admit_copy = |fd: RawFd| {
-        let path = PathBuf::from(format!("/proc/self/fd/{fd}"));
-        admit(&path, &mut |_| ()).map_err(refused)
-    };
+    let copy = |fd: RawFd| PathBuf::from(format!("/proc/self/fd/{fd}"));
     if let Some(fd) = kept::copy_of(&request.path, &request.sha256).filter(|_| request.pinned) {
-        return admit_copy(fd);
+        return take(&copy(fd)).map_err(refused);
     }
     let mut opened = trust::open(&request.path, &Caller::current())?;
     let content = pin::read(&mut opened)?;
@@ -169,13 +227,14 @@ fn load_same_file(request: &LoadRequest) -> Result<Admitted, PluginError> {
     if request.pinned {
         // Nobody handed a copy to this process. This one is kept open for ever, too: the loader
         // knows it by its number, and a number that is used again would name another file.
-        return admit_copy(pin::seal(&opened.path, &content)?.into_raw_fd());
+        let fd = pin::seal(&opened.path, &content)?.into_raw_fd();
+        return take(&copy(fd)).map_err(refused);
     }
-    let admitted = admit(&opened.path, &mut |_| ()).map_err(refused)?;
+    let taken = take(&opened.path).map_err(refused)?;
     if !trust::is_same(&opened.path, &opened.identity) {
         return Err(changed());
     }
-    Ok(admitted)
+    Ok(taken)
 }
 
 fn set_up(request: &LoadRequest, admitted: Admitted) -> Result<&'static LoadedPlugin, String> {

@@ -6,6 +6,8 @@
 
 pub mod error;
 pub mod find;
+pub mod gate;
+pub mod guarded;
 pub mod handle;
 pub mod host_table;
 pub mod kept;
@@ -13,6 +15,7 @@ pub mod lent;
 pub mod load;
 pub mod preflight;
 pub mod probe;
+pub mod walk;
 
 mod callback;
 mod describe;
@@ -22,6 +25,7 @@ mod lint;
 mod negotiate;
 mod ops;
 mod pin;
+mod rare;
 mod refusal;
 mod trust;
 

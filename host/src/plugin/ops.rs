@@ -63,7 +63,7 @@ pub(crate) fn is_engine_name(name: &str) -> bool {
     (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(allowed)
 }
 
-fn check_name(name: &str, whose: &str) -> Result<(), Refusal> {
+pub(super) fn check_name(name: &str, whose: &str) -> Result<(), Refusal> {
     if is_engine_name(name) {
         return Ok(());
     }
@@ -71,7 +71,7 @@ fn check_name(name: &str, whose: &str) -> Result<(), Refusal> {
     Err(Refusal::engine(whose, why))
 }
 
-fn check_callbacks(ops: &ioe_ops, name: &str) -> Result<(), Refusal> {
+pub(super) fn check_callbacks(ops: &ioe_ops, name: &str) -> Result<(), Refusal> {
     let refuse = |why: String| Err(Refusal::engine(name, why));
     let unknown = ops.flags & HIGH_HALF & !HIGH_FLAGS_KNOWN;
     if unknown != 0 {

@@ -130,6 +130,20 @@ pub fn examine(bytes: &[u8], pinned: bool) -> Result<Facts, Unfit> {
     Ok(Facts { build_id: elf.build_id() })
 }
 
+/// Names of the symbols that others can find, in the file's order.
+///
+/// # Errors
+/// As [`examine`], where the file is not whole.
+pub fn exports(bytes: &[u8]) -> Result<Vec<String>, Unfit> {
+    check_ident(bytes)?;
+    let header = Header::parse(bytes).map_err(damaged)?;
+    let endian = header.endian().map_err(damaged)?;
+    check_header(header, endian)?;
+    let elf = Elf { bytes, endian, segments: segments(header, endian, bytes)? };
+    let shown = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+    Ok(elf.dynamic()?.exports()?.into_iter().map(shown).collect())
+}
+
 fn damaged(error: object::Error) -> Unfit {
     Unfit::Damaged(error.to_string())
 }

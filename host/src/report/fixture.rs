@@ -355,6 +355,8 @@ pub(super) fn failed() -> RunResult {
                 callback: Some("queue".to_owned()),
                 in_flight: 3,
                 signal: Some("SIGSEGV".to_owned()),
+                address: Some("libiodyno_engine_null.so+0x1189".to_owned()),
+                data_address: Some("0x0".to_owned()),
             })),
         },
     ];

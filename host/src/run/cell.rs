@@ -19,6 +19,7 @@ use crate::plugin::host_table::{self, LogLine};
 use crate::plugin::load::{self, LoadRequest, LoadedPlugin};
 use crate::stats::live::WorkerPage;
 use crate::sys::clock::{mono_ns, SystemClock};
+use crate::sys::crash;
 use crate::sys::shm::SharedMemory;
 use crossbeam::channel::{self, RecvTimeoutError};
 use crossbeam::utils::CachePadded;
@@ -36,6 +37,9 @@ const PATIENCE_NS: u64 = 1_000_000_000;
 /// nothing.
 const STACK_BYTES: usize = 8 << 20;
 
+/// Exit status of a cell that cannot talk to the control process any more.
+pub const MUTE: u8 = 113;
+
 /// What reaches the cell's main loop.
 #[derive(Debug)]
 pub(super) enum CellEvent {
@@ -43,6 +47,8 @@ pub(super) enum CellEvent {
     Told(ToCell),
     /// The control process is gone.
     Alone,
+    /// The control process cannot be told anything.
+    Mute,
     /// A worker has made its instance; how to wake it.
     Made(u32, Terminator),
     /// A worker waits for the start.
@@ -58,12 +64,16 @@ pub(super) enum CellEvent {
 
 /// Messages to the control process, from any thread of the cell.
 #[derive(Debug, Clone)]
-pub(super) struct Outbox(Arc<Mutex<Sender>>);
+pub(super) struct Outbox(Arc<Mutex<Sender>>, channel::Sender<CellEvent>);
 
 impl Outbox {
-    /// Sends; a control process that is gone is noticed by the reading end.
+    /// Sends. Where that fails, the control process is gone, or an engine closed a descriptor that
+    /// is not its own: then nobody would ever hear of what happens here.
     pub(super) fn send(&self, message: &ToControl) {
-        let _gone = self.0.lock().unwrap_or_else(PoisonError::into_inner).send(message);
+        let sent = self.0.lock().unwrap_or_else(PoisonError::into_inner).send(message);
+        if sent.is_err() {
+            let _ending = self.1.send(CellEvent::Mute);
+        }
     }
 
     /// Tells of something that went wrong with a worker.
@@ -123,13 +133,22 @@ struct Seat {
     delay_ns: u64,
 }
 
-/// Serves the control process at the other end of `stream` until it goes away.
-pub fn serve(stream: UnixStream, memory: SharedMemory) -> std::io::Result<()> {
+/// Serves the control process at the other end of `stream` until it goes away. Where the cell is a
+/// process of its own, crashes are recorded.
+///
+/// # Errors
+/// It is there and cannot be talked to: an engine closed the socket. The process can only end.
+pub fn serve(stream: UnixStream, memory: SharedMemory, own_process: bool) -> std::io::Result<()> {
     let (events, inbox) = channel::unbounded();
-    let outbox = Outbox(Arc::new(Mutex::new(Sender::new(stream.try_clone()?))));
+    let sender = Sender::new(stream.try_clone()?);
+    let outbox = Outbox(Arc::new(Mutex::new(sender)), events.clone());
     let farewell = stream.try_clone()?;
     let mut receiver = Receiver::new(stream);
     let Some(ToCell::Plan(plan)) = receiver.receive() else { return Ok(()) };
+    let _watched = match own_process {
+        true => Some(crash::watch(page::map_crash(&memory, plan.cell)?)?),
+        false => None,
+    };
     let reader = events.clone();
     std::thread::spawn(move || {
         while let Some(message) = receiver.receive() {
@@ -155,7 +174,7 @@ pub fn serve(stream: UnixStream, memory: SharedMemory) -> std::io::Result<()> {
         alarms: Vec::new(),
         left_behind: false,
     };
-    cell.run(&inbox);
+    cell.run(&inbox)?;
     cell.teardown();
     // The sink of the log holds the stream for ever, and a thread of the control process would wait
     // for its end for ever.
@@ -191,7 +210,7 @@ fn log_line(outbox: &Outbox, line: &LogLine) {
 }
 
 impl Cell {
-    fn run(&mut self, inbox: &channel::Receiver<CellEvent>) {
+    fn run(&mut self, inbox: &channel::Receiver<CellEvent>) -> std::io::Result<()> {
         loop {
             let event = match self.next_alarm_in() {
                 Some(wait) => inbox.recv_timeout(wait),
@@ -208,7 +227,8 @@ impl Cell {
                     self.forget(worker);
                 }
                 Err(RecvTimeoutError::Timeout) => self.ring_alarms(),
-                Ok(CellEvent::Alone) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(CellEvent::Alone) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Ok(CellEvent::Mute) => return Err(std::io::ErrorKind::NotConnected.into()),
             }
             self.tell_progress();
         }
@@ -349,6 +369,7 @@ impl Cell {
             sha256: job.engine.sha256.clone(),
             pinned: job.engine.sealed,
         };
+        crash::know_module(request.mapped_as());
         self.outbox.send(&ToControl::Loading(request.path.clone()));
         let loaded = load::load(&request).map_err(|error| error.to_string());
         self.outbox.send(&ToControl::Loaded);

@@ -100,7 +100,7 @@ impl<'a> Control<'a> {
     fn new(request: RunRequest, show: &'a mut dyn FnMut(&Event)) -> std::io::Result<Self> {
         let plan = Plan::new(&request.spec);
         let workers = plan.workers.len();
-        let pages = Pages::create(workers as u32).map_err(|error| {
+        let pages = Pages::create(workers as u32, plan.cells).map_err(|error| {
             let words = "make the shared page for the counters of";
             let hint = "look at the limits on file size and memory: ulimit -a";
             std::io::Error::other(format!("{words} {workers} workers: {error} ({hint})"))
@@ -208,6 +208,7 @@ impl<'a> Control<'a> {
         }
         self.births += 1;
         let birth = self.births;
+        self.pages.forget_crash(cell)?;
         let memory = self.pages.memory();
         let news = self.news_sender.clone();
         let mut handle = match self.request.spec.isolation {
@@ -215,6 +216,7 @@ impl<'a> Control<'a> {
             Isolation::Run | Isolation::Job => CellHandle::spawn(birth, memory, news)?,
         };
         handle.send(&ToCell::Plan(Box::new(CellPlan {
+            cell,
             jobs: self.request.spec.jobs.clone(),
             workers: self.plan.cell(cell).copied().collect(),
             flow_workers: self.flow_workers(),
@@ -297,12 +299,9 @@ impl<'a> Control<'a> {
         if error.kind == ErrorKind::Engine && (worker as usize) < self.tracks.len() {
             let facts = gather::fault_facts(&self.request, self.job(worker));
             let known = error.engine.take().map(|fault| *fault).unwrap_or_default();
-            error.engine = Some(Box::new(EngineFault {
-                callback: known.callback,
-                in_flight: known.in_flight,
-                signal: known.signal,
-                ..facts
-            }));
+            let EngineFault { name, id, version, path, sha256, .. } = facts;
+            let who = EngineFault { name, id, version, path, sha256, ..known };
+            error.engine = Some(Box::new(who));
         }
         let errno = error.errno.unwrap_or(libc::EIO);
         self.track(worker, |track| {

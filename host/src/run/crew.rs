@@ -19,6 +19,7 @@ use crate::plugin::handle::{Callback, Instance, Terminator, UnitPtr};
 use crate::plugin::host_table;
 use crate::plugin::lent::{FileFacts, FileTable, JobFacts, JobTable};
 use crate::plugin::load::LoadedEngine;
+use crate::sys::crash;
 use crossbeam::channel::{self, Receiver, RecvTimeoutError, Sender};
 use iodyno_engine_api::abi::{IOE_F_SYNC, IOE_OPEN_HOST};
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -141,6 +142,7 @@ fn worst(setups: impl Iterator<Item = Result<(), RunError>>) -> Option<RunError>
 
 /// A member's whole life.
 fn live(orders: &Orders, post: &Post, unit: UnitPtr) {
+    let _guard = crash::guard_thread(orders.worker);
     let fail = |error: RunError| {
         let _gone = orders.ready.send(Err(error));
     };

@@ -4,6 +4,7 @@
 //! Called by `control` when a cell is gone and when `engine_timeout` is over. Reads the page for
 //! what a worker was doing; never waits and never ends the run.
 
+use super::autopsy::Finding;
 use super::control::Control;
 use super::gather;
 use super::plan::PlannedWorker;
@@ -16,6 +17,7 @@ use super::words::place;
 use crate::job::spec::Isolation;
 use crate::plugin::handle::Callback;
 use crate::sys::clock::mono_ns;
+use crate::sys::crash_report::Crash;
 use std::time::{Duration, Instant};
 
 /// How long a cell may take to go home, or to die when it was killed.
@@ -147,11 +149,13 @@ impl Control<'_> {
             None if left.is_empty() || interrupted => return,
             None => Death { signal: None, how: "ended by itself with status 0".to_owned() },
         };
+        let crash = self.autopsy(cell, &death);
         if left.is_empty() {
-            return self.died_late(cell, &death, handle.dismissed.is_some());
+            return self.died_late(cell, &death, crash.as_ref(), handle.dismissed.is_some());
         }
         for case in self.cases(&left, &waiting) {
-            let error = self.obituary(&case, &death);
+            let finding = self.finding(crash.as_ref(), &case.workers, case.loading);
+            let error = self.obituary(&case, &death, finding);
             for &id in &case.workers {
                 self.track(id, Track::fail);
             }
@@ -165,7 +169,7 @@ impl Control<'_> {
     }
 
     /// A cell died when its jobs had ended: no job is to blame, but a plugin is.
-    fn died_late(&mut self, cell: u32, death: &Death, dismissed: bool) {
+    fn died_late(&mut self, cell: u32, death: &Death, crash: Option<&Crash>, dismissed: bool) {
         let ids: Vec<u32> = self.plan.cell(cell).map(|worker| worker.id).collect();
         let mut names: Vec<&str> = ids.iter().map(|&id| &*self.job(id).engine.name).collect();
         names.sort_unstable();
@@ -178,7 +182,8 @@ impl Control<'_> {
             true => (", in teardown", Some("teardown".to_owned())),
             false => ("", None),
         };
-        let how = &death.how;
+        let Finding { words, address, data_address } = self.finding(crash, &[], false);
+        let how = format!("{}{words}", death.how);
         let words = format!(
             "{engines}: the cell {how} after its jobs had ended{during}; their figures are whole"
         );
@@ -192,7 +197,13 @@ impl Control<'_> {
             job: None,
             errno: None,
             message: words,
-            engine: Some(Box::new(EngineFault { callback, signal, ..fault })),
+            engine: Some(Box::new(EngineFault {
+                callback,
+                signal,
+                address,
+                data_address,
+                ..fault
+            })),
         });
     }
 
@@ -252,7 +263,7 @@ impl Control<'_> {
         }
     }
 
-    fn obituary(&self, case: &Case, death: &Death) -> RunError {
+    fn obituary(&self, case: &Case, death: &Death, finding: Finding) -> RunError {
         let worker = case.workers[0];
         let in_flight: u64 = case.workers.iter().map(|&id| self.last_seen(id).1).sum();
         let doing = match case.loading {
@@ -276,10 +287,11 @@ impl Control<'_> {
         let mut error = RunError::engine(
             &job.name,
             format!(
-                "{}: the cell {} {doing}{clones}; {in_flight} requests were in flight; what had \
+                "{}: the cell {}{} {doing}{clones}; {in_flight} requests were in flight; what had \
                  finished is counted{advice}",
                 place(job),
-                death.how
+                death.how,
+                finding.words
             ),
         );
         error.engine = Some(Box::new(EngineFault {
@@ -289,6 +301,8 @@ impl Control<'_> {
             },
             in_flight,
             signal: death.signal.clone(),
+            address: finding.address,
+            data_address: finding.data_address,
             ..EngineFault::default()
         }));
         error

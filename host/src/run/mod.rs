@@ -4,6 +4,7 @@
 //! [`control`] starts cells and never loads a plugin; [`cell`] is the other side, in which plugins
 //! are loaded and workers run. Views (`report`, `progress`) see events and results, nothing else.
 
+mod autopsy;
 pub mod cell;
 mod content;
 pub mod control;

@@ -1,12 +1,14 @@
 //! The shared page: a sealed header and one [`WorkerPage`] for each worker.
 //!
 //! Made by the control process, which only reads it afterwards; mapped by cells, whose workers
-//! write their own page each. The header is sealed by a CRC-32, so that a plugin that scribbles
-//! through the mapping does not go unseen.
+//! write their own page each. Behind these lies a crash record for each cell. The header is sealed
+//! by a CRC-32, so that a plugin that scribbles through the mapping does not go unseen.
 
 use crate::ddir::Ddir;
 use crate::stats::live::{Histogram, WorkerPage, WorkerState};
 use crate::stats::snapshot::{DirSnapshot, HistogramSnapshot, PhaseSnapshot};
+use crate::sys::crash::CrashRecord;
+use crate::sys::crash_report::Crash;
 use crate::sys::shm::{Shared, SharedMemory};
 use std::mem::offset_of;
 
@@ -19,6 +21,9 @@ unsafe impl Shared for WorkerPage {}
 
 /// Distance between two worker pages.
 const STRIDE: u64 = (size_of::<WorkerPage>() as u64).next_multiple_of(PAGE);
+
+/// A cell's crash record has a page to itself, for a mapping cannot begin elsewhere.
+const _: () = assert!(size_of::<CrashRecord>() as u64 <= PAGE);
 
 /// The shared page, as the control process holds it.
 #[derive(Debug)]
@@ -49,9 +54,9 @@ pub struct LiveSnapshot {
 }
 
 impl Pages {
-    /// Makes it for so many workers.
-    pub fn create(workers: u32) -> std::io::Result<Pages> {
-        let memory = SharedMemory::create("iodyno-page", PAGE + STRIDE * u64::from(workers))?;
+    /// Makes it for so many workers in so many cells.
+    pub fn create(workers: u32, cells: u32) -> std::io::Result<Pages> {
+        let memory = SharedMemory::create("iodyno-page", crash_offset(workers, cells))?;
         memory.write(&header(workers), 0)?;
         Ok(Pages { memory, workers })
     }
@@ -75,6 +80,18 @@ impl Pages {
             // Where it cannot be written, the run's end will tell.
             let _unwritten = self.memory.write(&state, offset);
         }
+    }
+
+    /// A cell of this number is about to be started, perhaps once more.
+    pub fn forget_crash(&self, cell: u32) -> std::io::Result<()> {
+        let offset = crash_offset(self.workers, cell);
+        Ok(self.memory.write(&[0; size_of::<CrashRecord>()], offset)?)
+    }
+
+    /// What a cell's crash has left, if it left anything.
+    pub fn crash(&self, cell: u32) -> Option<Crash> {
+        let offset = crash_offset(self.workers, cell);
+        Crash::from_words(&self.memory.read_words(offset, size_of::<CrashRecord>()).ok()?)
     }
 
     /// A worker's small counters.
@@ -156,6 +173,18 @@ pub fn map_worker(memory: &SharedMemory, worker: u32) -> std::io::Result<&'stati
         return Err(std::io::Error::other("the shared page's header is damaged"));
     }
     Ok(memory.map(worker_offset(worker))?)
+}
+
+/// Maps a cell's crash record in that cell.
+pub fn map_crash(memory: &SharedMemory, cell: u32) -> std::io::Result<&'static CrashRecord> {
+    let Some(workers) = check_header(memory) else {
+        return Err(std::io::Error::other("the shared page's header is damaged"));
+    };
+    Ok(memory.map(crash_offset(workers, cell))?)
+}
+
+fn crash_offset(workers: u32, cell: u32) -> u64 {
+    worker_offset(workers) + PAGE * u64::from(cell)
 }
 
 fn worker_offset(worker: u32) -> u64 {
@@ -244,7 +273,7 @@ mod tests {
 
     #[test]
     fn what_a_worker_counts_is_what_is_read() {
-        let pages = Pages::create(3).unwrap();
+        let pages = Pages::create(3, 1).unwrap();
         let page = map_worker(pages.memory(), 2).unwrap();
         page.callback.set(0x1_0b);
         page.in_flight.set(5);
@@ -275,7 +304,7 @@ mod tests {
     #[test]
     fn a_scribbled_page_is_read_without_trouble() {
         for byte in [0xff, 0x80, 0x01] {
-            let pages = Pages::create(2).unwrap();
+            let pages = Pages::create(2, 1).unwrap();
             let bytes = vec![byte; STRIDE as usize];
             pages.memory().write(&bytes, worker_offset(1)).unwrap();
             let mut all = pages.measured(1).unwrap();
@@ -289,7 +318,7 @@ mod tests {
 
     #[test]
     fn a_scribbled_header_is_seen() {
-        let pages = Pages::create(1).unwrap();
+        let pages = Pages::create(1, 1).unwrap();
         assert!(pages.is_intact());
         pages.memory().write(&[7], 9).unwrap();
         assert!(!pages.is_intact());

@@ -136,7 +136,7 @@ impl CellHandle {
         let sender = Sender::new(ours.try_clone()?);
         let (ended, end) = channel::bounded(1);
         thread("serve").spawn(move || {
-            let served = cell::serve(theirs, memory);
+            let served = cell::serve(theirs, memory, false);
             let _killed = ended.send(served.err().map(|error| error.to_string()));
         })?;
         let mut ear =
@@ -310,6 +310,12 @@ fn describe(status: std::process::ExitStatus) -> Death {
             let name = signal_name(number);
             Death { how: format!("was killed by {name}"), signal: Some(name) }
         }
+        None if status.code() == Some(i32::from(cell::MUTE)) => Death {
+            signal: None,
+            how: "could not talk to the control process any more, and ended (does an engine close \
+                  descriptors that are not its own?)"
+                .to_owned(),
+        },
         None => Death {
             signal: None,
             how: format!("ended by itself with status {}", status.code().unwrap_or(-1)),

@@ -5,11 +5,10 @@
 use super::plan::PlannedWorker;
 use super::result::RunError;
 use crate::job::spec::JobSpec;
-use rustix::net::{recv, RecvFlags};
+use rustix::net::{recv, send, RecvFlags, SendFlags};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
-use std::io::Write;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -46,6 +45,8 @@ pub enum ToCell {
 /// What a cell is to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CellPlan {
+    /// Which cell it is.
+    pub cell: u32,
     /// All jobs of the run.
     pub jobs: Vec<JobSpec>,
     /// The workers of this cell.
@@ -130,7 +131,16 @@ impl Sender {
         let mut line = vec![b'\n'];
         serde_json::to_writer(&mut line, message)?;
         line.push(b'\n');
-        self.0.write_all(&line)
+        let mut rest = &line[..];
+        while !rest.is_empty() {
+            // Not write(2): whoever closed this descriptor may have opened a file in its place.
+            match send(&self.0, rest, SendFlags::NOSIGNAL) {
+                Ok(sent) => rest = &rest[sent..],
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     /// Ends the conversation in this direction, or in both.
@@ -246,6 +256,7 @@ impl Receiver {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
 
     fn pair(line_max: usize) -> (UnixStream, Receiver) {
         let (ours, theirs) = UnixStream::pair().unwrap();

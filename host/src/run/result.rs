@@ -144,7 +144,10 @@ impl fmt::Display for EngineFault {
         if self.in_flight > 0 {
             write!(f, "; {} in flight lost", self.in_flight)?;
         }
-        self.signal.iter().try_for_each(|signal| write!(f, "; ended by {signal}"))
+        self.signal.iter().try_for_each(|signal| write!(f, "; ended by {signal}"))?;
+        self.address.iter().try_for_each(|address| write!(f, " at {address}"))?;
+        let data = self.data_address.iter();
+        data.into_iter().try_for_each(|address| write!(f, " (address {address})"))
     }
 }
 
@@ -179,6 +182,11 @@ pub struct EngineFault {
     pub in_flight: u64,
     /// The signal that ended the cell.
     pub signal: Option<String>,
+    /// Where the code was then, as file and offset ("libfoo.so+0x1234"), and for code that is no
+    /// plugin's, where in a plugin it was called from.
+    pub address: Option<String>,
+    /// The address that could not be accessed, where the signal is about one.
+    pub data_address: Option<String>,
 }
 
 /// Where it ran.

@@ -36,11 +36,12 @@ pub(super) fn refused(job: &JobSpec, refusal: &Refusal) -> RunError {
 
 /// The engine broke its contract in `callback`.
 pub(super) fn fault(job: &JobSpec, callback: Callback, breach: &str, in_flight: u32) -> RunError {
-    let callback = callback.name();
-    let message = of_engine(job, &format!("broke its contract: {callback} {breach}"));
+    let callback = Some(callback.name()).filter(|_| callback != Callback::None);
+    let who = callback.unwrap_or("some callback");
+    let message = of_engine(job, &format!("broke its contract: {who} {breach}"));
     let mut error = RunError::engine(&job.name, message);
     error.engine = Some(Box::new(EngineFault {
-        callback: Some(callback.to_owned()),
+        callback: callback.map(str::to_owned),
         in_flight: u64::from(in_flight),
         ..EngineFault::default()
     }));

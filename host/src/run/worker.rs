@@ -30,6 +30,7 @@ use crate::plugin::lent::JobTable;
 use crate::plugin::load::LoadedEngine;
 use crate::stats::live::{WorkerPage, WorkerState};
 use crate::sys::clock::{wall_ms, SystemClock};
+use crate::sys::crash;
 use crate::sys::locked::Locked;
 use crate::sys::thread;
 use crate::workload::{Content, Generator};
@@ -90,6 +91,7 @@ impl Ending {
 pub(super) fn run(context: Context) {
     let id = context.planned.id;
     let (outbox, events, page) = (context.outbox.clone(), context.events.clone(), context.page);
+    let _guard = crash::guard_thread(id);
     outbox.send(&ToControl::Began { worker: id, tid: thread::tid(), start_ms: wall_ms() });
     page.state.set(WorkerState::Setup as u64);
     let job = context.job.name.clone();

@@ -159,7 +159,7 @@ impl Memory {
     }
 
     fn region(len: usize, align: usize) -> Result<Memory, MemoryError> {
-        let region = Region::new(len, align).map_err(MemoryError::None)?;
+        let region = Region::guarded(len, align).map_err(MemoryError::None)?;
         let (base, len) = (region.base(), region.len());
         Ok(Memory { holding: Holding::Region { _region: region }, base, len })
     }

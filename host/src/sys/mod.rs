@@ -3,13 +3,19 @@
 //! Everybody may call them; they import no other room, decide nothing and print nothing.
 
 pub mod block;
+pub mod capture;
 pub mod clock;
+pub mod crash;
+pub mod crash_report;
 pub mod diskstats;
 pub mod facts;
 pub mod footprint;
+pub mod guard;
 mod hugepages;
 pub mod inherit;
+pub mod interrupt;
 pub mod locked;
+mod maps;
 pub mod memfd;
 pub mod memory;
 pub mod numa;
@@ -18,4 +24,5 @@ pub mod privilege;
 pub mod region;
 pub mod shm;
 pub mod spawn;
+pub mod surroundings;
 pub mod thread;

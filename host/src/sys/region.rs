@@ -2,7 +2,7 @@
 //! by `io::slots` for units and buffers, which must not move and may be shared with a device. Must
 //! not be used where an ordinary allocation does: each region is a mapping of its own.
 
-use rustix::mm::{mmap_anonymous, munmap, MapFlags, ProtFlags};
+use rustix::mm::{mmap_anonymous, mprotect, munmap, MapFlags, MprotectFlags, ProtFlags};
 use std::ptr::NonNull;
 
 /// A private mapping that is given back when dropped.
@@ -10,18 +10,31 @@ use std::ptr::NonNull;
 pub struct Region {
     base: NonNull<u8>,
     len: usize,
+    /// Bytes behind it that cannot be accessed.
+    guard: usize,
 }
 
 impl Region {
     /// At least `len` zero bytes (one page at least), aligned to `align`, a power of two.
     pub fn new(len: usize, align: usize) -> rustix::io::Result<Region> {
+        Region::make(len, align, 0)
+    }
+
+    /// The same with a page behind it that cannot be accessed: whoever runs over the end is told by
+    /// a signal. It costs a mapping, of which a process has but so many.
+    pub fn guarded(len: usize, align: usize) -> rustix::io::Result<Region> {
+        Region::make(len, align, rustix::param::page_size())
+    }
+
+    fn make(len: usize, align: usize, guard: usize) -> rustix::io::Result<Region> {
         let page = rustix::param::page_size();
         if !align.is_power_of_two() {
             return Err(rustix::io::Errno::INVAL);
         }
         let len = len.max(1).next_multiple_of(page);
         let slack = align.saturating_sub(page);
-        let total = len.checked_add(slack).ok_or(rustix::io::Errno::NOMEM)?;
+        let whole = len.checked_add(guard).ok_or(rustix::io::Errno::NOMEM)?;
+        let total = whole.checked_add(slack).ok_or(rustix::io::Errno::NOMEM)?;
         let protection = ProtFlags::READ | ProtFlags::WRITE;
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
         // SAFETY: a fresh private mapping at an address that the kernel chooses overlaps nothing.
@@ -34,12 +47,18 @@ impl Region {
                 munmap(raw, skip)?;
             }
             if slack > skip {
-                munmap(raw.cast::<u8>().add(skip + len).cast(), slack - skip)?;
+                munmap(raw.cast::<u8>().add(skip + whole).cast(), slack - skip)?;
             }
         }
-        // SAFETY: `skip` bytes into a mapping of `skip + len` bytes or more: inside and not null.
+        // SAFETY: `skip` bytes into a mapping of `skip + whole` bytes or more: inside and not null.
         let base = unsafe { NonNull::new_unchecked(raw.cast::<u8>().add(skip)) };
-        Ok(Region { base, len })
+        let region = Region { base, len, guard };
+        if guard > 0 {
+            // SAFETY: `len` is of whole pages, and `guard` more of them follow in the same mapping,
+            // of which nobody knows yet.
+            unsafe { mprotect(base.as_ptr().add(len).cast(), guard, MprotectFlags::empty())? };
+        }
+        Ok(region)
     }
 
     /// Its first byte.
@@ -62,7 +81,7 @@ impl Drop for Region {
     fn drop(&mut self) {
         // SAFETY: base and length are those of the mapping's remaining part, unmapped once; whoever
         // handed out pointers into it keeps the region alive for as long as they are used.
-        let _unmapped = unsafe { munmap(self.base.as_ptr().cast(), self.len) };
+        let _unmapped = unsafe { munmap(self.base.as_ptr().cast(), self.len + self.guard) };
     }
 }
 
@@ -80,5 +99,20 @@ mod tests {
             unsafe { region.base().as_ptr().add(region.len() - 1).write(1) };
         }
         assert!(Region::new(1, 3).is_err());
+    }
+
+    #[test]
+    fn behind_a_guarded_region_nothing_can_be_read() {
+        for align in [1, 65536] {
+            let region = Region::guarded(5000, align).unwrap();
+            // SAFETY: an address, which is not followed here.
+            let end = unsafe { region.base().as_ptr().add(region.len()) };
+            // The kernel follows addresses with care, and says EFAULT.
+            let (file, len) = (std::fs::File::open("/dev/zero").unwrap(), 1usize);
+            // SAFETY: whatever lies there, the byte behind the region is no object of ours.
+            let read =
+                unsafe { libc::read(std::os::fd::AsRawFd::as_raw_fd(&file), end.cast(), len) };
+            assert_eq!(read, -1);
+        }
     }
 }

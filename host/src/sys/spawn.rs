@@ -6,7 +6,9 @@
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fs::{fcntl_getfl, fcntl_setfl, OFlags};
-use rustix::process::{kill_process_group, pidfd_open, Pid, PidfdFlags, Signal};
+use rustix::process::{
+    kill_process_group, pidfd_open, waitid, Pid, PidfdFlags, Signal, WaitId, WaitIdOptions,
+};
 use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -14,6 +16,9 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
+
+/// Between two looks where the kernel cannot tell of a child's end.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// Bounds of a child.
 #[derive(Clone, Copy, Debug)]
@@ -124,7 +129,12 @@ impl<R: Read + AsFd> Stream<R> {
 /// Collects both pipes until the child has ended (true) or the deadline has come (false).
 fn watch(child: &mut Child, limits: &Limits) -> io::Result<(Vec<u8>, Vec<u8>, bool)> {
     let until = Instant::now() + limits.deadline;
-    let pidfd = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
+    let pid = Pid::from_child(child);
+    let pidfd = match pidfd_open(pid, PidfdFlags::empty()) {
+        // Some sandboxes and instrumented runs have no such thing.
+        Err(rustix::io::Errno::NOSYS) => None,
+        pidfd => Some(pidfd?),
+    };
     let missing = || io::Error::other("a pipe to the child is missing");
     let out: ChildStdout = child.stdout.take().ok_or_else(missing)?;
     let err: ChildStderr = child.stderr.take().ok_or_else(missing)?;
@@ -136,11 +146,24 @@ fn watch(child: &mut Child, limits: &Limits) -> io::Result<(Vec<u8>, Vec<u8>, bo
         if left.is_zero() {
             break;
         }
-        ended = wait_for_news(&pidfd, &report, &prints, left)?;
+        ended = match &pidfd {
+            Some(pidfd) => wait_for_news(pidfd, &report, &prints, left)?,
+            None => has_ended(pid)?,
+        };
         report.drain()?;
         prints.drain()?;
     }
     Ok((report.kept, prints.kept, ended))
+}
+
+/// Whether the child has ended; sleeps a little where not. It stays to be reaped.
+fn has_ended(pid: Pid) -> io::Result<bool> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    let ended = waitid(WaitId::Pid(pid), options)?.is_some();
+    if !ended {
+        std::thread::sleep(LOOK);
+    }
+    Ok(ended)
 }
 
 /// Sleeps until one of the three has something to say; true once the child has ended.
@@ -234,5 +257,12 @@ mod tests {
     #[test]
     fn an_endless_flood_meets_the_deadline_too() {
         assert_eq!(sh("exec cat /dev/zero", 300).end, End::TimedOut);
+    }
+
+    #[test]
+    fn an_end_is_seen_without_a_descriptor_for_it() {
+        let mut child = Command::new("/bin/sh").args(["-c", "exit 3"]).spawn().unwrap();
+        while !has_ended(Pid::from_child(&child)).unwrap() {}
+        assert_eq!(child.wait().unwrap().code(), Some(3), "it is still there to be reaped");
     }
 }

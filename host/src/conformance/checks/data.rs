@@ -1,5 +1,6 @@
 //! What is written is what is read: over sizes, offsets, depths, files and instances, and as the
-//! kernel shows it to others.
+//! kernel shows it to others. Must not look at answers that the rig has judged already: here it is
+//! about bytes.
 
 use super::super::check::{Check, Finding, Level, Outcome, DEADLINE};
 use super::super::pattern::Pattern;
@@ -24,11 +25,14 @@ pub(super) const CHECKS: &[Check] = &[
         )
     },
     check("data.sizes", "Any length at any offset that the target allows is served.", sizes),
-    check(
-        "data.depths",
-        "Requests in flight together do not mix, at any depth that the engine takes.",
-        depths,
-    ),
+    Check {
+        rests_on: &["data.read-after-write", "units.once"],
+        ..check(
+            "data.depths",
+            "Requests in flight together do not mix, at any depth that the engine takes.",
+            depths,
+        )
+    },
     check("data.instances", "What one instance wrote, another one reads.", instances),
     check(
         "data.seen-by-others",

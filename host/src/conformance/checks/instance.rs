@@ -1,4 +1,6 @@
-//! Instances come and go: once, often, several at a time, on several threads.
+//! Instances come and go: once, often, several at a time, on several threads; and what they leave
+//! behind. Requests are made only to see that an instance works: what they answer is the affair of
+//! other files.
 
 use super::super::check::{Check, Finding, Level, Outcome, DEADLINE};
 use super::super::rig::{Request, Rig, RigWish};
@@ -9,14 +11,15 @@ use iodyno_engine_api::abi::*;
 const BASE: &[&str] = &["instance.once"];
 
 const fn check(id: &'static str, rule: &'static str, run: fn(&Stand) -> Outcome) -> Check {
-    Check { id, rule, level: Level::Instance, rests_on: BASE, deadline: DEADLINE, run }
+    let level = Level::Instance;
+    Check { id, rule, level, rests_on: BASE, deadline: DEADLINE, run }
 }
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "instance.once",
-        rule: "init, get_caps, open_file, io_init, start, io_free, close_file, cleanup: an instance \
-               comes and goes without a request.",
+        rule: "init, get_caps, open_file, io_init, start, io_free, close_file, cleanup: an \
+               instance comes and goes without a request.",
         level: Level::Instance,
         rests_on: &["load.admitted"],
         deadline: DEADLINE,
@@ -142,10 +145,13 @@ fn two(stand: &Stand) -> Outcome {
     second.end()
 }
 
-/// A failure of this check's own, not of the rule that failed: alone, an instance keeps to it.
+/// Says where it happened. Where an instance alone keeps to the rule, it stays a failure of this
+/// check's; where it does not, the rule's own check tells.
 fn about(what: &str, finding: Finding) -> Finding {
     match finding {
-        Finding::Fail { cause, .. } => Finding::fail(format!("{what}: {cause}")),
+        Finding::Fail { cause, breaks } => {
+            Finding::Fail { cause: format!("{what}: {cause}"), breaks }
+        }
         other => other,
     }
 }

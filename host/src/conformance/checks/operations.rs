@@ -1,5 +1,6 @@
 //! Requests beyond reading and writing, and requests that cannot work: done, or refused aloud,
-//! never in silence.
+//! never in silence. Must not ask for more than the contract: EOPNOTSUPP is always an answer, and
+//! what a device shows after a trim is its own affair.
 
 use super::super::check::{Check, Finding, Level, Outcome, DEADLINE};
 use super::super::rig::{describe, Done, Request, Rig, RigWish};

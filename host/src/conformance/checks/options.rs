@@ -1,5 +1,6 @@
 //! Each option at its default, its bounds and each of its choices: an engine accepts a value of its
-//! own table, or refuses it in words, and survives either.
+//! own table, or refuses it in words, and survives either. Values that the host would never hand
+//! over (out of range, not of the step) are not tried.
 
 use super::super::check::{Check, Finding, Level, Outcome, DEADLINE};
 use super::super::rig::{init, Request, Rig, RigWish};

@@ -60,6 +60,19 @@ fn what_rests_on_a_failure_is_not_run() {
     assert_eq!(failed_base(&CHECK, Some("x"), &[row("a.base", Verdict::Skip)]), None);
     let unmet = Row { unmet: true, ..row("a.base", Verdict::Skip) };
     assert!(failed_base(&CHECK, Some("x"), &[unmet]).is_some());
+    let deep = Check { rests_on: &["queue.status"], ..CHECK };
+    let words = failed_base(&deep, Some("x"), &[row("instance.once", Verdict::Timeout)]);
+    assert!(words.unwrap().contains("instance.once"), "what a base rests on counts as well");
+}
+
+#[test]
+fn whose_rule_was_broken_looks_for_itself() {
+    let mut base = row("a.base", Verdict::Fail);
+    base.breaks = Some("a.b".to_owned());
+    assert_eq!(failed_base(&CHECK, Some("x"), std::slice::from_ref(&base)), None);
+    base.breaks = Some("a.c".to_owned());
+    let words = failed_base(&CHECK, Some("x"), &[base]).unwrap();
+    assert!(words.contains("a broken rule of a.c"), "{words}");
 }
 
 #[test]
