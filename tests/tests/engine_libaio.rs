@@ -1,7 +1,7 @@
 //! libaio through a run: the common cases, both ways of fetching completions, and its options.
 
 use iodyno_tests::engines::{self, Engine};
-use iodyno_tests::Scene;
+use iodyno_tests::{needs, Scene};
 
 const LIBAIO: Engine = Engine::queued("libaio");
 
@@ -18,14 +18,54 @@ fn userspace_reap() {
     engines::direct(&mapped);
 }
 
+/// Whether a job with this option is refused here, after the words of the refusal were looked at.
+fn lacking(need: &str, option: &str, lines: &str) -> bool {
+    let scene = Scene::new();
+    scene.zeros("target", 1 << 20);
+    let run = format!("filename=target\nsize=64k\nbs=16k\nignore_error=EAGAIN,EAGAIN\n{option}");
+    let outcome = LIBAIO.run(&scene, &format!("{run}\n{lines}"));
+    if outcome.status == 0 {
+        return false;
+    }
+    let refusal = format!("engine libaio: open_file: {option}: target: ");
+    let outcome = outcome.expect(1).says(&[&refusal, "Linux", "Operation not supported"]);
+    assert_eq!(outcome.document().all_ios(), 0, "it began:\n{outcome}");
+    needs::skip_for(need, &format!("{option} with {lines:?}: {}", outcome.stderr.trim()));
+    true
+}
+
 /// What would wait ends with EAGAIN, which a job can bear; what is cached need not wait.
 #[test]
 fn nowait() {
-    let scene = Scene::new();
-    let file = scene.zeros("target", 1 << 20);
-    let lines = format!("filename={file}\nrw=randread\nsize=1m\niodepth=8\nnowait=1");
-    let outcome = LIBAIO.run(&scene, &format!("{lines}\nignore_error=EAGAIN")).expect(0);
-    assert_eq!(outcome.document().all_ios(), 256, "{outcome}");
+    if lacking("nowait", "nowait=1", "rw=read") {
+        return;
+    }
+    let (scene, nowait) = (Scene::new(), LIBAIO.options("nowait=1"));
+    LIBAIO.run(&scene, "filename=target\nrw=write\nsize=1m\nend_fsync=1").clean();
+    let lines = "filename=target\nrw=randread\nsize=1m\niodepth=8";
+    let cached = nowait.run(&scene, &format!("{lines}\ninvalidate=0")).clean();
+    assert_eq!(cached.bytes(0, "read"), 1 << 20);
+    // The host drops the cached pages before this one.
+    let outcome = nowait.run(&scene, lines).expect(1);
+    outcome.says(&["had to wait, and nowait=1", "ignore_error=EAGAIN"]);
+    let lines = format!("{lines}\nignore_error=EAGAIN");
+    assert_eq!(nowait.run(&scene, &lines).clean().all_ios(), 256);
+}
+
+#[test]
+fn uncached_data_is_all_there() {
+    if !lacking("dontcache", "uncached=1", "rw=randrw") {
+        engines::what_it_writes_is_in_the_file(&LIBAIO.options("uncached=1"));
+        engines::what_psync_wrote_it_reads(&LIBAIO.options("uncached=1"));
+    }
+}
+
+#[test]
+fn atomic_writes() {
+    if !lacking("atomic_writes", "atomic=1", "rw=write\ndirect=1") {
+        let lines = "filename=target\nrw=randwrite\nbs=16k\nsize=1m\ndirect=1\natomic=1\niodepth=8";
+        assert_eq!(LIBAIO.run(&Scene::new(), lines).clean().bytes(0, "write"), 1 << 20);
+    }
 }
 
 /// A part of the requests, or those of one size, with a priority of their own.

@@ -9,12 +9,16 @@ use crate::options::{Settings, OPTIONS};
 use crate::request::Iocb;
 use crate::ring::Ring;
 use iodyno_engine_api::abi::*;
-use iodyno_engine_api::engine::{CapsFn, PlainFn, ReapFn};
-use iodyno_engine_api::{Answer, Caps, Engine, Error, Host, Io, Job, Reaped, Unit, Wait};
+use iodyno_engine_api::engine::{CapsFn, DetailsFn, OpenFn, PlainFn, ReapFn};
+use iodyno_engine_api::{
+    Answer, Caps, Engine, Error, Failed, File, Host, Io, Job, Opened, Reaped, Unit, Wait,
+};
 use iodyno_engine_support::errno::Errno;
+use iodyno_engine_support::kernel::Probe;
 use iodyno_engine_support::whole::{whole, OPS};
 use std::collections::VecDeque;
 use std::ffi::CStr;
+use std::fmt;
 use std::time::Duration;
 
 /// The longest that a wait goes on without a look at whether it is to end. The kernel's wait cannot
@@ -31,6 +35,7 @@ pub(crate) struct Libaio {
     ring: Option<Ring>,
     context: Context,
     settings: Settings,
+    probe: Probe,
     depth: usize,
     /// Taken, not submitted; room for `depth`.
     batch: Vec<*mut Iocb>,
@@ -50,9 +55,11 @@ impl Engine for Libaio {
     const OPTIONS: &'static [&'static ioe_option] = OPTIONS;
     const IO_PRIVATE_SIZE: u32 = size_of::<Iocb>() as u32;
     const GET_CAPS: Option<CapsFn<Self>> = Some(Self::get_caps);
+    const OPEN_FILE: Option<OpenFn<Self>> = Some(Self::open_file);
     const COMMIT: Option<PlainFn<Self>> = Some(Self::commit);
     const GETEVENTS: Option<ReapFn<Self>> = Some(Self::getevents);
     const TERMINATE: bool = true;
+    const ERRDETAILS: Option<DetailsFn<Self>> = Some(Self::errdetails);
 
     fn init(host: Host, job: &Job) -> Result<Self, Error> {
         let settings = Settings::read(job)?;
@@ -66,6 +73,7 @@ impl Engine for Libaio {
         }
         let depth = depth as usize;
         Ok(Libaio {
+            probe: Probe::new(host.clone(), job, settings.flags),
             host,
             ring,
             context,
@@ -123,6 +131,28 @@ impl Libaio {
         Ok(())
     }
 
+    /// The host opens, if the target can do what the options ask for.
+    fn open_file(&mut self, file: &mut File<'_>) -> Result<Opened, Error> {
+        self.probe.judge(file)?;
+        Ok(Opened::ByHost)
+    }
+
+    fn errdetails(&mut self, io: &Failed<'_>, out: &mut dyn fmt::Write) -> fmt::Result {
+        let nowait = self.settings.flags.always & libc::RWF_NOWAIT != 0;
+        match io.error() {
+            libc::EAGAIN if nowait => out.write_str(
+                "it would have had to wait, and nowait=1 (ignore_error=EAGAIN counts it as done)",
+            ),
+            libc::EPERM if self.settings.priority.is_some() => out.write_str(
+                "the priority that cmdprio_class asks for takes CAP_SYS_NICE (class 1: realtime)",
+            ),
+            libc::EOPNOTSUPP if matches!(io.op(), IOE_OP_READ | IOE_OP_WRITE) => {
+                out.write_str("the target lacks what nowait, uncached or atomic ask for")
+            }
+            errno => write!(out, "{}", std::io::Error::from_raw_os_error(errno)),
+        }
+    }
+
     #[inline]
     fn has_room(&self) -> bool {
         self.batch.len() + self.submitted + self.ended.len() < self.depth
@@ -134,7 +164,8 @@ impl Libaio {
             return io.busy();
         }
         let is_read = io.op() == IOE_OP_READ;
-        let rwf = if is_read { self.settings.read_flags } else { self.settings.write_flags };
+        let flags = &self.settings.flags;
+        let rwf = if is_read { flags.always } else { flags.always | flags.writes };
         let priority = match (&mut self.settings.priority, io.ioprio()) {
             (None, 0) => None,
             (None, given) => Some(given as u16), // as ioprio_set(2), which has 16 bits

@@ -5,6 +5,7 @@
 
 use iodyno_engine_api::abi::{ioe_option, IOE_OP_WRITE};
 use iodyno_engine_api::{Error, Job, Opt};
+use iodyno_engine_support::kernel::Flags;
 use iodyno_engine_support::priority::Priority;
 
 /// The rows, for `Engine::OPTIONS`.
@@ -33,10 +34,7 @@ pub(crate) const OPTIONS: &[&ioe_option] = &[
 /// What an instance is asked to be.
 pub(crate) struct Settings {
     pub(crate) userspace_reap: bool,
-    /// `RWF_*` of every read.
-    pub(crate) read_flags: i32,
-    /// `RWF_*` of every write.
-    pub(crate) write_flags: i32,
+    pub(crate) flags: Flags,
     pub(crate) priority: Option<Priority>,
 }
 
@@ -44,28 +42,26 @@ impl Settings {
     pub(crate) fn read(job: &Job) -> Result<Settings, Error> {
         let on = |name| Ok::<bool, Error>(job.boolean(name)?.unwrap_or(false));
         let refused = |words: &str| Err(Error::new(libc::EINVAL, words));
-        let (mut read_flags, mut write_flags) = (0, 0);
+        let mut flags = Flags::default();
         if on("nowait")? {
-            read_flags |= libc::RWF_NOWAIT;
-            write_flags |= libc::RWF_NOWAIT;
+            flags.always |= libc::RWF_NOWAIT;
         }
         if on("uncached")? {
             if job.direct() {
-                return refused("uncached is about buffered requests, and direct=1 has none");
+                return refused("uncached=1 is about the page cache, which direct=1 bypasses");
             }
-            read_flags |= libc::RWF_DONTCACHE;
-            write_flags |= libc::RWF_DONTCACHE;
+            flags.always |= libc::RWF_DONTCACHE;
         }
         if on("atomic")? {
             if !job.direct() {
-                return refused("atomic needs direct=1: writes to the page cache are never atomic");
+                return refused("atomic=1 needs direct=1: cached writes may be torn");
             }
             if job.op_mask() & (1 << IOE_OP_WRITE) == 0 {
-                return refused("atomic is about writes, and the job does none");
+                return refused("atomic=1 is about writes, and the job does none");
             }
-            write_flags |= libc::RWF_ATOMIC;
+            flags.writes |= libc::RWF_ATOMIC;
         }
         let userspace_reap = on("userspace_reap")?;
-        Ok(Settings { userspace_reap, read_flags, write_flags, priority: Priority::read(job)? })
+        Ok(Settings { userspace_reap, flags, priority: Priority::read(job)? })
     }
 }

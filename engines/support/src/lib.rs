@@ -7,6 +7,7 @@
 pub mod errno;
 pub mod fd;
 pub mod iovec;
+pub mod kernel;
 pub mod position;
 pub mod priority;
 pub mod whole;
