@@ -1,4 +1,7 @@
-//! libaio through a run: the common cases, both ways of fetching completions, and its options.
+//! libaio through a run: the common cases, both ways of fetching completions, and its options,
+//! where kernel and file system have what they ask for.
+//!
+//! What they lack is a refusal with words, which is looked at before the test is skipped for it.
 
 use iodyno_tests::engines::{self, Engine};
 use iodyno_tests::{needs, Scene};

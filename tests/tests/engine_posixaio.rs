@@ -1,4 +1,6 @@
-//! posixaio through a run: the common cases. It has no options.
+//! posixaio through a run: the common cases, and more at a time than the library has threads.
+//!
+//! It has no options; what it is like beyond that is the C library's affair.
 
 use iodyno_tests::engines::Engine;
 use iodyno_tests::Scene;

@@ -1,8 +1,8 @@
 //! A context of the kernel's asynchronous I/O: set up, submit, wait, destroy.
 //!
-//! One per instance, used by `engine` on the worker's thread. Each function is one system call of
-//! its own (glibc has none of them); interrupted ones are left to the caller where time counts. Knows
-//! nothing of units: what the kernel is given and hands back is an [`Iocb`] and an [`Event`].
+//! One per instance, used by `engine` on the worker's thread. Each function is one system call (of
+//! which glibc has none) and does not repeat an interrupted one: the caller knows what time is left.
+//! Knows nothing of units: what the kernel is given and hands back is an [`Iocb`] and an [`Event`].
 
 use crate::request::Iocb;
 use iodyno_engine_support::errno::{self, Errno};

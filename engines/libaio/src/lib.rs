@@ -2,7 +2,7 @@
 //!
 //! Named after the library that programs use for it, which is not used here. This file only
 //! exports; `options` holds the table, `engine` the work, `request` what a request looks like to
-//! the kernel, `context` the system calls, `ring` the completions as the kernel's memory shows them.
+//! the kernel, `context` the system calls, `ring` the completions as memory shows them.
 
 mod context;
 mod engine;

@@ -1,8 +1,8 @@
 //! The completion ring of a context, as the kernel maps it into the process.
 //!
-//! Asked by `engine` whether there is anything to fetch, and, with `userspace_reap`, what: without a
-//! system call. One thread of the process reads, the kernel writes. Where the memory does not look
-//! as Linux has had it since 2.6, there is no [`Ring`], and system calls do it all.
+//! Asked by `engine` whether there is anything to fetch, and, with `userspace_reap`, what: without
+//! a system call. One thread of the process reads, the kernel writes. Where the memory does not
+//! look as Linux has had it since 2.6, there is no [`Ring`], and system calls do it all.
 
 use crate::context::{Context, Event};
 use std::ptr::NonNull;

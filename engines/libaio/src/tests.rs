@@ -1,5 +1,7 @@
-//! libaio through its raw table, on temporary files. What stays in flight as long as a test wants is
-//! a poll of an eventfd: the test rewrites what the kernel is to be given between queue and commit.
+//! libaio through its raw table, on temporary files.
+//!
+//! What stays in flight as long as a test wants is a poll of an eventfd: the test rewrites what the
+//! kernel is to be given between queue and commit.
 
 use crate::ioe_plugin_entry_v1;
 use crate::request::Iocb;

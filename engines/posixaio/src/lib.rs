@@ -1,7 +1,7 @@
 //! posixaio: the C library's asynchronous I/O: aio_read, aio_write, aio_fsync.
 //!
-//! What glibc makes of them are threads of its own, one for each descriptor. This file only exports;
-//! `engine` does the work, `control` has the requests and the library's calls.
+//! What glibc makes of them are threads of its own, one for each descriptor. This file only
+//! exports; `engine` does the work, `control` has the requests and the library's calls.
 
 mod control;
 mod engine;

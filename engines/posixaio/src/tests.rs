@@ -1,5 +1,6 @@
-//! posixaio through its raw table, on temporary files. What stays in flight as long as a test wants
-//! is a read from a pipe.
+//! posixaio through its raw table, on temporary files.
+//!
+//! What stays in flight as long as a test wants is a read from a pipe.
 
 use crate::ioe_plugin_entry_v1;
 use iodyno_engine_api::abi::*;

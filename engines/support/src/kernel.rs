@@ -1,10 +1,10 @@
-//! Flags of reads and writes (`RWF_*`): what this kernel and a target have of them, found out before
-//! the run.
+//! What this kernel and a target have of the flags of reads and writes, found out before the run.
 //!
-//! Called by engines with such options from `open_file`, for files and block devices. Opens the target for a moment
-//! and makes the very calls that the job will make, from and to a page that nobody may touch: a
-//! kernel that knows the flag comes as far as the page (EFAULT), one that does not says EOPNOTSUPP,
-//! and in no case is a byte moved. Where the target cannot be tried, the run tells.
+//! Called by engines with such options from `open_file`, for files and block devices. Opens the
+//! target for a moment and makes the very calls that the job will make (or their synchronous
+//! sisters), from and to a page that nobody may touch: a kernel that knows the flag comes as far as
+//! the page (EFAULT), one that does not says EOPNOTSUPP, and in no case is a byte moved. Where the
+//! target cannot be tried, the run tells.
 
 use iodyno_engine_api::abi::*;
 use iodyno_engine_api::host::Level;

@@ -146,7 +146,7 @@ impl Priority {
         self.state ^= self.state << 13;
         self.state ^= self.state >> 7;
         self.state ^= self.state << 17;
-        let chance = u128::from(self.state) * 100 >> 64;
+        let chance = (u128::from(self.state) * 100) >> 64;
         (chance < u128::from(rule.percent)).then_some(rule.ioprio)
     }
 }
