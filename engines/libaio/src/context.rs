@@ -1,8 +1,8 @@
 //! A context of the kernel's asynchronous I/O: set up, submit, wait, destroy.
 //!
-//! One per instance, used by `engine` on the worker's thread. Each function is one system call (of
-//! which glibc has none) and does not repeat an interrupted one: the caller knows what time is left.
-//! Knows nothing of units: what the kernel is given and hands back is an [`Iocb`] and an [`Event`].
+//! One per instance, used by `engine` on the worker's thread. Each function is one system call, of
+//! which glibc has none; an interrupted one is left to the caller, who knows what time is left.
+//! Knows nothing of units: the kernel is given an [`Iocb`] and hands back an [`Event`].
 
 use crate::request::Iocb;
 use iodyno_engine_support::errno::{self, Errno};
