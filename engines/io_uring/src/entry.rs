@@ -6,9 +6,9 @@
 use crate::buffers::Buffers;
 use crate::kernel::*;
 use crate::options::Settings;
-use crate::priority::Priority;
 use iodyno_engine_api::abi::*;
 use iodyno_engine_api::Request;
+use iodyno_engine_support::priority::Priority;
 use iodyno_engine_support::{errno::Errno, fd};
 use libc::iovec;
 

@@ -11,7 +11,6 @@ mod entry;
 mod files;
 mod kernel;
 mod options;
-mod priority;
 mod ring;
 mod share;
 #[cfg(test)]

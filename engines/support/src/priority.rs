@@ -149,6 +149,12 @@ impl Priority {
         let chance = (u128::from(self.state) * 100) >> 64;
         (chance < u128::from(rule.percent)).then_some(rule.ioprio)
     }
+
+    /// Whether any of them is of the realtime class, which takes a privilege.
+    pub fn has_realtime(&self) -> bool {
+        let realtime = |rule: &Rule| rule.ioprio >> CLASS_SHIFT == 1;
+        self.reads.iter().chain(&self.writes).any(realtime)
+    }
 }
 
 #[cfg(test)]
