@@ -8,6 +8,7 @@
 pub mod abi;
 pub mod device;
 pub mod document;
+pub mod engines;
 pub mod memory_group;
 pub mod needs;
 pub mod plugins;
