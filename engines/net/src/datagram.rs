@@ -1,0 +1,219 @@
+//! UDP: how writer and reader find each other, and how the reader learns of the end.
+//!
+//! The reader listens. The writer sends [`OPEN`] until the reader answers [`ACK`], then data, and
+//! at last [`CLOSE`] until the reader answers with the same. Messages are datagrams of their own
+//! that no data is taken for. What is lost on the way stays lost: nothing is sent twice but these.
+
+use crate::address::{self, failed};
+use crate::options::Settings;
+use crate::portfile::{self, Portfile};
+use crate::stream::announce;
+use crate::wake::Waker;
+use iodyno_engine_api::{Error, Host};
+use rustix::event::PollFlags;
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::io::Errno;
+use rustix::net::{sockopt, RecvFlags, SendFlags, SocketFlags};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Writer to reader: are you there?
+pub(crate) const OPEN: &[u8; 24] = b"\xd9\x01iodyno.net/1 \xd9\x01 open \0";
+/// Reader to writer: send.
+pub(crate) const ACK: &[u8; 24] = b"\xd9\x01iodyno.net/1 \xd9\x01 ack  \0";
+/// Either way: no more.
+pub(crate) const CLOSE: &[u8; 24] = b"\xd9\x01iodyno.net/1 \xd9\x01 close\0";
+
+/// Between two messages of the same kind.
+const AGAIN_AFTER: Duration = Duration::from_millis(50);
+
+/// How long a writer waits for the reader's word at the end: a reader that is slow may have to read
+/// what its socket holds before there is room for the message.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// A way to send and receive datagrams.
+pub(crate) struct Datagrams {
+    pub(crate) fd: OwnedFd,
+    /// Where they go to; none where the socket is connected.
+    pub(crate) to: Option<SocketAddr>,
+    _portfile: Option<Portfile>,
+}
+
+impl Datagrams {
+    /// Sends one.
+    #[inline]
+    pub(crate) fn send(&self, data: &[u8]) -> Result<usize, Errno> {
+        match &self.to {
+            None => rustix::net::send(&self.fd, data, SendFlags::NOSIGNAL),
+            Some(to) => rustix::net::sendto(&self.fd, data, SendFlags::NOSIGNAL, to),
+        }
+    }
+
+    /// Tells the peer of the end and, as the writer, waits until it has heard of it.
+    pub(crate) fn close(&self, writes: bool, waker: &Waker) {
+        let end = Instant::now() + FAREWELL;
+        // Whoever is gone needs no farewell.
+        while self.send(CLOSE).is_ok() && writes && Instant::now() < end {
+            let wait = waker.wait(Some(self.fd.as_fd()), PollFlags::IN, Some(soon()));
+            match wait {
+                Ok(true) if hears(&self.fd, CLOSE) != Heard::Nothing => return,
+                Ok(_) => {}
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+fn soon() -> Instant {
+    Instant::now() + AGAIN_AFTER
+}
+
+#[derive(PartialEq, Eq)]
+enum Heard {
+    Nothing,
+    It,
+    NobodyThere,
+}
+
+/// Takes what has come, up to this message.
+fn hears(fd: &OwnedFd, message: &[u8; 24]) -> Heard {
+    let mut buf = [0; 32];
+    loop {
+        match rustix::net::recv(fd, &mut buf, RecvFlags::DONTWAIT | RecvFlags::TRUNC) {
+            Ok((n, _)) if buf[..n] == message[..] => return Heard::It,
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(Errno::CONNREFUSED) => return Heard::NobodyThere,
+            Err(_) => return Heard::Nothing,
+        }
+    }
+}
+
+/// The reader: waits for a writer.
+pub(crate) fn accept(settings: &Settings, host: &Host, waker: &Waker) -> Result<Datagrams, Error> {
+    let fd = address::socket(settings, SocketFlags::empty())?;
+    let group = settings.multicast.then(|| address::resolve(settings, settings.port));
+    let place = match group.transpose()? {
+        Some(group) => {
+            // Several readers hear one group.
+            sockopt::set_socket_reuseaddr(&fd, true).map_err(failed("SO_REUSEADDR"))?;
+            join(settings, &fd, group)?;
+            group
+        }
+        None => address::local(settings),
+    };
+    rustix::net::bind(&fd, &place).map_err(failed(format!("bind {place}")))?;
+    let portfile = announce(settings, host, &fd)?;
+    let deadline = settings.accept_timeout.map(|time| Instant::now() + time);
+    let mut buf = [0; 32];
+    loop {
+        if !waker.wait(Some(fd.as_fd()), PollFlags::IN, deadline)? {
+            let words = format!("no writer came to {} in time", address::own(&fd));
+            return Err(Error::new(libc::ETIMEDOUT, format!("{words} (accept_timeout)")));
+        }
+        let flags = RecvFlags::DONTWAIT | RecvFlags::TRUNC;
+        let Ok((n, _, Some(writer))) = rustix::net::recvfrom(&fd, &mut buf, flags) else {
+            continue;
+        };
+        if buf[..n] != OPEN[..] {
+            continue;
+        }
+        // From now on this writer alone is heard.
+        rustix::net::connect(&fd, &writer).map_err(failed("connect to the writer"))?;
+        let answered = rustix::net::send(&fd, ACK, SendFlags::NOSIGNAL);
+        answered.map_err(failed("answer the writer"))?;
+        return Ok(Datagrams { fd, to: None, _portfile: portfile });
+    }
+}
+
+fn join(settings: &Settings, fd: &OwnedFd, group: SocketAddr) -> Result<(), Error> {
+    let joined = match group {
+        SocketAddr::V4(group) => {
+            sockopt::set_ip_add_membership(fd, group.ip(), &interface(settings))
+        }
+        SocketAddr::V6(group) => sockopt::set_ipv6_add_membership(fd, group.ip(), group.scope_id()),
+    };
+    joined.map_err(failed(format!("join the group {}", group.ip())))
+}
+
+fn interface(settings: &Settings) -> Ipv4Addr {
+    match settings.interface {
+        Some(IpAddr::V4(address)) => address,
+        _ => Ipv4Addr::UNSPECIFIED,
+    }
+}
+
+fn send_to_group(settings: &Settings, fd: &OwnedFd, group: SocketAddr) -> Result<(), Error> {
+    let hops = settings.ttl.unwrap_or(1);
+    let done = match group {
+        SocketAddr::V4(_) => sockopt::set_ip_multicast_ttl(fd, hops)
+            .and_then(|()| sockopt::set_ip_multicast_if(fd, &interface(settings))),
+        SocketAddr::V6(group) => sockopt::set_ipv6_multicast_hops(fd, hops)
+            .and_then(|()| sockopt::set_ipv6_multicast_if(fd, SocketAddrV6::scope_id(&group))),
+    };
+    done.map_err(failed(format!("send to the group {}", group.ip())))
+}
+
+/// The writer: looks for its reader.
+pub(crate) fn connect(settings: &Settings, waker: &Waker) -> Result<Datagrams, Error> {
+    let deadline = Instant::now() + settings.connect_timeout;
+    loop {
+        if let Some(port) = port(settings)? {
+            if let Some(found) = knock(settings, port, waker, deadline)? {
+                return Ok(found);
+            }
+        }
+        if Instant::now() >= deadline {
+            let host = settings.host.as_deref().unwrap_or_default();
+            let words = format!("no reader answered at {host} in time (connect_timeout)");
+            return Err(Error::new(libc::ETIMEDOUT, words));
+        }
+        waker.pause(AGAIN_AFTER)?;
+    }
+}
+
+fn port(settings: &Settings) -> Result<Option<u16>, Error> {
+    match settings.portfile.as_deref() {
+        None => Ok(Some(settings.port)),
+        Some(path) => portfile::read(Path::new(path)),
+    }
+}
+
+/// Asks until somebody answers; none where that port is nobody's, or time is over.
+fn knock(
+    settings: &Settings,
+    port: u16,
+    waker: &Waker,
+    deadline: Instant,
+) -> Result<Option<Datagrams>, Error> {
+    let to = address::resolve(settings, port)?;
+    let fd = address::socket(settings, SocketFlags::empty())?;
+    if settings.multicast {
+        send_to_group(settings, &fd, to)?;
+    } else {
+        // Connected, the socket hears of a port that nobody listens on.
+        rustix::net::connect(&fd, &to).map_err(failed(format!("connect to {to}")))?;
+    }
+    let to = settings.multicast.then_some(to);
+    let found = Datagrams { fd, to, _portfile: None };
+    // A portfile of an earlier run may name a port where somebody else listens, in silence.
+    let again = Instant::now() + 10 * AGAIN_AFTER;
+    while Instant::now() < deadline.min(again) || settings.connect_timeout.is_zero() {
+        match found.send(OPEN) {
+            Ok(_) => {}
+            Err(Errno::CONNREFUSED) => return Ok(None),
+            Err(errno) => return Err(failed("send to the reader")(errno)),
+        }
+        if waker.wait(Some(found.fd.as_fd()), PollFlags::IN, Some(soon()))? {
+            match hears(&found.fd, ACK) {
+                Heard::It => return Ok(Some(found)),
+                Heard::NobodyThere => return Ok(None),
+                Heard::Nothing => {}
+            }
+        }
+        if settings.connect_timeout.is_zero() {
+            return Ok(None);
+        }
+    }
+    Ok(None)
+}
