@@ -12,6 +12,7 @@ mod cells;
 mod check_load;
 mod check_requests;
 mod cli;
+mod engine_net;
 mod engine_new;
 mod engine_psync;
 mod engine_pvsync;

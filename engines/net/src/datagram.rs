@@ -3,6 +3,7 @@
 //! The reader listens. The writer sends [`OPEN`] until the reader answers [`ACK`], then data, and
 //! at last [`CLOSE`] until the reader answers with the same. Messages are datagrams of their own
 //! that no data is taken for. What is lost on the way stays lost: nothing is sent twice but these.
+//! A multicast group knows no beginning, and its end is told without an answer.
 
 use crate::address::{self, failed};
 use crate::options::Settings;
@@ -32,11 +33,16 @@ const AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// what its socket holds before there is room for the message.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// How often a multicast group is told of the end.
+const CLOSES_TO_GROUP: u32 = 3;
+
 /// A way to send and receive datagrams.
 pub(crate) struct Datagrams {
     pub(crate) fd: OwnedFd,
-    /// Where they go to; none where the socket is connected.
+    /// The group that they go to; none where the socket is connected.
     pub(crate) to: Option<SocketAddr>,
+    /// The peer is known; a multicast reader hears of it with the first datagram.
+    has_met: bool,
     _portfile: Option<Portfile>,
 }
 
@@ -50,8 +56,35 @@ impl Datagrams {
         }
     }
 
+    /// Receives one: bytes that fitted, and bytes that it has.
+    #[inline]
+    pub(crate) fn receive(&mut self, buf: &mut [u8]) -> Result<(usize, usize), Errno> {
+        if self.has_met {
+            return rustix::net::recv(&self.fd, buf, RecvFlags::TRUNC);
+        }
+        let (got, whole, from) = rustix::net::recvfrom(&self.fd, buf, RecvFlags::TRUNC)?;
+        if let Some(writer) = from {
+            rustix::net::connect(&self.fd, &writer)?;
+            self.has_met = true;
+        }
+        Ok((got, whole))
+    }
+
     /// Tells the peer of the end and, as the writer, waits until it has heard of it.
     pub(crate) fn close(&self, writes: bool, waker: &Waker) {
+        if self.to.is_some() {
+            // Nobody knows how many listen: all are told, more than once, and none is asked.
+            for _ in 0..CLOSES_TO_GROUP {
+                let _lost = self.send(CLOSE);
+                if waker.pause(AGAIN_AFTER).is_err() {
+                    return;
+                }
+            }
+            return;
+        }
+        if !self.has_met {
+            return;
+        }
         let end = Instant::now() + FAREWELL;
         // Whoever is gone needs no farewell.
         while self.send(CLOSE).is_ok() && writes && Instant::now() < end {
@@ -89,19 +122,20 @@ fn hears(fd: &OwnedFd, message: &[u8; 24]) -> Heard {
     }
 }
 
-/// The reader: waits for a writer.
+/// The reader: waits for a writer. One of a multicast group waits for nobody: it hears whoever
+/// sends first.
 pub(crate) fn accept(settings: &Settings, host: &Host, waker: &Waker) -> Result<Datagrams, Error> {
     let fd = address::socket(settings, SocketFlags::empty())?;
-    let group = settings.multicast.then(|| address::resolve(settings, settings.port));
-    let place = match group.transpose()? {
-        Some(group) => {
-            // Several readers hear one group.
-            sockopt::set_socket_reuseaddr(&fd, true).map_err(failed("SO_REUSEADDR"))?;
-            join(settings, &fd, group)?;
-            group
-        }
-        None => address::local(settings),
-    };
+    if settings.multicast {
+        let group = address::resolve(settings, settings.port)?;
+        // Several readers hear one group.
+        sockopt::set_socket_reuseaddr(&fd, true).map_err(failed("SO_REUSEADDR"))?;
+        join(settings, &fd, group)?;
+        rustix::net::bind(&fd, &group).map_err(failed(format!("bind {group}")))?;
+        let portfile = announce(settings, host, &fd)?;
+        return Ok(Datagrams { fd, to: None, has_met: false, _portfile: portfile });
+    }
+    let place = address::local(settings);
     rustix::net::bind(&fd, &place).map_err(failed(format!("bind {place}")))?;
     let portfile = announce(settings, host, &fd)?;
     let deadline = settings.accept_timeout.map(|time| Instant::now() + time);
@@ -122,7 +156,7 @@ pub(crate) fn accept(settings: &Settings, host: &Host, waker: &Waker) -> Result<
         rustix::net::connect(&fd, &writer).map_err(failed("connect to the writer"))?;
         let answered = rustix::net::send(&fd, ACK, SendFlags::NOSIGNAL);
         answered.map_err(failed("answer the writer"))?;
-        return Ok(Datagrams { fd, to: None, _portfile: portfile });
+        return Ok(Datagrams { fd, to: None, has_met: true, _portfile: portfile });
     }
 }
 
@@ -154,8 +188,14 @@ fn send_to_group(settings: &Settings, fd: &OwnedFd, group: SocketAddr) -> Result
     done.map_err(failed(format!("send to the group {}", group.ip())))
 }
 
-/// The writer: looks for its reader.
+/// The writer: looks for its reader. One to a multicast group sends to whoever listens, if anybody.
 pub(crate) fn connect(settings: &Settings, waker: &Waker) -> Result<Datagrams, Error> {
+    if settings.multicast {
+        let group = address::resolve(settings, settings.port)?;
+        let fd = address::socket(settings, SocketFlags::empty())?;
+        send_to_group(settings, &fd, group)?;
+        return Ok(Datagrams { fd, to: Some(group), has_met: true, _portfile: None });
+    }
     let deadline = Instant::now() + settings.connect_timeout;
     loop {
         if let Some(port) = port(settings)? {
@@ -188,14 +228,9 @@ fn knock(
 ) -> Result<Option<Datagrams>, Error> {
     let to = address::resolve(settings, port)?;
     let fd = address::socket(settings, SocketFlags::empty())?;
-    if settings.multicast {
-        send_to_group(settings, &fd, to)?;
-    } else {
-        // Connected, the socket hears of a port that nobody listens on.
-        rustix::net::connect(&fd, &to).map_err(failed(format!("connect to {to}")))?;
-    }
-    let to = settings.multicast.then_some(to);
-    let found = Datagrams { fd, to, _portfile: None };
+    // Connected, the socket hears of a port that nobody listens on.
+    rustix::net::connect(&fd, &to).map_err(failed(format!("connect to {to}")))?;
+    let found = Datagrams { fd, to: None, has_met: true, _portfile: None };
     // A portfile of an earlier run may name a port where somebody else listens, in silence.
     let again = Instant::now() + 10 * AGAIN_AFTER;
     while Instant::now() < deadline.min(again) || settings.connect_timeout.is_zero() {

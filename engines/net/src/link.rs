@@ -208,7 +208,8 @@ impl Link {
     /// One datagram of data; messages are answered on the way.
     fn receive_datagram(&mut self, buf: &mut [u8]) -> Result<usize, Errno> {
         while !self.over {
-            let (got, whole) = match recv(self.fd(), &mut *buf, RecvFlags::TRUNC) {
+            let Wire::Datagrams(datagrams) = &mut self.wire else { return Ok(0) };
+            let (got, whole) = match datagrams.receive(buf) {
                 Ok(came) => came,
                 Err(why) => {
                     self.again(why)?;
