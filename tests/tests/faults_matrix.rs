@@ -376,7 +376,7 @@ fn finish(line: String, check: Check, outcome: &Outcome) -> Result {
 }
 
 /// The choices of the option `fault`, as the program shows them.
-fn listed() -> Vec<String> {
+pub(crate) fn faults_listed() -> Vec<String> {
     let scene = Scene::new();
     let shown = scene.iodyno(["engines", "show", &plugins::faulty(), "--json"]).run().expect(0);
     let shown: serde_json::Value = serde_json::from_str(&shown.stdout).expect("JSON");
@@ -404,7 +404,7 @@ fn no_fault_of_the_plugin_is_missing() {
         .flatten()
         .map(|row| row.fault)
         .collect();
-    let mut faults = listed();
+    let mut faults = faults_listed();
     rows.sort_unstable();
     faults.sort_unstable();
     assert_eq!(rows, faults, "one row for each fault");

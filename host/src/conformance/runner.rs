@@ -51,7 +51,7 @@ struct Row {
     breaks: Option<String>,
     /// How the child ended, where it did not end well: signal or deadline, and where.
     ending: Option<String>,
-    /// It failed for a reason that another check is about: nothing can rest on it.
+    /// Nothing can rest on it: it failed for a reason that another check is about, or has said so.
     unmet: bool,
 }
 
@@ -99,17 +99,19 @@ fn one(
     rows: &[Row],
 ) -> Result<Row, String> {
     let begun = Instant::now();
-    let (verdict, cause, breaks, ending) = match failed_base(check, engine, rows) {
-        Some(words) => (Verdict::Skip, words, None, None),
+    let judgement = match failed_base(check, engine, rows) {
+        Some(words) => Judgement { cause: words, ..Judgement::of(Verdict::Skip) },
         None => {
             // Files of its own, so that what another check left behind is not met.
             let apart = made.apart()?;
+            let directory = apart.directory().map(Path::to_owned);
             let order = Order {
                 id: check.id.to_owned(),
                 path: session.path.clone(),
                 sha256: session.sha256.clone(),
                 engine: engine.map(str::to_owned),
                 place: apart.place.clone(),
+                directory,
                 sets: session.sets.clone(),
                 seed: session.seed,
             };
@@ -122,12 +124,13 @@ fn one(
     let judged = Judged {
         id: check.id,
         engine: engine.map(str::to_owned),
-        verdict,
-        cause: one_line(&cause),
+        verdict: judgement.verdict,
+        cause: one_line(&judgement.cause),
         rule: check.rule,
         seconds: begun.elapsed().as_secs_f64(),
     };
-    let mut row = Row { judged, breaks, ending, unmet: false };
+    let Judgement { breaks, ending, unmet, .. } = judgement;
+    let mut row = Row { judged, breaks, ending, unmet };
     excuse(&mut row, rows);
     Ok(row)
 }
@@ -201,14 +204,32 @@ fn settle(rows: &mut [Row]) {
     }
 }
 
-type Judgement = (Verdict, String, Option<String>, Option<String>);
+/// What came of one check, before the others are looked at.
+#[derive(Debug)]
+struct Judgement {
+    verdict: Verdict,
+    cause: String,
+    breaks: Option<String>,
+    ending: Option<String>,
+    unmet: bool,
+}
+
+impl Judgement {
+    fn of(verdict: Verdict) -> Judgement {
+        Judgement { verdict, cause: String::new(), breaks: None, ending: None, unmet: false }
+    }
+}
 
 fn judge(finding: Option<Finding>) -> Judgement {
+    let because = |verdict, cause| Judgement { cause, ..Judgement::of(verdict) };
     match finding {
-        None => (Verdict::Pass, String::new(), None, None),
-        Some(Finding::Warn(cause)) => (Verdict::Warn, cause, None, None),
-        Some(Finding::Skip(cause)) => (Verdict::Skip, cause, None, None),
-        Some(Finding::Fail { cause, breaks }) => (Verdict::Fail, cause, breaks, None),
+        None => Judgement::of(Verdict::Pass),
+        Some(Finding::Warn(cause)) => because(Verdict::Warn, cause),
+        Some(Finding::Moot(cause)) => Judgement { unmet: true, ..because(Verdict::Warn, cause) },
+        Some(Finding::Skip(cause)) => because(Verdict::Skip, cause),
+        Some(Finding::Fail { cause, breaks }) => {
+            Judgement { breaks, ..because(Verdict::Fail, cause) }
+        }
     }
 }
 
@@ -254,7 +275,8 @@ fn interpret(ended: &Ended, check: &Check, crumb: u64) -> Judgement {
             Verdict::Timeout => format!("{} {place}", verdict.word()),
             _ => words.clone(),
         };
-        (verdict, format!("{words}{printed}"), None, Some(ending))
+        let cause = format!("{words}{printed}");
+        Judgement { cause, ending: Some(ending), ..Judgement::of(verdict) }
     };
     match (ended.end, report) {
         (End::Exited(_), Some(report)) => judge(report.finding),

@@ -6,6 +6,8 @@
 
 pub mod error;
 pub mod find;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod gate;
 pub mod guarded;
 pub mod handle;

@@ -155,7 +155,7 @@ fn own(finding: Finding) -> Finding {
 
 fn timeout_zero(stand: &Stand) -> Outcome {
     const DEPTH: usize = 8;
-    const SOON: Duration = Duration::from_millis(100);
+    const SOON: Duration = Duration::from_millis(500);
     let wish = RigWish { depth: DEPTH as u32, bs: 64 << 10, ..RigWish::default() };
     let mut rig = deep(stand, wish)?;
     for in_flight in [false, true] {

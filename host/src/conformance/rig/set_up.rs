@@ -1,5 +1,6 @@
 //! The beginning and the end of a rig: the instance, its files, its units, in the order of a run.
-//! Drives no request.
+//! Called by `Stand::rig` and by checks of just that. Drives no request, and judges nothing but
+//! what the contract says of these callbacks.
 
 use super::super::check::Finding;
 use super::super::place::Place;
@@ -81,6 +82,13 @@ impl<'s> Rig<'s> {
     /// Opens file number `index`, by the engine or for it.
     pub(in super::super) fn open(&mut self, index: u32) -> Result<(), Refusal> {
         let answer = self.instance.open_file(&mut self.files, index)?;
+        if answer > IOE_OPEN_HOST as u32 {
+            return Err(Refusal {
+                callback: Callback::OpenFile,
+                errno: libc::EINVAL,
+                words: Some(format!("answered {answer}, neither 0 nor 1")),
+            });
+        }
         if answer == IOE_OPEN_HOST as u32 && !self.is(IOE_F_DISKLESS) {
             let flags = self.open_flags(index);
             let wish = OpenWish {

@@ -1,5 +1,6 @@
 //! What is said to a rig and what it says: wishes, requests, answers, and which check each rule of
-//! the contract belongs to. Plain data; drives nothing.
+//! the contract belongs to. Used by `rig` and all checks that make requests. Plain data; drives
+//! nothing.
 
 use super::super::check::Finding;
 use super::super::stand::Value;

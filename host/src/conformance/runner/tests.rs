@@ -45,7 +45,7 @@ fn each_end_has_its_verdict() {
         (ended("{\"finding\":null}\n", "", End::Signalled(6)), 0, Verdict::Crash, "SIGABRT"),
     ];
     for (ended, crumb, verdict, words) in cases {
-        let (got, cause, _, _) = interpret(&ended, &CHECK, crumb);
+        let Judgement { verdict: got, cause, .. } = interpret(&ended, &CHECK, crumb);
         assert_eq!(got, verdict, "{cause}");
         assert!(cause.contains(words), "{words}: {cause}");
     }
@@ -58,6 +58,8 @@ fn what_rests_on_a_failure_is_not_run() {
     assert_eq!(failed_base(&CHECK, Some("other"), &rows), None);
     assert_eq!(failed_base(&CHECK, Some("x"), &[row("a.base", Verdict::Warn)]), None);
     assert_eq!(failed_base(&CHECK, Some("x"), &[row("a.base", Verdict::Skip)]), None);
+    let moot = judge(Some(Finding::moot("w")));
+    assert!(moot.verdict == Verdict::Warn && moot.unmet, "{moot:?}");
     let unmet = Row { unmet: true, ..row("a.base", Verdict::Skip) };
     assert!(failed_base(&CHECK, Some("x"), &[unmet]).is_some());
     let deep = Check { rests_on: &["queue.status"], ..CHECK };
