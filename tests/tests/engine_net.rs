@@ -212,6 +212,66 @@ fn clones_meet_in_pairs() {
 }
 
 #[test]
+fn two_runs_meet_whoever_comes_first() {
+    for protocol in ["tcp", "udp", "unix"] {
+        for listener_first in [true, false] {
+            let scene = Scene::new();
+            let unix = protocol == "unix";
+            let place = if unix { "filename=socket" } else { "portfile=port" };
+            let lines = format!("protocol={protocol}\nsize=256k\nbs=4k\npingpong\n{place}");
+            let listen = if protocol == "udp" { "rw=read" } else { "rw=read\nlisten" };
+            let host = if unix { "rw=write" } else { "rw=write\nhostname=127.0.0.1" };
+            let one = |side: &str| scene.json(&one(&format!("{lines}\n{side}"))).start();
+            let sides = if listener_first { [listen, host] } else { [host, listen] };
+            let first = one(sides[0]);
+            first.wait_for_cells(1);
+            std::thread::sleep(Duration::from_millis(200));
+            let outcomes = [one(sides[1]).wait(), first.wait()];
+            for outcome in outcomes {
+                let document = outcome.clean();
+                let bytes = document.bytes(0, "read") + document.bytes(0, "write");
+                assert_eq!(bytes, 256 << 10, "{protocol}, listener first: {listener_first}");
+            }
+        }
+    }
+}
+
+#[test]
+fn jobs_of_one_file_meet_when_one_is_delayed() {
+    for (reader, writer) in [("startdelay=300ms", ""), ("", "startdelay=300ms")] {
+        let scene = Scene::new();
+        let reader = format!("listen\n{reader}");
+        let writer = format!("hostname=127.0.0.1\n{writer}");
+        let document = scene.run_json(&both("portfile=port\nsize=256k", &reader, &writer)).clean();
+        assert_eq!(document.bytes(document.job("reader"), "read"), 256 << 10);
+    }
+}
+
+#[test]
+fn a_killed_writer_ends_its_reader() {
+    for (protocol, status) in [("tcp", None), ("udp", Some(1))] {
+        let scene = Scene::new();
+        let lines = format!("protocol={protocol}\nsize=1g\nbs=4k\nportfile=port");
+        let listen = if protocol == "tcp" { "listen" } else { "" };
+        let reader = scene.json(&one(&format!("{lines}\nrw=read\n{listen}"))).start();
+        wait_for_port(&scene, "port");
+        let slow = format!("{lines}\nrw=write\nhostname=127.0.0.1\nrate_iops=200");
+        let writer = scene.json(&one(&slow)).start();
+        writer.wait_for_cells(1);
+        std::thread::sleep(Duration::from_millis(500));
+        process::signal(writer.pid(), Signal::KILL);
+        drop(writer.wait());
+        let outcome = reader.wait();
+        assert!(outcome.took < Duration::from_secs(30), "{outcome}");
+        // What a connection that is torn down says of it is the kernel's choice.
+        match status {
+            Some(status) => drop(outcome.expect(status).says(&["is gone"])),
+            None => assert!(outcome.document().bytes(0, "read") > 0, "{outcome}"),
+        }
+    }
+}
+
+#[test]
 fn a_peer_that_ends_ends_its_reader_in_order() {
     let scene = Scene::new();
     let lines = "portfile=port\nbs=4k";

@@ -9,6 +9,12 @@ use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{sockopt, AddressFamily, SocketAddrAny, SocketFlags, SocketType};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::time::Duration;
+
+/// When a silent TCP peer is asked for a sign of life, how often, and how many times at most.
+const SILENT_FOR: Duration = Duration::from_secs(15);
+const ASKED_EVERY: Duration = Duration::from_secs(5);
+const ASKED_TIMES: u32 = 3;
 
 /// Words around an errno.
 pub(crate) fn failed(doing: impl std::fmt::Display) -> impl FnOnce(Errno) -> Error {
@@ -62,6 +68,9 @@ pub(crate) fn socket(settings: &Settings, flags: SocketFlags) -> Result<OwnedFd,
         sockopt::set_socket_send_buffer_size(&fd, bytes).map_err(failed(doing()))?;
         sockopt::set_socket_recv_buffer_size(&fd, bytes).map_err(failed(doing()))?;
     }
+    if settings.protocol.is_tcp() {
+        keep_alive(&fd).map_err(failed("SO_KEEPALIVE"))?;
+    }
     if settings.nodelay {
         sockopt::set_tcp_nodelay(&fd, true).map_err(failed("nodelay=1"))?;
     }
@@ -69,6 +78,15 @@ pub(crate) fn socket(settings: &Settings, flags: SocketFlags) -> Result<OwnedFd,
         set_mss(&fd, bytes).map_err(failed(format!("mss={bytes}")))?;
     }
     Ok(fd)
+}
+
+/// A connection that is silent is asked whether its peer is still there: nothing else tells a
+/// reader of one whose machine has gone. Accepted connections inherit it.
+fn keep_alive(fd: &OwnedFd) -> Result<(), Errno> {
+    sockopt::set_tcp_keepidle(fd, SILENT_FOR)?;
+    sockopt::set_tcp_keepintvl(fd, ASKED_EVERY)?;
+    sockopt::set_tcp_keepcnt(fd, ASKED_TIMES)?;
+    sockopt::set_socket_keepalive(fd, true)
 }
 
 fn set_mss(fd: &OwnedFd, bytes: u32) -> Result<(), Errno> {

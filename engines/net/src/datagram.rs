@@ -1,7 +1,8 @@
 //! UDP: how writer and reader find each other, and how the reader learns of the end.
 //!
 //! The reader listens. The writer sends [`OPEN`] until the reader answers [`ACK`], then data, and
-//! at last [`CLOSE`] until the reader answers with the same. Messages are datagrams of their own
+//! at last [`CLOSE`] until the reader answers with the same. A reader that hears nothing for a while
+//! repeats its [`ACK`], and so learns of a writer that is gone. Messages are datagrams of their own
 //! that no data is taken for. What is lost on the way stays lost: nothing is sent twice but these.
 //! A multicast group knows no beginning, and its end is told without an answer.
 
@@ -70,6 +71,15 @@ impl Datagrams {
         Ok((got, whole))
     }
 
+    /// Asks for a sign of life from a writer that is silent: of one that is gone, the next call
+    /// hears by an error, where the network tells of it.
+    #[cold]
+    pub(crate) fn probe(&self) {
+        if self.to.is_none() && self.has_met {
+            let _lost = self.send(ACK);
+        }
+    }
+
     /// Tells the peer of the end and, as the writer, waits until it has heard of it.
     pub(crate) fn close(&self, writes: bool, waker: &Waker) {
         if self.to.is_some() {
@@ -83,6 +93,10 @@ impl Datagrams {
             return;
         }
         if !self.has_met {
+            return;
+        }
+        // Room for the answer, where the reader's signs of life have piled up.
+        if writes && hears(&self.fd, CLOSE) != Heard::Nothing {
             return;
         }
         let end = Instant::now() + FAREWELL;
@@ -197,9 +211,12 @@ pub(crate) fn connect(settings: &Settings, waker: &Waker) -> Result<Datagrams, E
         return Ok(Datagrams { fd, to: Some(group), has_met: true, _portfile: None });
     }
     let deadline = Instant::now() + settings.connect_timeout;
+    // A name is asked for once, and not before each attempt.
+    let mut to = address::resolve(settings, 0)?;
     loop {
         if let Some(port) = port(settings)? {
-            if let Some(found) = knock(settings, port, waker, deadline)? {
+            to.set_port(port);
+            if let Some(found) = knock(settings, to, waker, deadline)? {
                 return Ok(found);
             }
         }
@@ -222,18 +239,18 @@ fn port(settings: &Settings) -> Result<Option<u16>, Error> {
 /// Asks until somebody answers; none where that port is nobody's, or time is over.
 fn knock(
     settings: &Settings,
-    port: u16,
+    to: SocketAddr,
     waker: &Waker,
     deadline: Instant,
 ) -> Result<Option<Datagrams>, Error> {
-    let to = address::resolve(settings, port)?;
     let fd = address::socket(settings, SocketFlags::empty())?;
     // Connected, the socket hears of a port that nobody listens on.
     rustix::net::connect(&fd, &to).map_err(failed(format!("connect to {to}")))?;
     let found = Datagrams { fd, to: None, has_met: true, _portfile: None };
     // A portfile of an earlier run may name a port where somebody else listens, in silence.
     let again = Instant::now() + 10 * AGAIN_AFTER;
-    while Instant::now() < deadline.min(again) || settings.connect_timeout.is_zero() {
+    let end = if settings.connect_timeout.is_zero() { again } else { deadline.min(again) };
+    while Instant::now() < end {
         match found.send(OPEN) {
             Ok(_) => {}
             Err(Errno::CONNREFUSED) => return Ok(None),
@@ -245,9 +262,6 @@ fn knock(
                 Heard::NobodyThere => return Ok(None),
                 Heard::Nothing => {}
             }
-        }
-        if settings.connect_timeout.is_zero() {
-            return Ok(None);
         }
     }
     Ok(None)

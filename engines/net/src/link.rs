@@ -100,6 +100,15 @@ impl Link {
         }
     }
 
+    /// What ended short because the run is to end is given up: a slow peer could make it last.
+    #[inline]
+    fn unless_over(&self, done: usize, asked: usize) -> Result<usize, Errno> {
+        match done == asked || !self.host.terminated() {
+            true => Ok(done),
+            false => Err(libc::ECANCELED),
+        }
+    }
+
     /// A call that did not go well: made again, or the request's error.
     #[cold]
     fn again(&self, why: Why) -> Result<(), Errno> {
@@ -156,7 +165,7 @@ impl Link {
     fn receive(&self, buf: &mut [u8]) -> Result<usize, Errno> {
         loop {
             match recv(self.fd(), &mut *buf, RecvFlags::WAITALL) {
-                Ok((got, _)) => return Ok(got),
+                Ok((got, _)) => return self.unless_over(got, buf.len()),
                 Err(why) => self.again(why)?,
             }
         }
@@ -182,7 +191,7 @@ impl Link {
                 Wire::Datagrams(datagrams) => datagrams.send(buf),
             };
             match sent {
-                Ok(sent) => return Ok(sent),
+                Ok(sent) => return self.unless_over(sent, buf.len()),
                 Err(why) => self.again(why)?,
             }
         }
@@ -213,6 +222,7 @@ impl Link {
                 Ok(came) => came,
                 Err(why) => {
                     self.again(why)?;
+                    self.probe(why);
                     continue;
                 }
             };
@@ -226,10 +236,17 @@ impl Link {
             } else if whole > got {
                 return Err(libc::EMSGSIZE);
             } else if got > 0 {
-                return Ok(got);
+                return self.unless_over(got, buf.len());
             }
         }
         Ok(0)
+    }
+
+    #[cold]
+    fn probe(&self, why: Why) {
+        if let (Wire::Datagrams(datagrams), Why::AGAIN) = (&self.wire, why) {
+            datagrams.probe();
+        }
     }
 
     fn datagram_echo(&mut self, len: usize) -> Result<(), Errno> {

@@ -13,9 +13,9 @@ use iodyno_engine_api::{Error, Host};
 use rustix::event::PollFlags;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
-use rustix::net::{sockopt, SocketAddrUnix, SocketFlags};
+use rustix::net::{sockopt, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use std::net::SocketAddr;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -28,13 +28,29 @@ const NOT_YET: [Errno; 5] =
 
 /// A socket file of ours.
 #[derive(Debug)]
-pub(crate) struct SocketFile(PathBuf);
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    /// Device and inode: which file it is.
+    identity: Option<(u64, u64)>,
+}
+
+impl SocketFile {
+    fn of(path: &Path) -> SocketFile {
+        SocketFile { path: path.to_owned(), identity: identity(path) }
+    }
+}
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Somebody may have removed it, and that is all that was wanted.
-        drop(std::fs::remove_file(&self.0));
+        // Somebody may have removed it, or have put one of his own there.
+        if self.identity.is_some() && identity(&self.path) == self.identity {
+            drop(std::fs::remove_file(&self.path));
+        }
     }
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    std::fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }
 
 /// A connection, and what shows others the way to it for as long as it lasts.
@@ -79,7 +95,7 @@ pub(crate) fn accept(
         let doing = format!("bind {}", target.display());
         let place = SocketAddrUnix::new(target).map_err(failed(&doing))?;
         rustix::net::bind(&listener, &place).map_err(failed(doing))?;
-        socket_file = Some(SocketFile(target.to_owned()));
+        socket_file = Some(SocketFile::of(target));
     } else {
         let place = address::local(settings);
         sockopt::set_socket_reuseaddr(&listener, true).map_err(failed("SO_REUSEADDR"))?;
@@ -98,7 +114,7 @@ pub(crate) fn accept(
                 return Ok(Stream { fd, _portfile: portfile, _socket_file: socket_file });
             }
             // A peer that went away again before it was taken.
-            Err(Errno::AGAIN | Errno::CONNABORTED | Errno::INTR) => {}
+            Err(Errno::AGAIN | Errno::CONNABORTED | Errno::PROTO | Errno::INTR) => {}
             Err(errno) => return Err(failed("accept")(errno)),
         }
     }
@@ -113,8 +129,14 @@ fn clear(path: &Path) -> Result<(), Error> {
     if !found.file_type().is_socket() {
         return in_the_way("something other than a socket is");
     }
-    match std::os::unix::net::UnixStream::connect(path) {
-        Err(why) if why.kind() == std::io::ErrorKind::ConnectionRefused => {
+    let doing = || path.display().to_string();
+    let place = SocketAddrUnix::new(path).map_err(failed(doing()))?;
+    // A socket of another type than a listener's is never taken for its peer, and never waits.
+    let kind = (AddressFamily::UNIX, SocketType::DGRAM);
+    let probe = rustix::net::socket_with(kind.0, kind.1, SocketFlags::CLOEXEC, None)
+        .map_err(failed(doing()))?;
+    match rustix::net::connect(&probe, &place) {
+        Err(Errno::CONNREFUSED) => {
             let removed = std::fs::remove_file(path);
             removed
                 .map_err(|why| Error::new(libc::EADDRINUSE, format!("{}: {why}", path.display())))
@@ -126,8 +148,18 @@ fn clear(path: &Path) -> Result<(), Error> {
 /// Connects, again and again until the peer is there or `connect_timeout` is over.
 pub(crate) fn connect(settings: &Settings, target: &Path, waker: &Waker) -> Result<Stream, Error> {
     let deadline = Instant::now() + settings.connect_timeout;
+    // A name is asked for once, and not before each attempt.
+    let host = match settings.protocol {
+        Protocol::Unix => None,
+        _ => Some(address::resolve(settings, 0)?),
+    };
+    // A single attempt lasts as long as the system lets it.
+    let limit = (!settings.connect_timeout.is_zero()).then_some(deadline);
     loop {
-        let (place, outcome) = attempt(settings, target, waker, deadline)?;
+        let (place, outcome) = match host {
+            None => attempt_path(settings, target)?,
+            Some(host) => attempt(settings, host, waker, limit)?,
+        };
         let errno = match outcome {
             Ok(fd) => return Ok(Stream { fd, _portfile: None, _socket_file: None }),
             Err(errno) => errno,
@@ -144,19 +176,29 @@ pub(crate) fn connect(settings: &Settings, target: &Path, waker: &Waker) -> Resu
 
 type Attempt = (String, Result<OwnedFd, Errno>);
 
-/// One attempt: where to, and how it went.
+/// One attempt over a path: where to, and how it went. A listener whose queue is full answers
+/// that it is not ready; waiting for it in the call could not be ended.
+fn attempt_path(settings: &Settings, target: &Path) -> Result<Attempt, Error> {
+    let place = target.display().to_string();
+    let to = SocketAddrUnix::new(target).map_err(failed(format!("connect to {place}")))?;
+    let fd = address::socket(settings, SocketFlags::NONBLOCK)?;
+    let outcome = rustix::net::connect(&fd, &to);
+    Ok((place, outcome.and_then(|()| blocking(fd))))
+}
+
+/// From now on, calls wait.
+fn blocking(fd: OwnedFd) -> Result<OwnedFd, Errno> {
+    rustix::io::ioctl_fionbio(&fd, false)?;
+    Ok(fd)
+}
+
+/// One attempt over IP: where to, and how it went.
 fn attempt(
     settings: &Settings,
-    target: &Path,
+    host: SocketAddr,
     waker: &Waker,
-    deadline: Instant,
+    limit: Option<Instant>,
 ) -> Result<Attempt, Error> {
-    if settings.protocol == Protocol::Unix {
-        let place = target.display().to_string();
-        let to = SocketAddrUnix::new(target).map_err(failed(format!("connect to {place}")))?;
-        let fd = address::socket(settings, SocketFlags::empty())?;
-        return Ok((place, rustix::net::connect(&fd, &to).map(|()| fd)));
-    }
     let port = match &settings.portfile {
         None => settings.port,
         Some(path) => match portfile::read(path)? {
@@ -164,21 +206,19 @@ fn attempt(
             None => return Ok((format!("the port in {}", path.display()), Err(Errno::NOENT))),
         },
     };
-    let to = address::resolve(settings, port)?;
+    let mut to = host;
+    to.set_port(port);
     let fd = address::socket(settings, SocketFlags::NONBLOCK)?;
     let outcome = match rustix::net::connect(&fd, &to) {
         Err(Errno::INPROGRESS | Errno::INTR) => {
-            match waker.wait(Some(fd.as_fd()), PollFlags::OUT, Some(deadline))? {
+            match waker.wait(Some(fd.as_fd()), PollFlags::OUT, limit)? {
                 true => sockopt::socket_error(&fd).and_then(|outcome| outcome),
                 false => Err(Errno::TIMEDOUT),
             }
         }
         other => other,
     };
-    let outcome = outcome.and_then(|()| is_another(&fd)).and_then(|()| {
-        rustix::io::ioctl_fionbio(&fd, false)?;
-        Ok(fd)
-    });
+    let outcome = outcome.and_then(|()| is_another(&fd)).and_then(|()| blocking(fd));
     Ok((to.to_string(), outcome))
 }
 

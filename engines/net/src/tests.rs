@@ -7,10 +7,10 @@ use crate::datagram::{ACK, CLOSE, OPEN};
 use crate::ioe_plugin_entry_v1;
 use iodyno_engine_api::abi::*;
 use iodyno_engine_api::testing::{file, request, TestHost, TestInstance, TestJob};
-use rustix::fd::OwnedFd;
+use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::net::{AddressFamily, SocketType};
 use std::ffi::{c_char, c_void, CStr, CString};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -333,6 +333,9 @@ fn a_socket_file_is_made_replaced_and_removed() {
     std::fs::remove_file(&path).unwrap();
     let other = UnixListener::bind(&path).unwrap();
     assert_eq!(Rig::new(&host, &one, name).open(), -libc::EADDRINUSE, "somebody listens");
+    other.set_nonblocking(true).unwrap();
+    let came = other.accept().map(drop).map_err(|why| why.kind());
+    assert_eq!(came, Err(ErrorKind::WouldBlock), "and does not take the question for his peer");
     drop(other);
     assert!(path.exists(), "what a listener leaves behind that was killed");
     let (host, one) = (TestHost::new(), job(READ, &[UNIX, LISTEN]));
@@ -354,6 +357,144 @@ fn a_socket_file_is_made_replaced_and_removed() {
     assert_eq!(rig.read(100).unwrap(), b"hello");
     rig.close();
     assert!(!path.exists());
+}
+
+#[test]
+fn a_socket_file_of_somebody_else_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("socket");
+    let (host, one) = (TestHost::new(), job(READ, &[UNIX, LISTEN]));
+    let mut rig = Rig::new(&host, &one, path.to_str().unwrap());
+    let peer = {
+        let path = path.clone();
+        std::thread::spawn(move || loop {
+            if let Ok(to) = UnixStream::connect(&path) {
+                return to;
+            }
+        })
+    };
+    assert_eq!(rig.open(), 0, "{:?}", host.errors());
+    let _to = peer.join().unwrap();
+    // The old file is kept, so that the new one cannot have its inode.
+    std::fs::rename(&path, dir.path().join("old")).unwrap();
+    let _other = UnixListener::bind(&path).unwrap();
+    rig.close();
+    assert!(path.exists(), "it is the other listener's");
+}
+
+#[test]
+fn a_writer_of_datagrams_that_is_gone_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("port");
+    let portfile = ("portfile", path.to_str().unwrap());
+    let (host, reads) = (TestHost::new(), job(READ, &[UDP, LOOPBACK, portfile]));
+    let mut reader = Rig::new(&host, &reads, "");
+    let writer = {
+        let path = path.clone();
+        std::thread::spawn(move || {
+            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            socket.connect(("127.0.0.1", port_in(&path))).unwrap();
+            socket.send(OPEN).unwrap();
+            assert_eq!(socket.recv(&mut [0; 64]).unwrap(), ACK.len());
+            socket.send(&data(100)).unwrap();
+            // Silent for a while, which is none of the reader's business, and gone then.
+            std::thread::sleep(Duration::from_millis(400));
+            socket.send(&data(50)).unwrap();
+        })
+    };
+    assert_eq!(reader.open(), 0, "{:?}", host.errors());
+    assert_eq!(reader.read(100).unwrap(), data(100));
+    assert_eq!(reader.read(100).unwrap(), data(50));
+    writer.join().unwrap();
+    let (errno, words) = reader.read(100).unwrap_err();
+    assert_eq!(errno, libc::ECONNREFUSED);
+    assert!(words.contains("is gone"), "{words}");
+}
+
+#[test]
+fn silent_connections_are_kept_alive_on_both_sides() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("port");
+    let portfile = ("portfile", path.to_str().unwrap());
+    let (host, listens) = (TestHost::new(), job(READ, &[LISTEN, LOOPBACK, portfile]));
+    let mut listener = Rig::new(&host, &listens, "");
+    let name = path.to_str().unwrap().to_owned();
+    let connecting = std::thread::spawn(move || {
+        let (host, connects) =
+            (TestHost::new(), job(WRITE, &[HOST, ("portfile", name.as_str()), SOON]));
+        let rig = Rig::opened(&host, &connects, "");
+        keeps_alive(&rig)
+    });
+    assert_eq!(listener.open(), 0, "{:?}", host.errors());
+    assert!(keeps_alive(&listener));
+    assert!(connecting.join().unwrap());
+}
+
+fn keeps_alive(rig: &Rig<'_>) -> bool {
+    // SAFETY: the descriptor of a target that is open.
+    let fd = unsafe { BorrowedFd::borrow_raw(rig.target.fd) };
+    let idle = rustix::net::sockopt::tcp_keepidle(fd).unwrap();
+    rustix::net::sockopt::socket_keepalive(fd).unwrap() && idle == Duration::from_secs(15)
+}
+
+#[test]
+fn a_single_attempt_may_succeed() {
+    let peer = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = peer.local_addr().unwrap().port().to_string();
+    let (host, one) = (TestHost::new(), job(READ, &[HOST, ("port", &port), NOW]));
+    Rig::opened(&host, &one, "").close();
+    let mute = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = mute.local_addr().unwrap().port().to_string();
+    let (host, one) = (TestHost::new(), job(WRITE, &[UDP, HOST, ("port", &port), NOW]));
+    assert_eq!(Rig::new(&host, &one, "").open(), -libc::ETIMEDOUT);
+    assert!(host.errors()[0].1.contains("connect_timeout"), "{:?}", host.errors());
+}
+
+#[test]
+fn a_listener_whose_queue_is_full_is_waited_for_and_given_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("socket");
+    let kind = (AddressFamily::UNIX, SocketType::STREAM);
+    let full = rustix::net::socket(kind.0, kind.1, None).unwrap();
+    rustix::net::bind(&full, &rustix::net::SocketAddrUnix::new(&path).unwrap()).unwrap();
+    rustix::net::listen(&full, 0).unwrap();
+    let _first = UnixStream::connect(&path).unwrap();
+    let minute = ("connect_timeout", "60000000000");
+    let (host, one) = (TestHost::new(), job(READ, &[UNIX, minute]));
+    let mut rig = Rig::new(&host, &one, path.to_str().unwrap());
+    let (call, begun) = (rig.terminate_soon(), Instant::now());
+    assert_eq!(rig.open(), -libc::ECANCELED, "{:?}", host.errors());
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    call.join().unwrap();
+}
+
+#[test]
+fn terminate_ends_a_request_that_a_slow_peer_makes_last() {
+    let peer = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = peer.local_addr().unwrap().port().to_string();
+    for options in [&[][..], &[PINGPONG]] {
+        let options = [&[HOST, ("port", port.as_str())], options].concat();
+        let (host, one) = (TestHost::new(), job(READ, &options));
+        let mut rig = Rig::opened(&host, &one, "");
+        let (mut to, _) = peer.accept().unwrap();
+        let trickle = std::thread::spawn(move || {
+            while to.write_all(&[1]).is_ok() {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let (call, begun) = (rig.terminate_soon(), Instant::now());
+        // As the host does with what ends short.
+        let errno = loop {
+            match rig.read(1 << 20) {
+                Ok(_) => assert!(begun.elapsed() < Duration::from_secs(20), "it goes on"),
+                Err((errno, _)) => break errno,
+            }
+        };
+        assert_eq!(errno, libc::ECANCELED);
+        call.join().unwrap();
+        drop(rig);
+        trickle.join().unwrap();
+    }
 }
 
 #[test]
