@@ -1,9 +1,10 @@
 //! UDP: how writer and reader find each other, and how the reader learns of the end.
 //!
 //! The reader listens. The writer sends [`OPEN`] until the reader answers [`ACK`], then data, and
-//! at last [`CLOSE`] until the reader answers with the same. A reader that hears nothing for a while
-//! repeats its [`ACK`], and so learns of a writer that is gone. Messages are datagrams of their own
-//! that no data is taken for. What is lost on the way stays lost: nothing is sent twice but these.
+//! at last [`CLOSE`] until the reader answers with the same. A reader that hears nothing for a
+//! while repeats its [`ACK`], and so learns of a writer that is gone. Messages are datagrams of
+//! their own that no data is taken for. What is lost on the way stays lost: nothing is sent twice
+//! but these.
 //! A multicast group knows no beginning, and its end is told without an answer.
 
 use crate::address::{self, failed};

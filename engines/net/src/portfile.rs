@@ -1,7 +1,8 @@
 //! A file that holds a port: how a listener whose port the kernel chose is found.
 //!
 //! Written by the listener once it listens, whole or not at all, and removed when it ends; read by
-//! connectors before each attempt, so that what an earlier run left behind misleads nobody for long.
+//! connectors before each attempt, so that what an earlier run left behind misleads nobody for
+//! long.
 
 use iodyno_engine_api::Error;
 use std::path::{Path, PathBuf};
