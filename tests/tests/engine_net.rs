@@ -343,8 +343,14 @@ fn an_interrupt_ends_all_waits_without_an_error() {
     interrupted(&scene, &one("protocol=unix\nfilename=socket\nlisten\nrw=read\nsize=1m"), || ());
     assert!(!scene.path().join("socket").exists(), "the socket is gone");
     // Connected, and nothing comes, or nothing is taken.
-    interrupted(&scene, &one(&format!("rw=read\n{peer}")), || ());
-    let outcome = interrupted(&scene, &one(&format!("rw=write\n{peer}")), || ());
+    let accept = || silent.accept().expect("it connects").0;
+    let mut held = Vec::new();
+    interrupted(&scene, &one(&format!("rw=read\n{peer}")), || held.push(accept()));
+    let outcome = interrupted(&scene, &one(&format!("rw=write\n{peer}")), || {
+        held.push(accept());
+        // The first block is counted before the third one is sent.
+        held[1].read_exact(&mut [0; 8193]).expect("it writes");
+    });
     assert!(outcome.document().bytes(0, "write") > 0, "{outcome}");
 }
 
@@ -370,6 +376,7 @@ fn what_cannot_work_is_refused_before_the_run() {
         ("rw=read\nlisten\nhostname=127.0.0.1", "leave it out"),
         ("rw=write\nprotocol=udp\nhostname=127.0.0.1\nport=9\nbs=64k", "65507"),
         ("rw=read\nlisten\nprotocol=udp\nmss=1000", "mss has no effect"),
+        ("rw=write\nhostname=::1\nport=9", "no address of protocol=tcp"),
         ("rw=read\nlisten\nmss=10", "mss"),
         ("rw=read\nlisten\nport=65536", "port"),
         ("rw=read\nlisten\nprotocol=sctp", "sctp"),

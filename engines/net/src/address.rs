@@ -16,19 +16,17 @@ const SILENT_FOR: Duration = Duration::from_secs(15);
 const ASKED_EVERY: Duration = Duration::from_secs(5);
 const ASKED_TIMES: u32 = 3;
 
-/// Words around an errno.
+/// What went wrong, beside an errno, whose words the host adds.
 pub(crate) fn failed(doing: impl std::fmt::Display) -> impl FnOnce(Errno) -> Error {
-    move |errno| {
-        let why = std::io::Error::from(errno);
-        Error::new(errno.raw_os_error(), format!("{doing}: {why}"))
-    }
+    move |errno| Error::new(errno.raw_os_error(), doing.to_string())
 }
 
 /// The first address of the host that the protocol can use.
 pub(crate) fn resolve(settings: &Settings, port: u16) -> Result<SocketAddr, Error> {
     let host = settings.host.as_deref().unwrap_or_default();
     let found = (host, port).to_socket_addrs().map_err(|why| {
-        let errno = why.raw_os_error().unwrap_or(libc::ENOENT);
+        // Names have errors of their own, which are no errno.
+        let errno = why.raw_os_error().unwrap_or(libc::ENXIO);
         Error::new(errno, format!("hostname={host}: {why}"))
     })?;
     let v6 = settings.protocol.is_v6();

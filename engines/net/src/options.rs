@@ -193,6 +193,10 @@ impl Settings {
                 return Err(bad(format!("{option} has no effect with protocol={name}: {who}")));
             }
         }
+        let host = self.host.as_deref().unwrap_or_default();
+        if literal(host).is_some_and(|address| address.is_ipv6() != self.protocol.is_v6()) {
+            return Err(bad(format!("hostname={host}: no address of protocol={name}")));
+        }
         let Some(interface) = self.interface else { return Ok(()) };
         if self.multicast && self.protocol.is_v6() {
             return Err(bad(

@@ -24,7 +24,7 @@ impl Portfile {
         done.map_err(|why| {
             let errno = why.raw_os_error().unwrap_or(libc::EIO);
             drop(std::fs::remove_file(&aside));
-            Error::new(errno, format!("portfile {}: {why}", path.display()))
+            Error::new(errno, format!("portfile {}: it cannot be written", path.display()))
         })?;
         Ok(Portfile { path: path.to_owned(), words })
     }
@@ -52,7 +52,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<u16>, Error> {
         Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(why) => {
             let errno = why.raw_os_error().unwrap_or(libc::EIO);
-            Err(Error::new(errno, format!("portfile {}: {why}", path.display())))
+            Err(Error::new(errno, format!("portfile {}: it cannot be read", path.display())))
         }
     }
 }

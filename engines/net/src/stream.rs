@@ -165,9 +165,11 @@ pub(crate) fn connect(settings: &Settings, target: &Path, waker: &Waker) -> Resu
             Err(errno) => errno,
         };
         if !NOT_YET.contains(&errno) || Instant::now() >= deadline {
-            let late = if NOT_YET.contains(&errno) { " (connect_timeout)" } else { "" };
-            let why = std::io::Error::from(errno);
-            let words = format!("connect to {place}: {why}{late}");
+            let late = match NOT_YET.contains(&errno) {
+                true => ": nobody took the connection within connect_timeout",
+                false => "",
+            };
+            let words = format!("connect to {place}{late}");
             return Err(Error::new(errno.raw_os_error(), words));
         }
         waker.pause(AGAIN_AFTER)?;

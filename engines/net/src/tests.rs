@@ -165,6 +165,8 @@ fn what_cannot_work_is_refused_in_words() {
         (READ, &[("hostname", "a b"), ("port", "1")], "no name or address"),
         (READ, &[("hostname", long.as_str()), ("port", "1")], "no name or address"),
         (READ, &[HOST, ("port", "1"), ("portfile", "p")], "port and portfile"),
+        (READ, &[("hostname", "::1"), ("port", "1")], "no address of protocol=tcp"),
+        (WRITE, &[("protocol", "3"), HOST, ("port", "1")], "no address of protocol=udpv6"),
         (READ, &[HOST, ("portfile", "")], "portfile is empty"),
         (READ, &[HOST, LISTEN], "leave it out"),
         (READ, &[LISTEN, ("interface", "lo")], "no IP address"),

@@ -26,7 +26,7 @@ impl Waker {
     /// One for an instance.
     pub(crate) fn new(host: &Host) -> Result<Waker, Error> {
         let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-            .map_err(|errno| Error::new(errno.raw_os_error(), format!("eventfd: {errno}")))?;
+            .map_err(|errno| Error::new(errno.raw_os_error(), "eventfd"))?;
         let event = Arc::new(event);
         let own = Arc::clone(&event);
         // Full means that it was written before, which is what is wanted.
@@ -60,9 +60,7 @@ impl Waker {
                 Ok(_) if !fds[0].revents().is_empty() => return Err(interrupted()),
                 Ok(_) => return Ok(true),
                 Err(rustix::io::Errno::INTR) => {}
-                Err(errno) => {
-                    return Err(Error::new(errno.raw_os_error(), format!("poll: {errno}")))
-                }
+                Err(errno) => return Err(Error::new(errno.raw_os_error(), "poll")),
             }
         }
     }
