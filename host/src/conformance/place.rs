@@ -73,7 +73,13 @@ impl Made {
                 Ok(Made::whole(Place::Opaque(path.to_string_lossy().into_owned())))
             }
             Some(path) if path.is_dir() => Made::scratch(path, USE_TARGET),
-            Some(path) => Made::device(path),
+            Some(path) => match std::fs::metadata(path) {
+                Ok(_) => Made::device(path),
+                Err(why) => Err(format!(
+                    "--target {}: {why} (name a directory or a device that is there)",
+                    path.display()
+                )),
+            },
         }
     }
 
