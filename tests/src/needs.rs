@@ -121,6 +121,12 @@ pub fn fio_dedupe() -> Result<(), String> {
     works("sh", &["-c", "command -v fio-dedupe"]).map_err(|_| "needs fio-dedupe (fio)".to_owned())
 }
 
+/// IPv6 on loopback.
+pub fn ipv6() -> Result<(), String> {
+    let bound = std::net::TcpListener::bind("[::1]:0");
+    bound.map(drop).map_err(|why| format!("needs IPv6 on loopback: {why}"))
+}
+
 /// zstd's command.
 pub fn zstd() -> Result<(), String> {
     works("zstd", &["--version"]).map_err(|why| format!("needs zstd: {why}"))

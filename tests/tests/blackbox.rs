@@ -17,6 +17,7 @@ mod cli;
 mod engine_examples;
 mod engine_io_uring;
 mod engine_libaio;
+mod engine_net;
 mod engine_new;
 mod engine_null;
 mod engine_posixaio;
