@@ -188,6 +188,7 @@ fn worker(
             mixed: true,
             write_after_trim: false,
             moves_data: true,
+            is_stream: false,
             piece_align: 1,
             fsync_every: 1000,
             end_fsync: true,

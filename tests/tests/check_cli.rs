@@ -1,5 +1,7 @@
 //! `iodyno check` as its user meets it: what it prints and writes, what it leaves behind, where it
 //! looks, what it refuses.
+//!
+//! What the checks find is the affair of the other `check_` files.
 
 use iodyno_tests::{plugins, process, programs, require, Scene};
 use rustix::process::Signal;

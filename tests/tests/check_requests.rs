@@ -1,5 +1,7 @@
 //! `iodyno check`, its checks of requests: what an engine passes, and what is not asked of it
-//! because it cannot have it. What fails them is the affair of `check_matrix`.
+//! because it cannot have it.
+//!
+//! What fails them is the affair of `check_matrix`.
 
 use iodyno_tests::{plugins, programs, require, Scene};
 use serde_json::Value;

@@ -1,5 +1,7 @@
 //! A Rust engine that panics: the panic stops at the border, the report names callback, place and
-//! words, and what was measured before it counts. `plugins-example/panicking` panics where it is told.
+//! words, and what was measured before it counts.
+//!
+//! `plugins-example/panicking` panics where it is told to.
 
 use iodyno_tests::{programs, Outcome, Scene};
 use serde_json::Value;

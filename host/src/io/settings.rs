@@ -31,6 +31,8 @@ pub struct Settings {
     pub write_after_trim: bool,
     /// Write buffers hold data that somebody may look at.
     pub moves_data: bool,
+    /// Offsets mean nothing (IOE_F_PIPE): where a read finds the end, all later ones do.
+    pub is_stream: bool,
     /// Short transfers are continued at multiples of this (O_DIRECT); 1 = anywhere.
     pub piece_align: u64,
     /// A sync after so many writes; 0 = never.

@@ -210,6 +210,7 @@ pub(super) fn settings(
         mixed: is_mixed(job),
         write_after_trim: job.load.rw.is_trimwrite(),
         moves_data: caps.flags & IOE_F_FAKE == 0,
+        is_stream: caps.flags & IOE_F_PIPE != 0,
         piece_align: if job.target.direct { u64::from(block_size.max(1)) } else { 1 },
         fsync_every: job.load.fsync,
         end_fsync: job.load.end_fsync,
