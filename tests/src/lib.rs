@@ -8,7 +8,11 @@
 pub mod abi;
 pub mod device;
 pub mod document;
+<<<<<<< HEAD
 pub mod memory_group;
+=======
+pub mod engines;
+>>>>>>> wip-esync
 pub mod needs;
 pub mod plugins;
 pub mod process;

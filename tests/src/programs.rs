@@ -8,8 +8,19 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// What a user's tree has after `scripts/iodyno`, and the example plugin.
-const PACKAGES: [&str; 4] =
-    ["iodyno", "iodyno-engine-null", "iodyno-engine-psync", "iodyno-example-rust-minimal"];
+fn packages() -> Vec<String> {
+    let mut packages = vec!["iodyno".to_owned(), "iodyno-example-rust-minimal".to_owned()];
+    packages.extend(engines().iter().map(|name| format!("iodyno-engine-{name}")));
+    packages
+}
+
+/// Names of the project's engines: each directory of `engines/` but the one that they share.
+pub fn engines() -> Vec<String> {
+    let entries = std::fs::read_dir(repo().join("engines")).expect("the engines are there");
+    let directories = entries.flatten().filter(|entry| entry.path().is_dir());
+    let names = directories.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name != "support").collect()
+}
 
 /// The project's root directory.
 pub fn repo() -> &'static Path {
@@ -58,8 +69,8 @@ fn build() -> PathBuf {
     let mut command = Command::new(cargo);
     command.current_dir(repo()).args(["build", "--release", "--quiet"]);
     command.arg("--target-dir").arg(&target);
-    for package in PACKAGES {
-        command.args(["--package", package]);
+    for package in packages() {
+        command.args(["--package", &package]);
     }
     let output = command.output().expect("cargo runs");
     let words = String::from_utf8_lossy(&output.stderr);

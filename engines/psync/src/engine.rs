@@ -6,21 +6,13 @@
 use crate::options::OPTIONS;
 use iodyno_engine_api::abi::*;
 use iodyno_engine_api::engine::CapsFn;
-use iodyno_engine_api::{Answer, Caps, Engine, Error, Host, Io, Job, Request};
+use iodyno_engine_api::{Answer, Caps, Engine, Error, Host, Io, Job};
+use iodyno_engine_support::whole::{rwf, whole, OPS};
 use iodyno_engine_support::{errno::Errno, fd, iovec};
 use std::ffi::CStr;
 
 /// An instance; there is nothing to remember.
 pub(crate) struct Psync;
-
-/// Bit per operation that [`Engine::queue`] below knows.
-const OPS: u64 = 1 << IOE_OP_READ
-    | 1 << IOE_OP_WRITE
-    | 1 << IOE_OP_TRIM
-    | 1 << IOE_OP_FSYNC
-    | 1 << IOE_OP_FDATASYNC
-    | 1 << IOE_OP_SYNC_RANGE
-    | 1 << IOE_OP_WRITE_ZEROES;
 
 impl Engine for Psync {
     const NAME: &'static CStr = c"psync";
@@ -67,46 +59,5 @@ fn write(io: &Io<'_>) -> Result<u64, Errno> {
         0 => fd::write_at(io.fd(), io.buf(), io.offset()),
         // SAFETY: the buffer is this request's, readable until its end.
         flags => unsafe { fd::write_at_with(io.fd(), iovec::of(io), io.offset(), flags) },
-    }
-}
-
-/// The request's flags as the kernel names them.
-#[inline]
-fn rwf(io: &Request) -> i32 {
-    let mut rwf = 0;
-    if io.flags() & IOE_IO_HIPRI != 0 {
-        rwf |= libc::RWF_HIPRI;
-    }
-    if io.flags() & IOE_IO_FUA != 0 && io.op() == IOE_OP_WRITE {
-        rwf |= libc::RWF_DSYNC;
-    }
-    rwf
-}
-
-/// What sync_file_range(2) is to do: what the request's flags say, all where they say nothing.
-fn range_flags(io: &Request) -> u32 {
-    const ALL: u64 = IOE_IO_SYNC_WAIT_BEFORE | IOE_IO_SYNC_WRITE | IOE_IO_SYNC_WAIT_AFTER;
-    let asked = if io.flags() & ALL == 0 { ALL } else { io.flags() };
-    let names = [
-        (IOE_IO_SYNC_WAIT_BEFORE, libc::SYNC_FILE_RANGE_WAIT_BEFORE),
-        (IOE_IO_SYNC_WRITE, libc::SYNC_FILE_RANGE_WRITE),
-        (IOE_IO_SYNC_WAIT_AFTER, libc::SYNC_FILE_RANGE_WAIT_AFTER),
-    ];
-    names.iter().filter(|(flag, _)| asked & flag != 0).fold(0, |all, (_, kernel)| all | kernel)
-}
-
-/// Requests that are done as a whole or not at all.
-fn whole(io: &Request) -> Result<(), Errno> {
-    let (at, offset, len) = (io.fd(), io.offset(), io.len());
-    let kind = io.file().map_or(IOE_KIND_NONE, |f| f.kind());
-    match (io.op(), kind) {
-        (IOE_OP_FSYNC, _) => fd::fsync(at),
-        (IOE_OP_FDATASYNC, _) => fd::fdatasync(at),
-        (IOE_OP_SYNC_RANGE, _) => fd::sync_range(at, offset, len, range_flags(io)),
-        (IOE_OP_TRIM, IOE_KIND_REGULAR) => fd::punch_hole(at, offset, len),
-        (IOE_OP_TRIM, IOE_KIND_BLOCK) => fd::block_discard(at, offset, len),
-        (IOE_OP_WRITE_ZEROES, IOE_KIND_REGULAR) => fd::zero_range(at, offset, len),
-        (IOE_OP_WRITE_ZEROES, IOE_KIND_BLOCK) => fd::block_zero(at, offset, len),
-        _ => Err(libc::EOPNOTSUPP),
     }
 }

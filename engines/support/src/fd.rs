@@ -34,6 +34,7 @@ pub fn write_at(fd: i32, buf: &[u8], offset: u64) -> Result<u64, Errno> {
 ///
 /// # Safety
 /// `iov` describes memory that is writable during the call.
+#[inline]
 pub unsafe fn read_at_with(fd: i32, iov: iovec, offset: u64, rwf: c_int) -> Result<u64, Errno> {
     let offset = signed(offset)?;
     // SAFETY: one iovec, whose memory the caller vouches for.
@@ -44,10 +45,90 @@ pub unsafe fn read_at_with(fd: i32, iov: iovec, offset: u64, rwf: c_int) -> Resu
 ///
 /// # Safety
 /// `iov` describes memory that is readable during the call.
+#[inline]
 pub unsafe fn write_at_with(fd: i32, iov: iovec, offset: u64, rwf: c_int) -> Result<u64, Errno> {
     let offset = signed(offset)?;
     // SAFETY: one iovec, whose memory the caller vouches for.
     retry(|| unsafe { libc::pwritev2(fd, &iov, 1, offset, rwf) })
+}
+
+/// `lseek` to an offset from the beginning.
+#[inline]
+pub fn seek(fd: i32, offset: u64) -> Result<(), Errno> {
+    let offset = signed(offset)?;
+    // SAFETY: no memory is handed over; a bad descriptor is EBADF.
+    retry(|| unsafe { libc::lseek(fd, offset, libc::SEEK_SET) } as isize).map(drop)
+}
+
+/// `read` at the descriptor's position, which moves: bytes read, 0 at the end of the file.
+#[inline]
+pub fn read(fd: i32, buf: &mut [u8]) -> Result<u64, Errno> {
+    // SAFETY: the slice is writable for its length during the call.
+    retry(|| unsafe { libc::read(fd, buf.as_mut_ptr().cast(), buf.len()) })
+}
+
+/// `write` at the descriptor's position, which moves: bytes written.
+#[inline]
+pub fn write(fd: i32, buf: &[u8]) -> Result<u64, Errno> {
+    // SAFETY: the slice is readable for its length during the call.
+    retry(|| unsafe { libc::write(fd, buf.as_ptr().cast(), buf.len()) })
+}
+
+/// An offset for which `preadv2` and `pwritev2` use, and move, the descriptor's position.
+const HERE: off_t = -1;
+
+/// `readv` at the descriptor's position, `preadv2` where there are `RWF_*` flags.
+///
+/// # Safety
+/// Each of the iovecs, IOV_MAX of them at most, describes memory that is writable during the call.
+#[inline]
+pub unsafe fn readv(fd: i32, iov: &[iovec], rwf: c_int) -> Result<u64, Errno> {
+    let count = iov.len() as c_int;
+    // SAFETY: `count` iovecs, whose memory the caller vouches for.
+    retry(|| unsafe {
+        match rwf {
+            0 => libc::readv(fd, iov.as_ptr(), count),
+            flags => libc::preadv2(fd, iov.as_ptr(), count, HERE, flags),
+        }
+    })
+}
+
+/// `writev` at the descriptor's position, `pwritev2` where there are `RWF_*` flags.
+///
+/// # Safety
+/// Each of the iovecs, IOV_MAX of them at most, describes memory that is readable during the call.
+#[inline]
+pub unsafe fn writev(fd: i32, iov: &[iovec], rwf: c_int) -> Result<u64, Errno> {
+    let count = iov.len() as c_int;
+    // SAFETY: `count` iovecs, whose memory the caller vouches for.
+    retry(|| unsafe {
+        match rwf {
+            0 => libc::writev(fd, iov.as_ptr(), count),
+            flags => libc::pwritev2(fd, iov.as_ptr(), count, HERE, flags),
+        }
+    })
+}
+
+/// `preadv` of one buffer: bytes read, 0 at the end of the file.
+///
+/// # Safety
+/// `iov` describes memory that is writable during the call.
+#[inline]
+pub unsafe fn readv_at(fd: i32, iov: iovec, offset: u64) -> Result<u64, Errno> {
+    let offset = signed(offset)?;
+    // SAFETY: one iovec, whose memory the caller vouches for.
+    retry(|| unsafe { libc::preadv(fd, &iov, 1, offset) })
+}
+
+/// `pwritev` of one buffer: bytes written.
+///
+/// # Safety
+/// `iov` describes memory that is readable during the call.
+#[inline]
+pub unsafe fn writev_at(fd: i32, iov: iovec, offset: u64) -> Result<u64, Errno> {
+    let offset = signed(offset)?;
+    // SAFETY: one iovec, whose memory the caller vouches for.
+    retry(|| unsafe { libc::pwritev(fd, &iov, 1, offset) })
 }
 
 /// `fsync`.

@@ -1,4 +1,4 @@
-//! What engines share: errno, iovec, descriptors.
+//! What engines share: errno, iovec, descriptors, positions, requests that are done as a whole.
 //!
 //! Thin safe wrappers of the system calls that an engine makes for a request. An rlib for engines
 //! only: the host never links it, and it must not know any engine.
@@ -6,3 +6,5 @@
 pub mod errno;
 pub mod fd;
 pub mod iovec;
+pub mod position;
+pub mod whole;

@@ -1,0 +1,21 @@
+//! pvsync2: preadv2 and pwritev2, whose flags are this engine's options.
+//!
+//! This file only exports; `options` is the table and its reading, `engine` serves requests,
+//! `kernel` finds out before the run what kernel and target have.
+
+mod engine;
+mod kernel;
+mod options;
+#[cfg(test)]
+mod tests;
+
+use engine::Pvsync2;
+
+iodyno_engine_api::export_plugin! {
+    id: "org.iodyno.pvsync2",
+    vendor: "iodyno",
+    version: env!("CARGO_PKG_VERSION"),
+    license: env!("CARGO_PKG_LICENSE"),
+    url: env!("CARGO_PKG_REPOSITORY"),
+    engines: [Pvsync2],
+}
