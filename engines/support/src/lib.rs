@@ -6,5 +6,6 @@
 pub mod errno;
 pub mod fd;
 pub mod iovec;
+pub mod path;
 pub mod position;
 pub mod whole;

@@ -26,7 +26,7 @@ use crate::job::spec::{
 use crate::plugin::handle::{Callback, Instance};
 use crate::plugin::lent::JobFacts;
 use crate::sys::clock::{mono_ns, wall_ms};
-use crate::workload::{mix_seed, FileChoice, Law, Order, Recipe, Repeat, Shape, Zoning};
+use crate::workload::{mix_seed, FileChoice, Law, Order, Recipe, Region, Repeat, Shape, Zoning};
 use iodyno_engine_api::abi::*;
 
 /// Alignment of the buffers where the job names none.
@@ -56,6 +56,9 @@ pub(super) fn job_facts(context: &Context) -> JobFacts {
 }
 
 fn op_mask(job: &JobSpec) -> u32 {
+    if job.engine.flags & IOE_F_NOIO != 0 {
+        return 0;
+    }
     let rw = job.load.rw;
     let mut mask = 0;
     let load = &job.load;
@@ -116,8 +119,14 @@ fn breach_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
     if unknown != 0 {
         return Some(format!("sets flags that this iodyno does not know: {unknown:#x}"));
     }
-    if (caps.flags ^ job.engine.flags) & IOE_F_DISKLESS != 0 {
-        return Some("changes IOE_F_DISKLESS, by which the targets were judged already".to_owned());
+    for (flag, name) in [
+        (IOE_F_DISKLESS, "IOE_F_DISKLESS"),
+        (IOE_F_PER_FILE, "IOE_F_PER_FILE"),
+        (IOE_F_NOIO, "IOE_F_NOIO"),
+    ] {
+        if (caps.flags ^ job.engine.flags) & flag != 0 {
+            return Some(format!("changes {name}, by which the targets were judged already"));
+        }
     }
     let align = caps.mem_align;
     if align != 0 && (!align.is_power_of_two() || align > MEM_ALIGN_MAX) {
@@ -130,6 +139,9 @@ fn breach_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
 fn limit_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
     let engine = &job.engine.name;
     let align = job.content.mem_align.0;
+    if caps.flags & IOE_F_NOIO != 0 && job.depth.offload {
+        return Some(format!("io_submit_mode=offload: engine {engine} does no I/O"));
+    }
     if align != 0 && (!align.is_power_of_two() || align > u64::from(MEM_ALIGN_MAX)) {
         return Some(format!("mem_align={align} is no power of two up to 1 GiB"));
     }
@@ -210,6 +222,8 @@ pub(super) fn settings(
         mixed: is_mixed(job),
         write_after_trim: job.load.rw.is_trimwrite(),
         moves_data: caps.flags & IOE_F_FAKE == 0,
+        whole_files: caps.flags & IOE_F_PER_FILE != 0,
+        runs: (caps.flags & IOE_F_NOIO != 0).then_some(job.time.loops),
         piece_align: if job.target.direct { u64::from(block_size.max(1)) } else { 1 },
         fsync_every: job.load.fsync,
         end_fsync: job.load.end_fsync,
@@ -343,6 +357,33 @@ fn is_issued(job: &JobSpec, ddir: Ddir) -> bool {
 
 /// What the generator is made from.
 pub(super) fn recipe(context: &Context, files: &Files) -> Recipe {
+    let job = &context.job;
+    let recipe = recipe_by_bytes(context, files);
+    match job.engine.flags & (IOE_F_PER_FILE | IOE_F_NOIO) {
+        0 => recipe,
+        _ => recipe_by_files(recipe, job),
+    }
+}
+
+/// The same where requests are whole files: one "byte" is one file, and each has one of them.
+fn recipe_by_files(recipe: Recipe, job: &JobSpec) -> Recipe {
+    let ddir = if job.load.rw.reads() { Ddir::Read } else { Ddir::Write };
+    let Shape { files, files_every, openfiles, .. } = recipe.shape;
+    Recipe {
+        order: match recipe.order {
+            Order::Mixed { .. } => Order::Mixed { random: false },
+            Order::Single { ddir, .. } => Order::Single { ddir, random: false },
+            Order::TrimWrite { .. } => Order::Single { ddir, random: false },
+        },
+        bs: PerDir { read: (1, 1), write: (1, 1), trim: (1, 1) },
+        amount: recipe.files.len() as u64,
+        files: recipe.files.iter().map(|_| Region { offset: 0, len: 1 }).collect(),
+        shape: Shape { files, files_every, openfiles, ..Shape::default() },
+        ..recipe
+    }
+}
+
+fn recipe_by_bytes(context: &Context, files: &Files) -> Recipe {
     let job = &context.job;
     let load = &job.load;
     let single = |ddir| Order::Single { ddir, random: load.rw.is_random() };
