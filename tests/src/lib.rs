@@ -8,11 +8,8 @@
 pub mod abi;
 pub mod device;
 pub mod document;
-<<<<<<< HEAD
-pub mod memory_group;
-=======
 pub mod engines;
->>>>>>> wip-esync
+pub mod memory_group;
 pub mod needs;
 pub mod plugins;
 pub mod process;

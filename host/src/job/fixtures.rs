@@ -50,6 +50,8 @@ fn engine(name: &str, flags: u64, options: Vec<EngineOption>) -> EngineInfo {
         flags,
         synchronous: flags & SYNC != 0,
         diskless: flags & DISKLESS != 0,
+        whole_files: false,
+        no_io: false,
         callbacks: vec!["queue".to_owned()],
         options,
     }

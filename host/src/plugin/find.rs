@@ -479,6 +479,8 @@ mod tests {
             flags: 0,
             synchronous: false,
             diskless: false,
+            whole_files: false,
+            no_io: false,
             callbacks: Vec::new(),
             options: Vec::new(),
         };

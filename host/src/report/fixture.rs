@@ -158,6 +158,8 @@ pub(super) fn plugin(engine: &str) -> PluginInfo {
             flags: 0,
             synchronous: false,
             diskless: false,
+            whole_files: false,
+            no_io: false,
             callbacks: Vec::new(),
             options: vec![EngineOption {
                 name: "token".to_owned(),

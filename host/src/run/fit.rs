@@ -9,6 +9,7 @@ use super::result::RunError;
 use super::targets::Files;
 use super::words::{self, place};
 use super::worker::Context;
+use crate::catalogue::EngineValue;
 use crate::ddir::{Ddir, PerDir};
 use crate::io::failures::{Tolerance, Tolerated};
 use crate::io::flow::Flow;
@@ -26,6 +27,7 @@ use crate::job::spec::{
 use crate::plugin::handle::{Callback, Instance};
 use crate::plugin::lent::JobFacts;
 use crate::sys::clock::{mono_ns, wall_ms};
+use crate::units::Nanos;
 use crate::workload::{mix_seed, FileChoice, Law, Order, Recipe, Region, Repeat, Shape, Zoning};
 use iodyno_engine_api::abi::*;
 
@@ -42,6 +44,7 @@ const MEM_ALIGN_MAX: u32 = 1 << 30;
 pub(super) fn job_facts(context: &Context) -> JobFacts {
     let job = &context.job;
     let kinds = context.engine.option_kinds.iter().copied();
+    let values = job.engine.options.iter().map(|value| option_value(job, value));
     JobFacts {
         name: job.name.clone(),
         iodepth: job.depth.iodepth,
@@ -51,7 +54,20 @@ pub(super) fn job_facts(context: &Context) -> JobFacts {
         align: buffer_align(job),
         direct: job.target.direct,
         op_mask: op_mask(job),
-        options: kinds.zip(job.engine.options.iter().cloned()).collect(),
+        options: kinds.zip(values).collect(),
+    }
+}
+
+/// An option's value. In texts of engines without I/O, which run programs, `%r` is the runtime in
+/// seconds and `%n` the job's name, as in fio: the engine is told of no runtime.
+fn option_value(job: &JobSpec, value: &EngineValue) -> EngineValue {
+    match value {
+        EngineValue::Text(text) if job.engine.no_io => {
+            let seconds = job.time.runtime.map_or(0, |runtime| runtime.0 / Nanos::SECOND.0);
+            let text = text.replace("%r", &seconds.to_string());
+            EngineValue::Text(text.replace("%n", &job.name))
+        }
+        other => other.clone(),
     }
 }
 

@@ -175,6 +175,10 @@ pub(in super::super) fn file_facts(
     let access = if wish.read_only { 0 } else { IOE_OPEN_WRITE };
     let direct = if wish.direct { IOE_OPEN_DIRECT } else { 0 };
     let (size, kind, block_size) = match &stand.place {
+        Place::Directory(_) if makes_its_own(stand)? => {
+            remove(&name)?;
+            (0, IOE_KIND_REGULAR as u32, 512)
+        }
         Place::Directory(_) => {
             make_file(&name, wish.file_bytes)?;
             (wish.file_bytes, IOE_KIND_REGULAR as u32, 512)
@@ -189,6 +193,26 @@ pub(in super::super) fn file_facts(
         open_flags: IOE_OPEN_READ | access | direct,
         block_size,
     })
+}
+
+/// Whether requests are whole files that the engine has, or makes, by itself.
+fn makes_its_own(stand: &Stand) -> Result<bool, Finding> {
+    let subject = stand.subject()?;
+    Ok(subject.has(IOE_F_PER_FILE) && !subject.has(IOE_F_NOEXTEND))
+}
+
+/// What an earlier instance made, file or directory, is not in the way of this one.
+fn remove(path: &Path) -> Result<(), Finding> {
+    let removed = match path.is_dir() {
+        true => std::fs::remove_dir(path),
+        false => std::fs::remove_file(path),
+    };
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Finding::skip(format!("remove {}: {error}", path.display())))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn make_file(path: &Path, bytes: u64) -> Result<(), Finding> {
