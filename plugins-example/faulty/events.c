@@ -34,6 +34,9 @@ ioe_status faulty_commit(void *inst)
 	struct instance *self = inst;
 	const int has_units = self->engine.taken.n > 0;
 
+	if (!has_units && does(self, FAULT_commit_empty))
+		return -EINVAL;
+
 	if (self->is_due && has_units) {
 		switch (self->fault) {
 		case FAULT_commit_segv: crash(); break;
@@ -59,6 +62,9 @@ static int answer_otherwise(struct instance *self, uint32_t max, int64_t timeout
 	case FAULT_getevents_negative: *answer = -EIO; return 1;
 	case FAULT_getevents_eintr: *answer = -EINTR; return 1;
 	case FAULT_count_range: *answer = -5000; return 1;
+	case FAULT_nothing_negative:
+		*answer = -EAGAIN;
+		return engine_in_flight(&self->engine) == 0;
 	case FAULT_count_fewer: *answer = 0; return timeout_ns < 0 && self->calls++ % 2 == 0;
 	case FAULT_invented:
 		out[0] = &invented;
@@ -86,7 +92,7 @@ static int64_t spoil_time(struct instance *self, int64_t timeout_ns)
 		return timeout_ns;
 	case FAULT_timeout_short: return timeout_ns > 0 ? 0 : timeout_ns;
 	case FAULT_terminate_ignored:
-		if (timeout_ns != 0 && self->calls++ == 0)
+		if ((timeout_ns < 0 || timeout_ns > 1000000000) && self->calls++ == 0)
 			sleep_ms(5000);
 		return timeout_ns;
 	default: return timeout_ns;
@@ -156,6 +162,10 @@ ioe_status faulty_errdetails(void *inst, const struct ioe_io *io, char *buf, siz
 
 	if (self->fault == FAULT_errdetails_overflow) {
 		memset(buf, 'x', cap + 1);
+		return 0;
+	}
+	if (self->fault == FAULT_errdetails_endless) {
+		memset(buf, 'x', cap);
 		return 0;
 	}
 	if (self->fault == FAULT_errdetails_empty) {

@@ -88,11 +88,15 @@
 	RUN(both_ways, "queue answers Completed, and the unit comes back through getevents too") \
 	RUN(depth_segv, "queue crashes at one unit more than iodepth") \
 	RUN(depth_more, "queue takes one unit more than iodepth") \
+	RUN(depth_fails, "requests fail while more than 128 are in flight") \
+	RUN(sync_queues, "get_caps says IOE_F_SYNC, and queue answers Queued") \
 	/* what becomes of a unit (units.c) */ \
 	RUN(error, "every so many requests fail with `errno`, as they may") \
 	RUN(late_error, "the same, told by getevents") \
 	RUN(error_negative, "error is set to a negative errno") \
 	RUN(error_range, "error is set to 5000, which is no errno") \
+	RUN(error_eintr, "a signal ends a request with EINTR") \
+	RUN(unknown_succeeds, "an operation that nobody knows reports success") \
 	RUN(no_progress, "nothing is moved, and there is no error") \
 	RUN(resid, "resid is above len") \
 	RUN(changes_offset, "the unit's offset is changed") \
@@ -104,6 +108,7 @@
 	RUN(changes_cookie, "the unit's host_cookie is changed") \
 	RUN(overrun, "the byte behind the buffer is written") \
 	RUN(underrun, "the byte before the buffer is written") \
+	RUN(private_overrun, "the byte behind the unit's private area is written") \
 	RUN(source_changed, "a write changes its source") \
 	RUN(read_wrong, "a read stores a wrong byte") \
 	RUN(write_dropped, "a write does nothing and reports success") \
@@ -116,6 +121,7 @@
 	RUN(commit_segv, "commit crashes") \
 	RUN(commit_hang, "commit never returns") \
 	RUN(commit_fails, "commit answers -EIO, as it may") \
+	RUN(commit_empty, "commit refuses where nothing was taken") \
 	RUN(commit_keeps, "commit forgets the newest unit until the next commit") \
 	RUN(getevents_segv, "getevents crashes") \
 	RUN(getevents_hang, "getevents never returns") \
@@ -128,15 +134,17 @@
 	RUN(count_more, "getevents answers more than max") \
 	RUN(count_fewer, "getevents answers fewer than min without a time limit") \
 	RUN(count_range, "getevents answers -5000, which is no errno") \
+	RUN(nothing_negative, "getevents answers -EAGAIN with nothing in flight") \
 	RUN(timeout_ignored, "getevents blocks for a second although the time limit is 0") \
 	RUN(timeout_short, "getevents does not wait for its time limit") \
 	RUN(cancel_nonsense, "cancel answers 7") \
 	RUN(cancel_lies, "cancel answers Canceled, and the unit comes back") \
 	RUN(terminate_segv, "terminate crashes") \
 	RUN(terminate_hang, "terminate never returns") \
-	RUN(terminate_ignored, "getevents takes 5 s, whatever terminate says") \
+	RUN(terminate_ignored, "getevents takes 5 s, whatever terminate says, where it may") \
 	RUN(terminate_deafens, "after terminate getevents never returns") \
 	RUN(errdetails_overflow, "errdetails writes one byte beyond its capacity") \
+	RUN(errdetails_endless, "errdetails does not end its words with a zero byte") \
 	RUN(errdetails_empty, "errdetails has no words")
 
 #define FAULT_ENUM(name, help) FAULT_##name,

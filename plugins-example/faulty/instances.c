@@ -158,6 +158,8 @@ ioe_status faulty_get_caps(void *inst, struct ioe_caps *caps)
 
 	if (self->fault == FAULT_only_moves)
 		caps->ops = 1u << IOE_OP_READ | 1u << IOE_OP_WRITE;
+	if (self->fault == FAULT_sync_queues)
+		caps->flags |= IOE_F_SYNC;
 	if (self->fault == FAULT_caps_diskless)
 		caps->flags ^= IOE_F_DISKLESS;
 	return status;

@@ -95,14 +95,15 @@ void scribble_into_sockets(void)
 
 void babble(void)
 {
-	char line[128];
+	char lines[4096];
 	int i;
 
-	memset(line, 'x', sizeof(line));
-	line[sizeof(line) - 1] = '\n';
-	for (i = 0; i < (8 << 20) / (int)sizeof(line); i++) {
-		(void)!write(STDOUT_FILENO, line, sizeof(line));
-		(void)!write(STDERR_FILENO, line, sizeof(line));
+	memset(lines, 'x', sizeof(lines));
+	for (i = 127; i < (int)sizeof(lines); i += 128)
+		lines[i] = '\n';
+	for (i = 0; i < (8 << 20) / (int)sizeof(lines); i++) {
+		(void)!write(STDOUT_FILENO, lines, sizeof(lines));
+		(void)!write(STDERR_FILENO, lines, sizeof(lines));
 	}
 }
 

@@ -1,5 +1,7 @@
 /* Faults in what becomes of a unit: what is moved, what is told of it, and what of it is changed. */
 #include "faulty.h"
+#include <errno.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Every so many requests one, the first among them. */
@@ -11,6 +13,17 @@ void fail_in_turn(struct instance *self, struct ioe_io *io)
 	}
 }
 
+/* As if it were a system call that waits, and is not made again. */
+static void end_by_signal(struct ioe_io *io)
+{
+	const struct timespec nap = { 0, 100000 };
+
+	if (nanosleep(&nap, NULL) < 0) {
+		io->error = EINTR;
+		io->resid = io->len;
+	}
+}
+
 /* What is done instead of what was asked for; 1 where that was all. */
 static int serve_otherwise(struct instance *self, struct ioe_io *io)
 {
@@ -18,6 +31,14 @@ static int serve_otherwise(struct instance *self, struct ioe_io *io)
 
 	switch (self->fault) {
 	case FAULT_error: fail_in_turn(self, io); return io->error != 0;
+	case FAULT_error_eintr: end_by_signal(io); return io->error != 0;
+	case FAULT_unknown_succeeds: return io->op > IOE_OP_WRITE_ZEROES;
+	case FAULT_depth_fails:
+		if (engine_in_flight(&self->engine) <= 128)
+			return 0;
+		io->error = EIO;
+		io->resid = len;
+		return 1;
 	case FAULT_no_progress: io->resid = len; return 1;
 	case FAULT_resid: io->resid = len + 1; return 1;
 	case FAULT_write_dropped: return io->op == IOE_OP_WRITE;
@@ -83,6 +104,7 @@ static void spoil(struct instance *self, struct ioe_io *io)
 		if (is_read)
 			touch_if_there(buf - 1);
 		break;
+	case FAULT_private_overrun: touch((char *)io->engine_data + sizeof(struct slip)); break;
 	case FAULT_source_changed:
 		if (is_write)
 			touch(buf);

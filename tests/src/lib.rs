@@ -6,6 +6,7 @@
 //! is what a user holds in hand, the built files.
 
 pub mod abi;
+pub mod corpus;
 pub mod device;
 pub mod document;
 pub mod engines;

@@ -146,6 +146,12 @@ impl Iodyno {
         self
     }
 
+    /// Gives it so long, where a minute is not enough.
+    pub fn within(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
     /// Gives it this standard input.
     pub fn stdin(mut self, input: impl Into<Vec<u8>>) -> Self {
         self.input = input.into();

@@ -22,7 +22,7 @@ rw=randrw
 ";
 
 /// Builds c-minimal by its own Makefile in a copy, so that the source tree stays clean.
-fn c_minimal(scene: &Scene) -> String {
+pub(crate) fn c_minimal(scene: &Scene) -> String {
     let source = programs::repo().join("plugins-example/c-minimal");
     let copy = scene.path().join("c-minimal");
     std::fs::create_dir(&copy).expect("the scene is writable");

@@ -164,6 +164,8 @@ const QUEUE: &[Row] = &[
     row("both_ways", Broken("getevents", "which is not in flight")),
     row("depth_segv", Harmless),
     row("depth_more", Harmless),
+    row("depth_fails", Harmless),
+    row("sync_queues", Broken("queue", "IOE_F_SYNC")).counts(Nothing),
 ];
 
 /// Faults in what becomes of a unit.
@@ -172,6 +174,8 @@ const UNITS: &[Row] = &[
     row("late_error", IoError("Input/output error")),
     row("error_negative", Broken("getevents", "set error to -5")),
     row("error_range", Broken("getevents", "set error to 5000")),
+    row("error_eintr", Harmless),
+    row("unknown_succeeds", Harmless),
     row("no_progress", IoError("Input/output error")).with("rw=randwrite"),
     row("resid", Broken("queue", "resid above len")),
     row("changes_offset", Broken("getevents", "left offset of unit")),
@@ -183,6 +187,7 @@ const UNITS: &[Row] = &[
     row("changes_cookie", Broken("", "left host_cookie of unit")).counts(Everything),
     row("overrun", Broken("", "wrote beyond buffer")).counts(Everything),
     row("underrun", Unseen),
+    row("private_overrun", Unseen),
     row("source_changed", Unseen),
     row("read_wrong", Unseen),
     row("write_dropped", Unseen),
@@ -198,6 +203,7 @@ const EVENTS: &[Row] = &[
     row("commit_segv", Crash("commit", "SIGSEGV")),
     row("commit_hang", Stuck("commit")),
     row("commit_fails", IoError("commit")),
+    row("commit_empty", Harmless),
     row("commit_keeps", Harmless),
     row("getevents_segv", Crash("getevents", "SIGSEGV")),
     row("getevents_hang", Stuck("getevents")),
@@ -210,6 +216,7 @@ const EVENTS: &[Row] = &[
     row("count_more", Broken("getevents", "handed back 5 units, asked for 1 to 4")),
     row("count_fewer", Broken("getevents", "handed back 0 units")),
     row("count_range", Broken("getevents", "handed back -5000 units")),
+    row("nothing_negative", Harmless),
     row("timeout_ignored", Harmless),
     row("timeout_short", Harmless),
     row("cancel_nonsense", Harmless),
@@ -219,6 +226,9 @@ const EVENTS: &[Row] = &[
     row("terminate_ignored", Stuck("getevents")),
     row("terminate_deafens", Harmless),
     row("errdetails_overflow", IoError("No space left"))
+        .with("rw=write\nfilename=/dev/full")
+        .counts(Something),
+    row("errdetails_endless", IoError("No space left"))
         .with("rw=write\nfilename=/dev/full")
         .counts(Something),
     row("errdetails_empty", IoError("No space left"))
@@ -366,7 +376,7 @@ fn finish(line: String, check: Check, outcome: &Outcome) -> Result {
 }
 
 /// The choices of the option `fault`, as the program shows them.
-fn listed() -> Vec<String> {
+pub(crate) fn faults_listed() -> Vec<String> {
     let scene = Scene::new();
     let shown = scene.iodyno(["engines", "show", &plugins::faulty(), "--json"]).run().expect(0);
     let shown: serde_json::Value = serde_json::from_str(&shown.stdout).expect("JSON");
@@ -394,7 +404,7 @@ fn no_fault_of_the_plugin_is_missing() {
         .flatten()
         .map(|row| row.fault)
         .collect();
-    let mut faults = listed();
+    let mut faults = faults_listed();
     rows.sort_unstable();
     faults.sort_unstable();
     assert_eq!(rows, faults, "one row for each fault");

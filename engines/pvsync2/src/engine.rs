@@ -4,6 +4,7 @@
 //! of its dice. What a target's kernel lacks is refused in `open_file`, by `kernel`. Must not
 //! allocate or print once the files are open.
 
+use crate::dice::Dice;
 use crate::kernel::Probe;
 use crate::options::{self, Flags, OPTIONS};
 use iodyno_engine_api::abi::*;
@@ -20,7 +21,7 @@ use std::fmt;
 pub(crate) struct Pvsync2 {
     flags: Flags,
     probe: Probe,
-    dice: u64,
+    dice: Dice,
 }
 
 impl Engine for Pvsync2 {
@@ -35,9 +36,7 @@ impl Engine for Pvsync2 {
     fn init(host: Host, job: &Job) -> Result<Self, Error> {
         let flags = options::read(&host, job)?;
         let probe = Probe::new(host, job, flags);
-        // Clones throw other dice; the same run throws the same ones.
-        let dice = (u64::from(job.job_index()) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        Ok(Pvsync2 { flags, probe, dice })
+        Ok(Pvsync2 { flags, probe, dice: Dice::new(job.job_index()) })
     }
 
     #[inline]
@@ -77,17 +76,8 @@ impl Pvsync2 {
         let flags = self.flags.always | rwf(io);
         match self.flags.hipri_percent {
             0 | 100 => flags,
-            percent => flags | if self.throw() < percent { libc::RWF_HIPRI } else { 0 },
+            percent => flags | if self.dice.throw() < percent { libc::RWF_HIPRI } else { 0 },
         }
-    }
-
-    /// 0 to 99, each as likely (xorshift).
-    #[inline]
-    fn throw(&mut self) -> u32 {
-        self.dice ^= self.dice << 13;
-        self.dice ^= self.dice >> 7;
-        self.dice ^= self.dice << 17;
-        (((self.dice >> 32) * 100) >> 32) as u32
     }
 
     fn errdetails(&mut self, io: &Failed<'_>, out: &mut dyn fmt::Write) -> fmt::Result {

@@ -1,7 +1,7 @@
 //! The option table of pvsync2, and its reading into flags.
 //!
-//! `engine` asks here, in `init`, which flags requests carry. Options that contradict one another or
-//! the job are refused with words; what would have no effect is warned of. No system calls.
+//! `engine` asks here, in `init`, which flags requests carry. Options that contradict the job are
+//! refused with words; what would have no effect is warned of. No system calls.
 
 use iodyno_engine_api::abi::ioe_option;
 use iodyno_engine_api::host::Level;

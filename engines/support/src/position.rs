@@ -1,8 +1,8 @@
 //! Where the descriptors of an instance stand, for engines that use the file position.
 //!
-//! Called around each transfer: `go` seeks where the position is another one, `moved` keeps what the
-//! transfer made of it. `opened` must be called from `open_file`: the host opens, and a descriptor
-//! that is new stands elsewhere. Nobody else may move the descriptors, and nobody else has them.
+//! Called around each transfer: `go` seeks where the position is another one, `moved` keeps what
+//! the transfer made of it. `opened` must be called from `open_file`: the host opens, and a
+//! descriptor that is new stands elsewhere. Nobody else may move the descriptors.
 
 use crate::errno::Errno;
 use crate::fd;
@@ -26,7 +26,7 @@ impl Positions {
         self.0[index] = UNKNOWN;
     }
 
-    /// Puts the descriptor where the transfer begins. One that cannot be put anywhere (a pipe) stays.
+    /// Puts the descriptor where the transfer begins. A pipe's cannot be put anywhere: it stays.
     #[inline]
     pub fn go(&mut self, file: &FileView<'_>, offset: u64) -> Result<(), Errno> {
         match self.0.get(file.index() as usize) {

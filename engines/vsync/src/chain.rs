@@ -1,9 +1,9 @@
 //! Requests that follow one another: same file, same direction, same flags, each one beginning
 //! where the one before it ends.
 //!
-//! `engine` asks whether a request fits, takes it, transfers the whole chain at commit and hands the
-//! units back. A result is each unit's own: nobody's error is another's, and only the end of the
-//! file ends a chain. Allocates nothing after `new`, save for files that are opened.
+//! `engine` asks whether a request fits, takes it, transfers the whole chain at commit and hands
+//! the units back. A result is each unit's own: nobody's error is another's, and only the end of
+//! the file ends a chain. Allocates nothing after `new`, save for files that are opened.
 
 use iodyno_engine_api::abi::IOE_OP_READ;
 use iodyno_engine_api::{File, Reaped, Request, Unit};

@@ -177,7 +177,8 @@ pub struct CheckArgs {
     #[arg(long, value_name = "PATH")]
     pub target: Option<PathBuf>,
     /// How much: 1 loading, 2 instances, 3 requests, 4 stress
-    #[arg(long, value_name = "1..4", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=4))]
+    #[arg(long, value_name = "1..4", default_value_t = 4)]
+    #[arg(value_parser = clap::value_parser!(u8).range(1..=4))]
     pub level: u8,
     /// Only checks whose id this regular expression matches
     #[arg(long, value_name = "REGEX")]
@@ -194,7 +195,8 @@ pub struct CheckArgs {
     /// Write the verdicts as JUnit's XML to this file
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-    /// Run the checks in this process, for a debugger: a crash ends it, a hang stays
+    /// Run the checks in this process, for a debugger: a crash ends it, a hang stays, and files that
+    /// the engine makes without being asked land in the working directory
     #[arg(long)]
     pub in_process: bool,
     /// List the checks with their rules, and run none
@@ -209,8 +211,8 @@ pub struct CheckArgs {
 }
 
 const AFTER_CHECK_HELP: &str = "\
-Each check runs in a child process with a deadline. Verdicts: pass; warn (bearable); skip (the engine
-or this machine cannot have it, or another check has told already); fail; crash; timeout.
+Each check runs in a child process with a deadline. Verdicts: pass; warn (bearable); skip (the
+engine or this machine cannot have it, or another check has told already); fail; crash; timeout.
 
 Examples:
   iodyno check ./libmine.so                     all checks on temporary files

@@ -5,11 +5,12 @@
 
 use super::args::CheckArgs;
 use super::check_list;
-use crate::catalogue::PluginInfo;
+use crate::catalogue::{EngineInfo, EngineOptionKind, PluginInfo};
 use crate::conformance::check::{Judged, Level};
 use crate::conformance::list;
 use crate::conformance::report::{self, Heading};
 use crate::conformance::runner::{self, Session};
+use crate::conformance::sweep;
 use crate::plugin::load::LoadRequest;
 use crate::plugin::{PluginError, Search};
 use anyhow::{bail, Context};
@@ -71,15 +72,8 @@ fn session(
             bail!("--engine {name}: the plugin has no such engine; it has {}", names.join(", "));
         }
     }
-    let sets = args.sets.iter().map(|set| key_and_value(set)).collect::<Result<Vec<_>, _>>()?;
-    for (key, _) in &sets {
-        let option_of = |engine: &crate::catalogue::EngineInfo| {
-            engine.options.iter().any(|o| o.name == *key || o.alias.as_ref() == Some(key))
-        };
-        if !engines.is_empty() && !engines.iter().any(option_of) {
-            bail!("--set {key}: no engine of the plugin has this option");
-        }
-    }
+    let sets = args.sets.iter().map(|set| key_and_value(set, &engines));
+    let sets = sets.collect::<anyhow::Result<Vec<_>>>()?;
     let only = args.only.as_deref().unwrap_or("");
     let only = regex_lite::Regex::new(only).with_context(|| format!("--only {only}"))?;
     let level = match args.level {
@@ -104,10 +98,23 @@ fn session(
     })
 }
 
-fn key_and_value(set: &str) -> anyhow::Result<(String, String)> {
+fn key_and_value(set: &str, engines: &[EngineInfo]) -> anyhow::Result<(String, String)> {
     let (key, value) =
         set.split_once('=').with_context(|| format!("--set {set}: KEY=VALUE is expected"))?;
-    Ok((key.trim().to_owned(), value.to_owned()))
+    let key = key.trim();
+    let options = engines.iter().flat_map(|engine| &engine.options);
+    let own: Vec<_> =
+        options.filter(|o| o.name == key || o.alias.as_deref() == Some(key)).collect();
+    if !engines.is_empty() && own.is_empty() {
+        bail!("--set {key}: no engine of the plugin has this option");
+    }
+    let mut value = value.to_owned();
+    if !value.is_empty() && own.iter().any(|option| option.kind == EngineOptionKind::Path) {
+        // Children stand elsewhere.
+        let path = std::path::absolute(&value).with_context(|| format!("--set {set}"))?;
+        value = path.into_os_string().into_string().unwrap_or(value);
+    }
+    Ok((key.to_owned(), value))
 }
 
 /// Shows on a terminal which check is running; in-process, where it may be the last word, always.
@@ -122,6 +129,7 @@ fn run(session: &Session) -> anyhow::Result<Vec<Judged>> {
             (false, false) => Ok(()),
         };
     };
+    sweep::on_signals().context("heed signals")?;
     let rows = runner::run(session, &mut told);
     if terminal && !session.in_process {
         let _gone = write!(std::io::stderr(), "\r\x1b[K");

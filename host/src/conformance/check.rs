@@ -1,5 +1,6 @@
 //! What a check is, and what it can find. Plain words, shared by the checks, by the child that runs
-//! one of them and by the runner that judges them together.
+//! one of them and by the runner that judges them together. Runs nothing and judges nothing itself:
+//! whoever reads this file knows the vocabulary of the room.
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use super::stand::Stand;
 pub enum Level {
     /// The file, its loading, its tables. No instance is made.
     Load = 1,
-    /// Instances come and go, with their options and files. No request is made.
+    /// Instances come and go, with their files. No request is made.
     Instance = 2,
     /// Requests, one rule of the contract after the other.
     Requests = 3,
@@ -54,6 +55,8 @@ pub type Outcome = Result<(), Finding>;
 pub enum Finding {
     /// Bearable, but not as it should be.
     Warn(String),
+    /// The same, and what rests on this check can tell nothing.
+    Moot(String),
     /// This engine, or this machine, cannot have it: the reason.
     Skip(String),
     /// The contract is broken.
@@ -79,6 +82,11 @@ impl Finding {
     /// Nothing to look at here.
     pub fn skip(reason: impl Into<String>) -> Finding {
         Finding::Skip(reason.into())
+    }
+
+    /// Bearable, and of no use to what rests on it.
+    pub fn moot(cause: impl Into<String>) -> Finding {
+        Finding::Moot(cause.into())
     }
 
     /// Bearable.

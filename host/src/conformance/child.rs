@@ -30,6 +30,9 @@ pub struct Order {
     pub engine: Option<String>,
     /// Where files go.
     pub place: Place,
+    /// Its working directory, for what an engine puts where it stands; none = as it is. Nobody
+    /// goes there in the control process.
+    pub directory: Option<PathBuf>,
     /// Values of the engine's options.
     pub sets: Vec<(String, String)>,
     /// What random choices begin with.
@@ -61,7 +64,11 @@ pub fn child_main(order: &str) -> ExitCode {
     match begin() {
         Ok(Some((mut report, crumb))) => {
             let Ok(order) = serde_json::from_str::<Order>(order) else { inherit::exit_now(2) };
-            let finding = carry_out(&order, crumb).err();
+            let gone_there = order.directory.as_ref().map_or(Ok(()), std::env::set_current_dir);
+            let finding = match gone_there {
+                Ok(()) => carry_out(&order, crumb).err(),
+                Err(error) => Some(Finding::skip(format!("its working directory: {error}"))),
+            };
             let told = serde_json::to_vec(&Report { finding }).is_ok_and(|mut line| {
                 line.push(b'\n');
                 report.write_all(&line).is_ok()

@@ -1,4 +1,6 @@
-//! All checks, in the order in which they run: what others rest on comes first.
+//! All checks, in the order in which they run: what others rest on comes first. Called by `child`,
+//! which looks one up, and by `cli`, which chooses; the tables themselves stand in `checks`. Must
+//! not know what a check does.
 
 use super::check::{Check, Level};
 use super::checks;

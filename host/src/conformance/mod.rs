@@ -1,4 +1,4 @@
-//! `iodyno check`: does a plugin keep to the contract? About fifty named checks, each in a child
+//! `iodyno check`: does a plugin keep to the contract? About ninety named checks, each in a child
 //! process of its own with a deadline, so that no engine can spoil more than its own verdict.
 //!
 //! `cli` calls [`runner`] in the control process, which loads no plugin, and [`child`] in the
@@ -11,6 +11,7 @@ pub mod list;
 pub mod place;
 pub mod report;
 pub mod runner;
+pub mod sweep;
 
 mod checks;
 mod pattern;

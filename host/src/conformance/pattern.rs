@@ -1,5 +1,6 @@
 //! The data that checks write: each word says where it belongs and which writing it is from, so
-//! that wrong data tells what it is instead. Pure.
+//! that wrong data tells what it is instead. Used by `rig` and the checks of data. Pure: knows no
+//! file and no engine.
 
 /// What one writing of a range looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,26 +23,40 @@ impl Pattern {
 
     /// Writes what belongs at `offset`, which need not be a multiple of anything.
     pub(super) fn fill(self, buf: &mut [u8], offset: u64) {
-        for (n, byte) in buf.iter_mut().enumerate() {
-            *byte = self.byte(offset.wrapping_add(n as u64));
+        let (mut at, mut rest) = (offset, buf);
+        while !rest.is_empty() {
+            let (word, len) = self.piece(at, rest.len());
+            let (piece, behind) = rest.split_at_mut(len);
+            piece.copy_from_slice(&word[8 - left_of_word(at)..][..len]);
+            (at, rest) = (at.wrapping_add(len as u64), behind);
         }
     }
 
-    fn byte(self, offset: u64) -> u8 {
-        self.word(offset & !7).to_le_bytes()[(offset & 7) as usize]
+    /// The bytes of the word that `at` lies in, and how many of them from there on are wanted.
+    fn piece(self, at: u64, wanted: usize) -> ([u8; 8], usize) {
+        (self.word(at & !7).to_le_bytes(), left_of_word(at).min(wanted))
     }
 
     /// Where, in the file, the first byte stands that does not belong there.
     pub(super) fn first_wrong(self, buf: &[u8], offset: u64) -> Option<u64> {
-        let mut at = offset;
-        for byte in buf {
-            if *byte != self.byte(at) {
-                return Some(at);
+        let (mut at, mut rest) = (offset, buf);
+        while !rest.is_empty() {
+            let (word, len) = self.piece(at, rest.len());
+            let right = &word[8 - left_of_word(at)..][..len];
+            let (piece, behind) = rest.split_at(len);
+            if piece != right {
+                let same = piece.iter().zip(right).take_while(|(is, right)| is == right).count();
+                return Some(at.wrapping_add(same as u64));
             }
-            at = at.wrapping_add(1);
+            (at, rest) = (at.wrapping_add(len as u64), behind);
         }
         None
     }
+}
+
+/// From here to the end of the word.
+fn left_of_word(at: u64) -> usize {
+    8 - (at & 7) as usize
 }
 
 #[cfg(test)]

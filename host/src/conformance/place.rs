@@ -1,13 +1,14 @@
 //! Where checks put their files: a directory of their own that is gone afterwards, a path that the
-//! user named, or a device that the user gives up.
+//! user named, or a device that the user gives up. Wherever it is, each check has a directory to
+//! stand in, for what an engine puts there on its own.
 //!
 //! Made by `cli` in the control process and handed to the children as data. Must not touch anything
 //! that it did not make, but for a device that was asked for by name and that nobody uses.
 
+use super::sweep;
 use crate::target::{self, Kind};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Where the I/O of checks goes to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +47,8 @@ impl Place {
     }
 }
 
+const USE_TARGET: &str = "name another one with --target";
+
 /// A place, and the directory that goes away with it.
 #[derive(Debug)]
 pub struct Made {
@@ -62,11 +65,11 @@ impl Made {
     pub fn new(asked: Option<&Path>, diskless: bool) -> Result<Made, String> {
         match asked {
             None if diskless => Ok(Made::whole(Place::Opaque("target".to_owned()))),
-            None => Made::scratch(&std::env::temp_dir()),
+            None => Made::scratch(&std::env::temp_dir(), USE_TARGET),
             Some(path) if diskless => {
                 Ok(Made::whole(Place::Opaque(path.to_string_lossy().into_owned())))
             }
-            Some(path) if path.is_dir() => Made::scratch(path),
+            Some(path) if path.is_dir() => Made::scratch(path, USE_TARGET),
             Some(path) => Made::device(path),
         }
     }
@@ -75,26 +78,9 @@ impl Made {
         Made { place, scratch: None }
     }
 
-    fn scratch(parent: &Path) -> Result<Made, String> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        use std::os::unix::fs::DirBuilderExt;
-        loop {
-            let number = COUNT.fetch_add(1, Ordering::Relaxed);
-            let dir = parent.join(format!("iodyno-check-{}-{number}", std::process::id()));
-            match std::fs::DirBuilder::new().mode(0o700).create(&dir) {
-                Ok(()) => {
-                    return Ok(Made { place: Place::Directory(dir.clone()), scratch: Some(dir) })
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(error) => {
-                    return Err(format!(
-                        "make a directory for the checks' files in {}: {error} (name another one \
-                         with --target)",
-                        parent.display()
-                    ))
-                }
-            }
-        }
+    fn scratch(parent: &Path, remedy: &str) -> Result<Made, String> {
+        let dir = make_directory(parent, remedy)?;
+        Ok(Made { place: Place::Directory(dir.clone()), scratch: Some(dir) })
     }
 
     fn device(path: &Path) -> Result<Made, String> {
@@ -112,30 +98,47 @@ impl Made {
         };
         target::check_write(&found).map_err(|error| error.to_string())?;
         Ok(Made::whole(Place::Device {
-            path: path.to_owned(),
+            path: std::path::absolute(path).map_err(|error| error.to_string())?,
             kind: kind as u32,
             size: found.size,
             block_size: found.block_size,
         }))
     }
 
-    /// The same for one check alone, so that what another left behind is not met.
+    /// The same for one check alone, so that what another left behind is not met, with a
+    /// directory to stand in.
     ///
     /// # Errors
     /// The directory cannot be made.
     pub fn apart(&self) -> Result<Made, String> {
         match &self.place {
-            Place::Directory(dir) => Made::scratch(dir),
-            other => Ok(Made::whole(other.clone())),
+            Place::Directory(dir) => Made::scratch(dir, USE_TARGET),
+            other => {
+                let dir = make_directory(&std::env::temp_dir(), "TMPDIR names another one")?;
+                Ok(Made { place: other.clone(), scratch: Some(dir) })
+            }
         }
     }
+
+    /// The directory that goes away with it.
+    pub fn directory(&self) -> Option<&Path> {
+        self.scratch.as_deref()
+    }
+}
+
+fn make_directory(parent: &Path, remedy: &str) -> Result<PathBuf, String> {
+    // Absolute, since children stand elsewhere.
+    let dir = std::path::absolute(parent).and_then(|parent| sweep::make_directory(&parent));
+    dir.map_err(|error| {
+        let parent = parent.display();
+        format!("make a directory for the checks' files in {parent}: {error} ({remedy})")
+    })
 }
 
 impl Drop for Made {
     fn drop(&mut self) {
         if let Some(dir) = &self.scratch {
-            // What cannot be removed now is in the way of nobody.
-            let _left = std::fs::remove_dir_all(dir);
+            sweep::remove_directory(dir);
         }
     }
 }

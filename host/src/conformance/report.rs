@@ -1,4 +1,6 @@
-//! What was found, as text for a person, JSON for a program, JUnit's XML for a build server. Pure.
+//! What was found, as text for a person, JSON for a program, JUnit's XML for a build server.
+//! Called by `cli` with the judged checks. Pure: each form is a function of the same rows, and none
+//! of them judges anew.
 
 use super::check::{Judged, Verdict};
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};

@@ -7,6 +7,8 @@
 //! more.
 
 mod judge;
+mod plan;
+mod reap;
 mod set_up;
 mod words;
 
@@ -18,16 +20,13 @@ use crate::plugin::handle::{Answer, Callback, Instance, Refusal, UnitPtr};
 use crate::plugin::lent::FileTable;
 use iodyno_engine_api::abi::*;
 use judge::Inputs;
+use reap::{lost, LOST_AFTER, WAIT};
 use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 pub(super) use set_up::{file_facts, init, job_facts};
 pub(super) use words::{describe, rules, Done, Request, RigWish, Taken};
 
-/// How long a unit may stay away before it counts as lost.
-const LOST_AFTER: Duration = Duration::from_secs(4);
-/// One wait for events.
-const WAIT: Duration = Duration::from_millis(500);
 /// An instance, its files and its units.
 pub(super) struct Rig<'s> {
     stand: &'s Stand,
@@ -44,8 +43,27 @@ pub(super) struct Rig<'s> {
     offered: Vec<Option<Inputs>>,
     /// Taken and not committed yet.
     uncommitted: usize,
-    /// What buffers of writes hold.
-    sources: Vec<Option<Pattern>>,
+    /// What buffers of writes hold, and for which offset.
+    sources: Vec<Option<(Pattern, u64)>>,
+    /// Why a unit that was offered is not the engine's.
+    gone: Vec<Option<Gone>>,
+    /// Somebody calls `terminate`: waits may be short.
+    interrupted: bool,
+    /// How many of them were.
+    short_waits: u32,
+    /// Bytes of each file that requests go to.
+    span: u64,
+    /// `IOE_OP_*` that the job was said to issue, as a mask.
+    ops: u32,
+}
+
+/// Why a unit must not come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gone {
+    /// `queue` answered Busy.
+    Busy,
+    /// `cancel` answered Canceled.
+    Canceled,
 }
 
 fn refused(rule: &str, refusal: &Refusal) -> Finding {
@@ -56,11 +74,6 @@ impl<'s> Rig<'s> {
     /// Size and block size of a file, as the engine may have set them.
     pub(super) fn file_size(&self, index: u32) -> (u64, u32) {
         self.files.size(index)
-    }
-
-    /// The descriptor of a file as it stands in the table, or -1.
-    pub(super) fn fd(&self, index: u32) -> i32 {
-        self.files.fd(index)
     }
 
     /// Whether the instance bears this flag.
@@ -147,22 +160,32 @@ impl<'s> Rig<'s> {
         Pattern { seed: self.stand.seed, generation }
     }
 
-    /// The buffer of a unit that the host owns.
+    /// The buffer of a unit that the host owns. Filled for a write it is no more.
     pub(super) fn buffer(&mut self, index: usize) -> &mut [u8] {
         assert!(self.in_flight[index].is_none(), "the engine owns unit {index}");
+        self.sources[index] = None;
         self.units.buffer(index)
     }
 
     /// Fills the buffer for a write at `offset`; it must be found like this when the write is done.
     pub(super) fn fill(&mut self, index: usize, offset: u64, pattern: Pattern) {
         pattern.fill(self.buffer(index), offset);
-        self.sources[index] = Some(pattern);
+        self.sources[index] = Some((pattern, offset));
     }
 
-    /// Offers a request. Writes whose buffer was not filled get some pattern.
+    /// Offers a request. Writes whose buffer was not filled for their offset get some pattern.
     pub(super) fn offer(&mut self, index: usize, request: Request) -> Result<Taken, Finding> {
+        self.place(index, request);
+        let answer = self.instance.offer(self.units.ptr(index));
+        self.gone[index] = (answer == Answer::Busy).then_some(Gone::Busy);
+        self.answered(index, request, answer)
+    }
+
+    /// Makes a unit ready for a request, as it is before `prep`.
+    pub(super) fn place(&mut self, index: usize, request: Request) {
         assert!(self.in_flight[index].is_none(), "unit {index} is in flight");
-        if request.op == IOE_OP_WRITE && self.sources[index].is_none() {
+        let filled = self.sources[index].is_some_and(|(_, offset)| offset == request.offset);
+        if request.op == IOE_OP_WRITE && !filled {
             self.fill(index, request.offset, self.pattern(0));
         }
         let file = match self.files.is_empty() {
@@ -183,7 +206,14 @@ impl<'s> Rig<'s> {
         };
         self.offered[index] = Some(Inputs::of(&unit));
         self.units.set(index, unit);
-        let answer = self.instance.offer(self.units.ptr(index));
+    }
+
+    fn answered(
+        &mut self,
+        index: usize,
+        request: Request,
+        answer: Answer,
+    ) -> Result<Taken, Finding> {
         match answer {
             Answer::Completed => self.judge(index, request).map(Taken::Completed),
             Answer::Queued if !self.may_queue() => Err(Finding::breaks(
@@ -213,6 +243,23 @@ impl<'s> Rig<'s> {
         }
     }
 
+    /// The engine said of a unit that it will not come back.
+    pub(super) fn canceled(&mut self, index: usize) {
+        self.in_flight[index] = None;
+        self.gone[index] = Some(Gone::Canceled);
+    }
+
+    /// From now on waits may be short, because somebody calls `terminate`, or no more.
+    pub(super) fn expect_interrupts(&mut self, expected: bool) {
+        self.interrupted = expected;
+        self.short_waits = 0;
+    }
+
+    /// How many waits were short since then.
+    pub(super) fn short_waits(&self) -> u32 {
+        self.short_waits
+    }
+
     /// Submits what was taken. The engine's status, for checks of it.
     pub(super) fn commit_status(&mut self) -> i32 {
         self.uncommitted = 0;
@@ -227,57 +274,17 @@ impl<'s> Rig<'s> {
         }
     }
 
-    /// Takes finished units back: `min` to `max` of them, fewer only where the time ran out. `None`
-    /// waits without end.
-    pub(super) fn reap(
+    /// The same, but none where the engine refused it (-errno): then the unit holds no result.
+    pub(super) fn complete_as_told(
         &mut self,
-        min: u32,
-        max: u32,
-        timeout: Option<Duration>,
-    ) -> Result<Vec<Done>, Finding> {
-        let limit_ns = timeout.map_or(-1, |limit| limit.as_nanos() as i64);
-        let begun = Instant::now();
-        // Behind the room that the engine is told of stand pointers that it must leave alone.
-        let guard = std::ptr::without_provenance_mut::<ioe_io>(0x5a5a);
-        let mut out = vec![guard; max as usize + 8];
-        let answer = self.instance.getevents(min, max, limit_ns, &mut out);
-        let Ok(count) = u32::try_from(answer) else {
-            let refusal = self.instance.refusal(Callback::GetEvents, answer);
-            return Err(refused(rules::COUNT, &refusal));
-        };
-        if count > max || out[max as usize..].iter().any(|entry| *entry != guard) {
-            return Err(Finding::breaks(
-                rules::COUNT,
-                format!(
-                    "getevents handed back {count} units or more, at most {max} were asked for"
-                ),
-            ));
+        index: usize,
+        request: Request,
+    ) -> Result<Option<Done>, Finding> {
+        match self.offer(index, request)? {
+            Taken::Completed(done) => Ok(Some(done)),
+            Taken::Busy | Taken::Refused(_) => Ok(None),
+            Taken::Queued => Ok(self.reap_all()?.pop()),
         }
-        let in_time = timeout.is_none_or(|limit| begun.elapsed() < limit);
-        if count < min && in_time {
-            return Err(Finding::breaks(
-                rules::COUNT,
-                format!(
-                    "getevents handed back {count} units, {min} were asked for and the time had \
-                     not run out"
-                ),
-            ));
-        }
-        out[..count as usize].iter().map(|unit| self.take_back(*unit)).collect()
-    }
-
-    fn take_back(&mut self, unit: *mut ioe_io) -> Result<Done, Finding> {
-        let Some(index) = self.units.find(unit) else {
-            let words =
-                format!("getevents handed back {unit:p}, which is no unit of this instance");
-            return Err(Finding::breaks(rules::ONCE, words));
-        };
-        let Some(request) = self.in_flight[index].take() else {
-            let words =
-                format!("unit {index} came back, but was not in flight (twice, or never queued)");
-            return Err(Finding::breaks(rules::ONCE, words));
-        };
-        self.judge(index, request)
     }
 
     /// Makes one request alone and waits for its end.
@@ -294,25 +301,6 @@ impl<'s> Rig<'s> {
                 back.pop().ok_or_else(|| lost(1))
             }
         }
-    }
-
-    /// Reaps until nothing is in flight any more. What was taken is committed first.
-    pub(super) fn reap_all(&mut self) -> Result<Vec<Done>, Finding> {
-        if self.uncommitted > 0 {
-            self.commit()?;
-        }
-        let mut back = Vec::new();
-        let mut patience = Instant::now() + LOST_AFTER;
-        while self.in_flight() > 0 {
-            let some = self.reap(1, self.in_flight() as u32, Some(WAIT))?;
-            if !some.is_empty() {
-                patience = Instant::now() + LOST_AFTER;
-            } else if Instant::now() > patience {
-                return Err(lost(self.in_flight()));
-            }
-            back.extend(some);
-        }
-        Ok(back)
     }
 
     /// Makes many requests, as many at once as there are units, in the order given; each is told
@@ -354,7 +342,7 @@ impl<'s> Rig<'s> {
                 while finished.is_empty() {
                     finished = self.reap(1, self.in_flight() as u32, Some(WAIT))?;
                     if finished.is_empty() && Instant::now() > patience {
-                        return Err(lost(self.in_flight()));
+                        return Err(self.lost(0));
                     }
                 }
             }
@@ -382,10 +370,4 @@ impl<'s> Rig<'s> {
             )),
         }
     }
-}
-
-fn lost(units: usize) -> Finding {
-    let seconds = LOST_AFTER.as_secs();
-    let words = format!("{units} units were committed and did not come back within {seconds} s");
-    Finding::breaks(rules::ONCE, words)
 }

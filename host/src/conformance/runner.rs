@@ -6,6 +6,7 @@
 
 use super::check::{Check, Finding, Judged, Level, Verdict};
 use super::child::{carry_out, Order, Report};
+use super::list;
 use super::place::Made;
 use crate::catalogue::EngineInfo;
 use crate::plugin::handle::Callback;
@@ -50,8 +51,7 @@ struct Row {
     breaks: Option<String>,
     /// How the child ended, where it did not end well: signal or deadline, and where.
     ending: Option<String>,
-    /// It could not be looked at, or failed for a reason that another check is about: nothing can
-    /// rest on it.
+    /// Nothing can rest on it: it failed for a reason that another check is about, or has said so.
     unmet: bool,
 }
 
@@ -99,19 +99,19 @@ fn one(
     rows: &[Row],
 ) -> Result<Row, String> {
     let begun = Instant::now();
-    let failed = failed_base(check, engine, rows);
-    let unmet = failed.is_some();
-    let (verdict, cause, breaks, ending) = match failed {
-        Some(words) => (Verdict::Skip, words, None, None),
+    let judgement = match failed_base(check, engine, rows) {
+        Some(words) => Judgement { cause: words, ..Judgement::of(Verdict::Skip) },
         None => {
             // Files of its own, so that what another check left behind is not met.
             let apart = made.apart()?;
+            let directory = apart.directory().map(Path::to_owned);
             let order = Order {
                 id: check.id.to_owned(),
                 path: session.path.clone(),
                 sha256: session.sha256.clone(),
                 engine: engine.map(str::to_owned),
                 place: apart.place.clone(),
+                directory,
                 sets: session.sets.clone(),
                 seed: session.seed,
             };
@@ -124,11 +124,12 @@ fn one(
     let judged = Judged {
         id: check.id,
         engine: engine.map(str::to_owned),
-        verdict,
-        cause: one_line(&cause),
+        verdict: judgement.verdict,
+        cause: one_line(&judgement.cause),
         rule: check.rule,
         seconds: begun.elapsed().as_secs_f64(),
     };
+    let Judgement { breaks, ending, unmet, .. } = judgement;
     let mut row = Row { judged, breaks, ending, unmet };
     excuse(&mut row, rows);
     Ok(row)
@@ -144,16 +145,31 @@ fn related(row: &Row, engine: Option<&str>) -> bool {
 }
 
 fn failed_base(check: &Check, engine: Option<&str>, rows: &[Row]) -> Option<String> {
+    // A check whose own rule was found broken by its base looks for itself: it tells best.
+    let bases = bases(check);
     let failed = rows.iter().find(|row| {
         (row.judged.verdict.is_bad() || row.unmet)
             && related(row, engine)
-            && check.rests_on.contains(&row.judged.id)
+            && bases.contains(&row.judged.id)
+            && row.breaks.as_deref() != Some(check.id)
     })?;
-    Some(format!(
-        "rests on {}, which ended with {}",
-        failed.judged.id,
-        failed.judged.verdict.word()
-    ))
+    let base = failed.judged.id;
+    Some(match failed.breaks.as_deref() {
+        Some(rule) if rule != base => format!("rests on {base}, which met a broken rule of {rule}"),
+        _ => format!("rests on {base}, which ended with {}", failed.judged.verdict.word()),
+    })
+}
+
+/// What a check rests on, and what that rests on in turn.
+fn bases(check: &Check) -> Vec<&'static str> {
+    let mut bases = check.rests_on.to_vec();
+    let mut n = 0;
+    while let Some(id) = bases.get(n) {
+        let deeper = list::by_id(id).map_or(&[][..], |base| base.rests_on);
+        bases.extend_from_slice(deeper);
+        n += 1;
+    }
+    bases
 }
 
 /// A child that ended like an earlier one tells nothing new; nor does a rule broken that another
@@ -188,14 +204,32 @@ fn settle(rows: &mut [Row]) {
     }
 }
 
-type Judgement = (Verdict, String, Option<String>, Option<String>);
+/// What came of one check, before the others are looked at.
+#[derive(Debug)]
+struct Judgement {
+    verdict: Verdict,
+    cause: String,
+    breaks: Option<String>,
+    ending: Option<String>,
+    unmet: bool,
+}
+
+impl Judgement {
+    fn of(verdict: Verdict) -> Judgement {
+        Judgement { verdict, cause: String::new(), breaks: None, ending: None, unmet: false }
+    }
+}
 
 fn judge(finding: Option<Finding>) -> Judgement {
+    let because = |verdict, cause| Judgement { cause, ..Judgement::of(verdict) };
     match finding {
-        None => (Verdict::Pass, String::new(), None, None),
-        Some(Finding::Warn(cause)) => (Verdict::Warn, cause, None, None),
-        Some(Finding::Skip(cause)) => (Verdict::Skip, cause, None, None),
-        Some(Finding::Fail { cause, breaks }) => (Verdict::Fail, cause, breaks, None),
+        None => Judgement::of(Verdict::Pass),
+        Some(Finding::Warn(cause)) => because(Verdict::Warn, cause),
+        Some(Finding::Moot(cause)) => Judgement { unmet: true, ..because(Verdict::Warn, cause) },
+        Some(Finding::Skip(cause)) => because(Verdict::Skip, cause),
+        Some(Finding::Fail { cause, breaks }) => {
+            Judgement { breaks, ..because(Verdict::Fail, cause) }
+        }
     }
 }
 
@@ -234,9 +268,15 @@ fn interpret(ended: &Ended, check: &Check, crumb: u64) -> Judgement {
         "" => String::new(),
         words => format!("; it printed: {words}"),
     };
-    let ending = |verdict, how: String| {
-        let ending = format!("{how} {place}");
-        (verdict, format!("{ending}{printed}"), None, Some(ending))
+    let ending = |verdict: Verdict, how: String| {
+        let words = format!("{how} {place}");
+        // Deadlines differ; what was waited for does not.
+        let ending = match verdict {
+            Verdict::Timeout => format!("{} {place}", verdict.word()),
+            _ => words.clone(),
+        };
+        let cause = format!("{words}{printed}");
+        Judgement { cause, ending: Some(ending), ..Judgement::of(verdict) }
     };
     match (ended.end, report) {
         (End::Exited(_), Some(report)) => judge(report.finding),

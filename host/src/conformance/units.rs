@@ -7,6 +7,7 @@
 use crate::plugin::handle::{Instance, UnitPtr};
 use crate::sys::region::Region;
 use iodyno_engine_api::abi::ioe_io;
+use std::ffi::c_void;
 use std::mem::{size_of, ManuallyDrop};
 use std::ptr::NonNull;
 
@@ -14,6 +15,7 @@ use super::check::Finding;
 
 /// What a red zone is made of.
 const RED: u8 = 0xc5;
+const RED_PIECE: [u8; 256] = [RED; 256];
 /// From one unit to the next: the unit itself and its red zone.
 const UNIT_STRIDE: usize = 256;
 const _: () = assert!(size_of::<ioe_io>() < UNIT_STRIDE);
@@ -22,11 +24,23 @@ const RED_BYTES: usize = 4096;
 /// Behind each private area.
 const PRIVATE_RED_BYTES: usize = 64;
 
+/// What a red zone is around.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Zone {
+    /// The request's own struct.
+    Unit,
+    /// The engine's private area.
+    Private,
+    /// The buffer.
+    Buffer,
+}
+
 /// The slots.
 pub(super) struct Units {
     count: usize,
     buffer_bytes: usize,
     buffer_stride: usize,
+    buffer_lead: usize,
     private_bytes: usize,
     private_stride: usize,
     units: ManuallyDrop<Region>,
@@ -51,10 +65,11 @@ impl Units {
         let no_memory = |error: rustix::io::Errno| {
             Finding::skip(format!("no memory for {count} units of {buffer_bytes} bytes: {error}"))
         };
-        let buffer_stride = buffer_bytes.next_multiple_of(align.max(1)) + RED_BYTES.max(align);
+        let buffer_lead = RED_BYTES.max(align);
+        let buffer_stride = buffer_bytes.next_multiple_of(align.max(1)) + buffer_lead;
         let private_bytes = engine.io_private_size();
         let private_stride = private_bytes.next_multiple_of(64) + PRIVATE_RED_BYTES;
-        let len = buffer_stride * count;
+        let len = buffer_lead + buffer_stride * count;
         let buffers = match engine.iomem_alloc(len, align.max(64)) {
             Some(base) if !(base.as_ptr() as usize).is_multiple_of(align.max(64)) => {
                 return Err(Finding::fail(format!(
@@ -72,10 +87,11 @@ impl Units {
             count,
             buffer_bytes,
             buffer_stride,
+            buffer_lead,
             private_bytes,
             private_stride,
-            units: region(UNIT_STRIDE * count)?,
-            private: region(private_stride * count)?,
+            units: region(UNIT_STRIDE * (count + 1))?,
+            private: region(PRIVATE_RED_BYTES + private_stride * count)?,
             buffers,
             registered: false,
         };
@@ -130,30 +146,55 @@ impl Units {
 
     fn buffer_base(&self, index: usize) -> *mut u8 {
         assert!(index < self.count);
-        Self::at(self.buffers_base(), index * self.buffer_stride)
+        Self::at(self.buffers_base(), self.buffer_lead + index * self.buffer_stride)
     }
 
     fn unit_base(&self, index: usize) -> *mut u8 {
         assert!(index < self.count);
-        Self::at(self.units.base(), index * UNIT_STRIDE)
+        Self::at(self.units.base(), (index + 1) * UNIT_STRIDE)
+    }
+
+    /// The same as what it is: the region and the stride are aligned for it.
+    fn io(&self, index: usize) -> *mut ioe_io {
+        self.unit_base(index).cast::<c_void>().cast()
     }
 
     fn private_base(&self, index: usize) -> *mut u8 {
         assert!(index < self.count);
-        Self::at(self.private.base(), index * self.private_stride)
+        Self::at(self.private.base(), PRIVATE_RED_BYTES + index * self.private_stride)
+    }
+
+    /// The red zones around a slot: what they are around, where they begin, their lengths. The one
+    /// in front of a slot is the one behind the slot before it.
+    fn zones(&self, index: usize) -> [(Zone, &'static str, *mut u8, usize); 6] {
+        let (unit, private) = (self.unit_base(index), self.private_base(index));
+        let buffer = self.buffer_base(index);
+        let unit_red = UNIT_STRIDE - size_of::<ioe_io>();
+        let unit_end = unit.wrapping_add(size_of::<ioe_io>());
+        let private_end = private.wrapping_add(self.private_bytes);
+        let buffer_end = buffer.wrapping_add(self.buffer_bytes);
+        let private_red = self.private_stride - self.private_bytes;
+        let buffer_red = self.buffer_stride - self.buffer_bytes;
+        let before = |base: *mut u8, bytes: usize| (base.wrapping_sub(bytes), bytes);
+        let unit_lead = before(unit, unit_red);
+        let private_lead = before(private, PRIVATE_RED_BYTES.min(private_red));
+        let buffer_lead = before(buffer, self.buffer_lead.min(buffer_red));
+        [
+            (Zone::Unit, "behind the request's own struct", unit_end, unit_red),
+            (Zone::Unit, "before the request's own struct", unit_lead.0, unit_lead.1),
+            (Zone::Private, "behind its private area", private_end, private_red),
+            (Zone::Private, "before its private area", private_lead.0, private_lead.1),
+            (Zone::Buffer, "behind its buffer", buffer_end, buffer_red),
+            (Zone::Buffer, "before its buffer", buffer_lead.0, buffer_lead.1),
+        ]
     }
 
     fn paint(&mut self) {
         for index in 0..self.count {
-            let (unit, private) = (self.unit_base(index), self.private_base(index));
-            let (buffer, bytes) = (self.buffer_base(index), self.buffer_bytes);
-            let behind = self.private_bytes;
-            // SAFETY: each of the three lies in its own region, whose stride covers the red zone
-            // (`new` computed both); nobody else knows of the memory yet.
-            unsafe {
-                unit.write_bytes(RED, UNIT_STRIDE);
-                private.add(behind).write_bytes(RED, self.private_stride - behind);
-                buffer.add(bytes).write_bytes(RED, self.buffer_stride - bytes);
+            for (_, _, base, bytes) in self.zones(index) {
+                // SAFETY: in front of each first slot lies a lead and behind each slot the rest of
+                // its stride, in regions made that long by `new`; nobody else knows of them yet.
+                unsafe { base.write_bytes(RED, bytes) }
             }
         }
     }
@@ -187,12 +228,12 @@ impl Units {
     pub(super) fn ptr(&self, index: usize) -> UnitPtr {
         // SAFETY: inside the region (asserted), initialised by `new`, and the memory is never given
         // back.
-        unsafe { UnitPtr::new(NonNull::new_unchecked(self.unit_base(index).cast::<ioe_io>())) }
+        unsafe { UnitPtr::new(NonNull::new_unchecked(self.io(index))) }
     }
 
     /// Which unit that pointer is.
     pub(super) fn find(&self, unit: *mut ioe_io) -> Option<usize> {
-        let distance = (unit as usize).checked_sub(self.units.base().as_ptr() as usize)?;
+        let distance = (unit as usize).checked_sub(self.unit_base(0) as usize)?;
         let index = distance / UNIT_STRIDE;
         (distance.is_multiple_of(UNIT_STRIDE) && index < self.count).then_some(index)
     }
@@ -200,35 +241,33 @@ impl Units {
     /// What stands in the unit now, which the host must own.
     pub(super) fn get(&self, index: usize) -> ioe_io {
         // SAFETY: as in `ptr`; volatile, because an engine that broke its contract may write.
-        unsafe { self.unit_base(index).cast::<ioe_io>().read_volatile() }
+        unsafe { self.io(index).read_volatile() }
     }
 
     /// Sets it.
     pub(super) fn set(&mut self, index: usize, unit: ioe_io) {
         // SAFETY: as in `ptr`; the place is aligned, since the region is and the stride is 256.
-        unsafe { self.unit_base(index).cast::<ioe_io>().write(unit) }
+        unsafe { self.io(index).write(unit) }
     }
 
     /// The buffer of a unit that the host owns.
     pub(super) fn buffer(&mut self, index: usize) -> &mut [u8] {
-        // SAFETY: inside the buffers' memory, which holds bytes whatever they are; the rig asks only
-        // while the engine does not own the unit.
+        // SAFETY: inside the buffers' memory, which holds bytes whatever they are; the rig asks
+        // only while the engine does not own the unit.
         unsafe { std::slice::from_raw_parts_mut(self.buffer_base(index), self.buffer_bytes) }
     }
 
     /// What was damaged around this unit, in words.
-    pub(super) fn damage(&self, index: usize) -> Option<String> {
-        let zones = [
-            ("the request's own struct", self.unit_base(index), size_of::<ioe_io>(), UNIT_STRIDE),
-            ("its private area", self.private_base(index), self.private_bytes, self.private_stride),
-            ("its buffer", self.buffer_base(index), self.buffer_bytes, self.buffer_stride),
-        ];
-        zones.into_iter().find_map(|(what, base, from, to)| {
-            // SAFETY: `to` is the stride of that region, so all of it is ours; volatile reads are
-            // not needed, since nothing is assumed about the bytes.
-            let zone = unsafe { std::slice::from_raw_parts(base.add(from), to - from) };
-            let at = zone.iter().position(|byte| *byte != RED)?;
-            Some(format!("byte {at} behind {what} was written to"))
+    pub(super) fn damage(&self, index: usize) -> Option<(Zone, String)> {
+        self.zones(index).into_iter().find_map(|(zone, what, base, bytes)| {
+            // SAFETY: as in `paint`; volatile reads are not needed, since nothing is assumed about
+            // the bytes.
+            let red = unsafe { std::slice::from_raw_parts(base, bytes) };
+            // All at once first: there are many of them, and damage is rare.
+            let whole = red.chunks(RED_PIECE.len()).all(|piece| piece == &RED_PIECE[..piece.len()]);
+            let at = if whole { None } else { red.iter().position(|byte| *byte != RED) }?;
+            let at = if what.starts_with("before") { bytes - at } else { at + 1 };
+            Some((zone, format!("byte {at} {what} was written to")))
         })
     }
 }

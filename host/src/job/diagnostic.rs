@@ -152,21 +152,49 @@ impl Diagnostic {
 
 /// The exit status of a set of messages: 2 before 5, 0 where nothing is an error.
 pub fn exit_status(diagnostics: &[Diagnostic]) -> u8 {
-    let errors = diagnostics.iter().filter(|d| d.is_error());
+    let errors = diagnostics.iter().filter(|d| d.is_error() && d.status != 0);
     errors.map(|d| d.status).min().unwrap_or(0)
 }
 
 /// Adds a message unless the same one is there already: an option of `[global]` is judged once for
 /// each job, and told once.
 pub(crate) fn push_once(diagnostics: &mut Vec<Diagnostic>, diagnostic: Diagnostic) {
-    let known = diagnostics.iter().any(|d| {
+    if !is_told(diagnostics, &diagnostic) {
+        diagnostics.push(diagnostic);
+    }
+}
+
+/// Whether the same message is there already, whatever help it came with.
+pub(crate) fn is_told(diagnostics: &[Diagnostic], diagnostic: &Diagnostic) -> bool {
+    diagnostics.iter().any(|d| {
         d.severity == diagnostic.severity
             && d.place == diagnostic.place
             && d.message == diagnostic.message
-    });
-    if !known {
-        diagnostics.push(diagnostic);
+    })
+}
+
+/// Messages of one kind that are told; whoever has more mends these first.
+const TOLD_MAX: usize = 100;
+
+/// Whether judging on is of no use to anybody.
+pub(crate) fn are_enough(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.len() > TOLD_MAX && diagnostics.iter().filter(|d| d.is_error()).count() > TOLD_MAX
+}
+
+/// The first of each kind, and how many more there are: each one costs time to show.
+pub(crate) fn the_first(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    for (severity, kind) in [(Severity::Error, "errors"), (Severity::Warning, "warnings")] {
+        let mut count = 0;
+        diagnostics.retain(|d| {
+            count += usize::from(d.severity == severity);
+            d.severity != severity || count <= TOLD_MAX
+        });
+        if count > TOLD_MAX {
+            let message = format!("there are more {kind} than the first {TOLD_MAX}");
+            diagnostics.push(Diagnostic { severity, ..Diagnostic::warning(message) });
+        }
     }
+    diagnostics
 }
 
 #[cfg(test)]
@@ -180,6 +208,22 @@ mod tests {
         assert_eq!(exit_status(std::slice::from_ref(&warning)), 0);
         assert_eq!(exit_status(&[warning.clone(), bad_engine.clone()]), 5);
         assert_eq!(exit_status(&[warning, bad_engine, Diagnostic::error("job")]), 2);
+    }
+
+    #[test]
+    fn thousands_of_messages_help_nobody() {
+        let error = |n: usize| Diagnostic::error(n.to_string());
+        let mut all: Vec<Diagnostic> = (0..TOLD_MAX).map(error).collect();
+        all.push(Diagnostic::warning("odd"));
+        assert!(!are_enough(&all));
+        assert_eq!(the_first(all.clone()), all);
+        all.extend((0..5000).map(error));
+        assert!(are_enough(&all));
+        let told = the_first(all);
+        assert_eq!(told.len(), TOLD_MAX + 2);
+        assert_eq!(told[TOLD_MAX].message, "odd");
+        assert_eq!(told[TOLD_MAX + 1].message, "there are more errors than the first 100");
+        assert_eq!(exit_status(&told), STATUS_BAD_JOB);
     }
 
     #[test]

@@ -71,7 +71,7 @@ fn is_sum(text: &str) -> bool {
     calculates && text.chars().all(|c| c.is_ascii_digit() || "*/+-() ".contains(c))
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) fn test_environment() -> Environment {
     Environment {
         getenv: Box::new(|name| match name {

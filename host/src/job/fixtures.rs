@@ -58,7 +58,7 @@ fn engine(name: &str, flags: u64, options: Vec<EngineOption>) -> EngineInfo {
 }
 
 /// An asynchronous engine with an option of every type.
-fn vast() -> EngineInfo {
+pub(crate) fn vast() -> EngineInfo {
     use EngineOptionKind as Kind;
     let mut options = vec![
         option("polls", Kind::Bool, Some("0")),

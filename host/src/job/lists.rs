@@ -8,8 +8,9 @@ use super::value::{number_text, scalar_text, Fault};
 
 /// Most percentiles, as in fio.
 pub(crate) const PERCENTILES_MAX: usize = 20;
-/// Highest number of a CPU or node that is looked at.
-const ID_MAX: u32 = 65_535;
+/// Highest number of a CPU or node that is looked at: Linux is built for 8192 at most. Every job
+/// has a list of its own, so a list is not much larger than a job.
+const ID_MAX: u32 = 8_191;
 
 /// fio's `a:b`, where `\:` stands for a colon; a string of TOML is one element.
 pub(crate) fn list(item: &RawItem) -> Result<Vec<String>, Fault> {
@@ -85,7 +86,7 @@ pub(crate) fn numbers_of(text: &str, what: &str) -> Result<Option<Vec<u32>>, Fau
 }
 
 fn numbers_in(texts: &[&str], what: &str) -> Result<Vec<u32>, Fault> {
-    let mut ids = Vec::new();
+    let mut ranges = Vec::new();
     for text in texts {
         let number = |text: &str| {
             let id = text.trim().parse::<u32>().ok().filter(|id| *id <= ID_MAX);
@@ -99,10 +100,15 @@ fn numbers_in(texts: &[&str], what: &str) -> Result<Vec<u32>, Fault> {
             return Err(Fault::new(format!("`{text}` is a reversed range"))
                 .help(format!("write `{high}-{low}`")));
         }
-        ids.extend(low..=high);
+        ranges.push((low, high));
     }
-    ids.sort_unstable();
-    ids.dedup();
+    // Each number is written down once, however many ranges hold it.
+    ranges.sort_unstable();
+    let mut ids: Vec<u32> = Vec::new();
+    for (low, high) in ranges {
+        let next = ids.last().map_or(0, |last| last + 1);
+        ids.extend(low.max(next)..=high);
+    }
     if ids.is_empty() {
         return Err(Fault::new("has an empty value"));
     }

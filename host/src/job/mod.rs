@@ -70,13 +70,16 @@ pub fn parse(sources: &[Source], env: &Environment) -> Result<RawRun, Vec<Diagno
         });
     }
     entries::check_sections(&sections, sources, &mut out);
+    let out = diagnostic::the_first(out);
     if out.iter().any(Diagnostic::is_error) {
         return Err(out);
     }
     Ok(RawRun { sources: sources.to_vec(), sections, warnings: out })
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod fixtures;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 #[cfg(test)]
 mod tests;

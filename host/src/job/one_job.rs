@@ -185,7 +185,7 @@ impl<'a> Job<'a> {
         };
         let Some(at) = engine_options::find(&engine.options, key) else {
             let error = if key == written {
-                refusals::unknown(entry, self.name, engine, self.catalogue)
+                refusals::unknown(entry, self.name, engine, self.catalogue, out)
             } else {
                 refusals::no_such_option(entry, key, engine)
             };

@@ -3,7 +3,7 @@
 //!
 //! Called by `one_job`. Decides nothing but how to say it and what to propose.
 
-use super::diagnostic::{push_once, Diagnostic};
+use super::diagnostic::{is_told, push_once, Diagnostic};
 use super::engine_options;
 use super::engines::Catalogue;
 use super::entries::{Entry, Speaker};
@@ -54,15 +54,22 @@ pub(crate) fn no_such_option(entry: &Entry<'_>, key: &str, engine: &EngineInfo) 
     Diagnostic::error(message).at(&entry.option.key_place).maybe_help(help)
 }
 
-/// A bare key that is neither in the option table nor in that of the job's engine.
+/// A bare key that is neither in the option table nor in that of the job's engine; one that was
+/// told already comes without a proposal.
 pub(crate) fn unknown(
     entry: &Entry<'_>,
     job: &str,
     engine: &EngineInfo,
     catalogue: &Catalogue,
+    told: &[Diagnostic],
 ) -> Diagnostic {
     let key = entry.option.key.as_str();
     let place = &entry.option.key_place;
+    let error = Diagnostic::error(format!("unknown option `{key}`")).at(place);
+    // For a thousand jobs, a proposal takes a thousand times as long to find.
+    if is_told(told, &error) {
+        return error;
+    }
     let has_it = |other: &&EngineInfo| engine_options::find(&other.options, key).is_some();
     if let Some(other) = catalogue.engines().find(has_it) {
         let other = &other.name;
@@ -90,7 +97,7 @@ pub(crate) fn unknown(
             names.extend(engine.options.iter().map(|option| option.name.as_str()));
             let guess = did_you_mean(key, names).or_else(|| did_you_mean(key, known::all()));
             let help = guess.unwrap_or_else(|| "`iodyno options` lists all options".to_owned());
-            Diagnostic::error(format!("unknown option `{key}`")).at(place).help(help)
+            error.help(help)
         }
     }
 }

@@ -4,7 +4,7 @@
 //! a user mends a file in one go.
 
 use super::checks;
-use super::diagnostic::{push_once, Diagnostic, Place};
+use super::diagnostic::{are_enough, push_once, the_first, Diagnostic, Place};
 use super::effective::EffectiveJob;
 use super::engine_options;
 use super::engines::{Catalogue, EngineWish};
@@ -66,6 +66,9 @@ pub fn resolve(
         job.find_engine(&sets, &mut out);
         for entry in entries::of_job(raw, index, &sets) {
             job.apply(&entry, &mut out);
+            if are_enough(&out) {
+                return Err(the_first(out));
+            }
         }
         job.finish_engine_options(&mut out);
         let judged = job.judged(overrides.readonly, env);
@@ -82,6 +85,7 @@ pub fn resolve(
     let judged: Vec<_> = all.iter().map(|job| job.judged(overrides.readonly, env)).collect();
     checks::between::check(&judged, &mut out);
     check_isolation(&isolations, &mut out);
+    let (out, advice) = (the_first(out), the_first(advice));
     if out.iter().any(Diagnostic::is_error) {
         return Err(out);
     }

@@ -30,9 +30,14 @@ pub(crate) fn did_you_mean<'a>(
 /// 1 = equal but for case. Words of a length that no typing error explains are not similar.
 fn similarity(lower: &str, candidate: &str) -> f64 {
     let candidate = candidate.to_ascii_lowercase();
+    let (length, other) = (lower.chars().count(), candidate.chars().count());
+    let edits_max = 1 + length.max(other) / 4;
+    // Each character too many is an edit, and a long word takes long to compare.
+    if length.abs_diff(other) > edits_max {
+        return 0.0;
+    }
     let edits = strsim::damerau_levenshtein(lower, &candidate);
-    let longest = lower.chars().count().max(candidate.chars().count());
-    if edits > 1 + longest / 4 {
+    if edits > edits_max {
         return 0.0;
     }
     if lower.len() > 2 && edits == 1 {

@@ -42,6 +42,8 @@ pub enum Callback {
     Extension,
     /// `terminate`, for whose return `cleanup` has to wait
     Terminate,
+    /// `cancel`
+    Cancel,
     /// What runs while the file is being loaded
     Constructor,
     /// The entry
@@ -53,7 +55,7 @@ pub enum Callback {
 }
 
 /// Each callback at its number, with its name in the ops table.
-const TABLE: [(Callback, &str); 21] = [
+const TABLE: [(Callback, &str); 22] = [
     (Callback::None, "(host)"),
     (Callback::Init, "init"),
     (Callback::Cleanup, "cleanup"),
@@ -71,6 +73,7 @@ const TABLE: [(Callback, &str); 21] = [
     (Callback::ErrDetails, "errdetails"),
     (Callback::Extension, "get_extension"),
     (Callback::Terminate, "terminate"),
+    (Callback::Cancel, "cancel"),
     (Callback::Constructor, "a constructor"),
     (Callback::Entry, "the entry"),
     (Callback::Setup, "setup"),

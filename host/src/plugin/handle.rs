@@ -198,6 +198,9 @@ impl<'page> Instance<'page> {
             Callback::GetEvents => self.ops.getevents.is_some(),
             Callback::OpenFile => self.ops.open_file.is_some(),
             Callback::GetFileSize => self.ops.get_file_size.is_some(),
+            Callback::Cancel => self.ops.cancel.is_some(),
+            Callback::ErrDetails => self.ops.errdetails.is_some(),
+            Callback::Terminate => self.ops.terminate.is_some(),
             _ => false,
         }
     }

@@ -6,6 +6,8 @@
 
 pub mod error;
 pub mod find;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod gate;
 pub mod guarded;
 pub mod handle;
@@ -25,6 +27,7 @@ mod lint;
 mod negotiate;
 mod ops;
 mod pin;
+mod rare;
 mod refusal;
 mod trust;
 

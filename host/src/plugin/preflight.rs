@@ -4,9 +4,14 @@
 //! not at all: a truncated file is a SIGBUS inside it, a foreign architecture is "No such file or
 //! directory", an executable stack silently becomes the host's. Must not open or load anything.
 
+mod dynamic;
+#[cfg(test)]
+mod tests;
+
+use dynamic::{Dynamic, Exports};
 use iodyno_engine_api::abi::{IOE_ABI_MAJOR, IOE_ENTRY_SYMBOL};
 use object::elf;
-use object::read::elf::{Dyn, FileHeader, GnuHashTable, HashTable, ProgramHeader, Sym};
+use object::read::elf::{FileHeader, ProgramHeader};
 use object::Endianness;
 
 #[cfg(target_pointer_width = "64")]
@@ -14,12 +19,17 @@ type Header = elf::FileHeader64<Endianness>;
 #[cfg(target_pointer_width = "32")]
 type Header = elf::FileHeader32<Endianness>;
 type Segment = <Header as FileHeader>::ProgramHeader;
-type Symbol = <Header as FileHeader>::Sym;
 
-/// Symbols that an engine of fio's exports.
-const FIO_SYMBOLS: [&str; 2] = ["ioengine", "get_ioengine"];
-/// Our entry symbol without its major.
-const ENTRY_PREFIX: &str = "ioe_plugin_entry_v";
+/// Linkers make about a dozen.
+const SEGMENTS_MAX: usize = 512;
+/// The upper half of the addresses is the kernel's.
+const ADDRESS_MAX: u64 = usize::MAX as u64 / 2;
+/// Of a longer name the beginning is shown.
+const NAME_BYTES_MAX: usize = 128;
+/// Notes that are looked at for a build id.
+const NOTES_MAX: u32 = 4096;
+/// The longest that a linker can be told to write is far shorter.
+const BUILD_ID_BYTES_MAX: usize = 64;
 
 /// What the file says about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -116,6 +126,30 @@ pub enum Unfit {
 /// # Errors
 /// The first thing that makes it unfit.
 pub fn examine(bytes: &[u8], pinned: bool) -> Result<Facts, Unfit> {
+    let elf = whole(bytes)?;
+    elf.check_stack()?;
+    let dynamic = elf.dynamic()?;
+    dynamic.check(pinned)?;
+    check_exports(dynamic.exports()?)?;
+    Ok(Facts { build_id: elf.build_id() })
+}
+
+/// Names of the symbols that others can find, in the file's order; of a long one its beginning.
+///
+/// # Errors
+/// As [`examine`], where the file is not whole.
+pub fn exports(bytes: &[u8]) -> Result<Vec<String>, Unfit> {
+    let elf = whole(bytes)?;
+    let mut names = Vec::new();
+    elf.dynamic()?.each_export(NAME_BYTES_MAX, |name, whole| {
+        let end = if whole { "" } else { "..." };
+        names.push(format!("{}{end}", String::from_utf8_lossy(name)));
+    })?;
+    Ok(names)
+}
+
+/// Of this machine, and all there.
+fn whole(bytes: &[u8]) -> Result<Elf<'_>, Unfit> {
     check_ident(bytes)?;
     let header = Header::parse(bytes).map_err(damaged)?;
     let endian = header.endian().map_err(damaged)?;
@@ -123,25 +157,7 @@ pub fn examine(bytes: &[u8], pinned: bool) -> Result<Facts, Unfit> {
     let elf = Elf { bytes, endian, segments: segments(header, endian, bytes)? };
     elf.check_extents()?;
     check_sections_end(header, endian, bytes)?;
-    elf.check_stack()?;
-    let dynamic = elf.dynamic()?;
-    dynamic.check(pinned)?;
-    check_exports(&dynamic.exports()?)?;
-    Ok(Facts { build_id: elf.build_id() })
-}
-
-/// Names of the symbols that others can find, in the file's order.
-///
-/// # Errors
-/// As [`examine`], where the file is not whole.
-pub fn exports(bytes: &[u8]) -> Result<Vec<String>, Unfit> {
-    check_ident(bytes)?;
-    let header = Header::parse(bytes).map_err(damaged)?;
-    let endian = header.endian().map_err(damaged)?;
-    check_header(header, endian)?;
-    let elf = Elf { bytes, endian, segments: segments(header, endian, bytes)? };
-    let shown = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
-    Ok(elf.dynamic()?.exports()?.into_iter().map(shown).collect())
+    Ok(elf)
 }
 
 fn damaged(error: object::Error) -> Unfit {
@@ -258,7 +274,12 @@ fn segments<'a>(
     if needed > len {
         return Err(Unfit::Truncated { what: "the table of segments".to_owned(), needed, len });
     }
-    header.program_headers(endian, bytes).map_err(damaged)
+    let segments = header.program_headers(endian, bytes).map_err(damaged)?;
+    if segments.len() > SEGMENTS_MAX {
+        let text = format!("it has {} segments, more than {SEGMENTS_MAX}", segments.len());
+        return Err(Unfit::Damaged(text));
+    }
+    Ok(segments)
 }
 
 /// The loader does not read sections, but they stand at the end of the file, and where they are cut
@@ -282,72 +303,106 @@ struct Elf<'a> {
 }
 
 impl<'a> Elf<'a> {
-    /// Everything that the loader will map lies inside the file.
+    fn of_kind(&self, kind: elf::ProgramType) -> impl Iterator<Item = (usize, &'a Segment)> + '_ {
+        let all = self.segments.iter().enumerate();
+        all.filter(move |(_, segment)| segment.p_type(self.endian) == kind)
+    }
+
+    /// Everything that the loader will map lies inside the file, and each place of the memory comes
+    /// from one place of the file: else this file would be inspected and another one loaded.
     fn check_extents(&self) -> Result<(), Unfit> {
         let len = self.bytes.len() as u64;
-        let mut loads = 0;
         for (n, segment) in self.segments.iter().enumerate() {
             let in_file: u64 = segment.p_filesz(self.endian);
-            let kind = segment.p_type(self.endian);
-            if in_file == 0 {
-                continue;
-            }
             let needed = segment.p_offset(self.endian).saturating_add(in_file);
-            if needed > len {
+            if in_file != 0 && needed > len {
                 return Err(Unfit::Truncated { what: format!("segment {n}"), needed, len });
             }
-            if kind == elf::PT_LOAD {
-                loads += 1;
-                if in_file > segment.p_memsz(self.endian) {
-                    let text = format!("segment {n} is larger in the file than in memory");
-                    return Err(Unfit::Damaged(text));
-                }
+        }
+        let mut end_before = None;
+        for (n, segment) in self.of_kind(elf::PT_LOAD) {
+            let wrong = |words: &str| Unfit::Damaged(format!("segment {n} {words}"));
+            let (address, size) = (segment.p_vaddr(self.endian), segment.p_memsz(self.endian));
+            if segment.p_filesz(self.endian) > size {
+                return Err(wrong("is larger in the file than in memory"));
             }
+            let end = address.checked_add(size).filter(|end| *end <= ADDRESS_MAX);
+            let end = end.ok_or_else(|| wrong("ends beyond all memory"))?;
+            if end_before.is_some_and(|before| address < before) {
+                return Err(wrong("begins before the one in front of it ends"));
+            }
+            let align = segment.p_align(self.endian).max(1);
+            let apart = address.wrapping_sub(segment.p_offset(self.endian));
+            if !align.is_power_of_two() || apart & (align - 1) != 0 {
+                return Err(wrong("is not aligned as it says"));
+            }
+            end_before = Some(end);
         }
-        if loads == 0 {
-            return Err(Unfit::Damaged("there is no segment to load".to_owned()));
+        match end_before {
+            Some(_) => Ok(()),
+            None => Err(Unfit::Damaged("there is no segment to load".to_owned())),
         }
-        Ok(())
     }
 
     /// Without a word about the stack, the loader assumes the architecture's old default, which is
-    /// an executable one except on aarch64 and risc-v.
+    /// an executable one except on aarch64 and risc-v. Of several words it heeds one.
     fn check_stack(&self) -> Result<(), Unfit> {
         let silent_is_safe = cfg!(any(target_arch = "aarch64", target_arch = "riscv64"));
-        let stack = self.segments.iter().find(|s| s.p_type(self.endian) == elf::PT_GNU_STACK);
-        let safe = stack.map_or(silent_is_safe, |s| s.p_flags(self.endian).0 & elf::PF_X.0 == 0);
-        if safe {
+        let mut safe = None;
+        for (_, stack) in self.of_kind(elf::PT_GNU_STACK) {
+            let executable = stack.p_flags(self.endian).0 & elf::PF_X.0 != 0;
+            safe = Some(safe.unwrap_or(true) && !executable);
+        }
+        if safe.unwrap_or(silent_is_safe) {
             Ok(())
         } else {
             Err(Unfit::ExecutableStack)
         }
     }
 
+    /// The loader finds it by its address, so that is where it has to be.
     fn dynamic(&self) -> Result<Dynamic<'a, '_>, Unfit> {
-        for segment in self.segments {
-            if let Some(entries) = segment.dynamic(self.endian, self.bytes).map_err(damaged)? {
-                return Ok(Dynamic { elf: self, entries });
-            }
+        let wrong = |words: &str| Err(Unfit::Damaged(words.to_owned()));
+        let mut all = self.of_kind(elf::PT_DYNAMIC);
+        let Some((_, segment)) = all.next() else { return wrong("it has no dynamic segment") };
+        if all.next().is_some() {
+            return wrong("it has two dynamic segments");
         }
-        Err(Unfit::Damaged("it has no dynamic segment".to_owned()))
+        let data = segment.data(self.endian, self.bytes).unwrap_or_default();
+        let mapped = self.at(segment.p_vaddr(self.endian)).unwrap_or_default();
+        if mapped.as_ptr() != data.as_ptr() || mapped.len() < data.len() {
+            return wrong("its dynamic segment is not loaded");
+        }
+        match segment.dynamic(self.endian, self.bytes).map_err(damaged)? {
+            Some(entries) => Dynamic::new(self, entries),
+            None => wrong("it has no dynamic segment"),
+        }
     }
 
     /// The file's bytes from a virtual address to the end of its segment.
     fn at(&self, address: u64) -> Option<&'a [u8]> {
-        self.segments.iter().filter(|s| s.p_type(self.endian) == elf::PT_LOAD).find_map(|segment| {
+        self.of_kind(elf::PT_LOAD).find_map(|(_, segment)| {
             let data = segment.data(self.endian, self.bytes).ok()?;
             let into = address.checked_sub(segment.p_vaddr(self.endian))?;
             data.get(usize::try_from(into).ok()?..).filter(|rest| !rest.is_empty())
         })
     }
 
+    /// It is a fact for reports, so what is none is not worth a refusal.
     fn build_id(&self) -> Option<String> {
+        let mut notes_left = NOTES_MAX;
         for segment in self.segments {
             let Ok(Some(mut notes)) = segment.notes(self.endian, self.bytes) else { continue };
             while let Ok(Some(note)) = notes.next() {
                 let is_gnu = note.name() == elf::ELF_NOTE_GNU;
                 if is_gnu && note.n_type(self.endian) == elf::NT_GNU_BUILD_ID {
-                    return Some(super::pin::hex(note.desc()));
+                    let id = note.desc();
+                    let plausible = (1..=BUILD_ID_BYTES_MAX).contains(&id.len());
+                    return plausible.then(|| super::pin::hex(id));
+                }
+                notes_left -= 1;
+                if notes_left == 0 {
+                    return None;
                 }
             }
         }
@@ -355,193 +410,11 @@ impl<'a> Elf<'a> {
     }
 }
 
-/// The dynamic segment: what the loader works from.
-struct Dynamic<'a, 'e> {
-    elf: &'e Elf<'a>,
-    entries: &'a [<Header as FileHeader>::Dyn],
-}
-
-impl<'a> Dynamic<'a, '_> {
-    fn values(&self, tag: elf::DynamicTag) -> impl Iterator<Item = u64> + '_ {
-        let endian = self.elf.endian;
-        self.entries
-            .iter()
-            .take_while(move |d| d.d_tag(endian) != elf::DT_NULL)
-            .filter(move |d| d.d_tag(endian) == tag)
-            .map(move |d| d.d_val(endian))
-    }
-
-    fn value(&self, tag: elf::DynamicTag) -> Option<u64> {
-        self.values(tag).next()
-    }
-
-    fn has_flag(&self, tag: elf::DynamicTag, flag: u64) -> bool {
-        self.value(tag).unwrap_or(0) & flag != 0
-    }
-
-    fn check(&self, pinned: bool) -> Result<(), Unfit> {
-        if self.has_flag(elf::DT_FLAGS_1, elf::DF_1_PIE.0) {
-            return Err(Unfit::Kind("a program (position-independent executable)"));
-        }
-        let in_flags = self.has_flag(elf::DT_FLAGS, elf::DF_TEXTREL.0);
-        if in_flags || self.value(elf::DT_TEXTREL).is_some() {
-            return Err(Unfit::TextRelocations);
-        }
-        if pinned {
-            let tags = [
-                (elf::DT_RUNPATH, "its RUNPATH"),
-                (elf::DT_RPATH, "its RPATH"),
-                (elf::DT_NEEDED, "the name of a library that it needs"),
-            ];
-            for (tag, place) in tags {
-                for offset in self.values(tag) {
-                    let text = self.string(offset)?;
-                    if contains(text, b"$ORIGIN") || contains(text, b"${ORIGIN}") {
-                        return Err(Unfit::Origin(place));
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn strings(&self) -> Result<&'a [u8], Unfit> {
-        let strings = self.value(elf::DT_STRTAB).and_then(|at| self.elf.at(at));
-        strings.ok_or_else(|| Unfit::Damaged("its table of names is missing".to_owned()))
-    }
-
-    fn string(&self, offset: u64) -> Result<&'a [u8], Unfit> {
-        let outside = || Unfit::Damaged("a name lies outside the table of names".to_owned());
-        let offset = usize::try_from(offset).map_err(|_| outside())?;
-        let rest = self.strings()?.get(offset..).ok_or_else(outside)?;
-        let end = rest.iter().position(|&b| b == 0).ok_or_else(outside)?;
-        Ok(&rest[..end])
-    }
-
-    /// Names of the symbols that others can find.
-    fn exports(&self) -> Result<Vec<&'a [u8]>, Unfit> {
-        let missing = || Unfit::Damaged("its table of symbols is missing".to_owned());
-        let table =
-            self.value(elf::DT_SYMTAB).and_then(|at| self.elf.at(at)).ok_or_else(missing)?;
-        let count = self.symbol_count()?.min(table.len() / size_of::<Symbol>());
-        let (symbols, _) = object::pod::slice_from_bytes::<Symbol>(table, count)
-            .map_err(|()| Unfit::Damaged("its table of symbols is cut off".to_owned()))?;
-        let endian = self.elf.endian;
-        let mut names = Vec::new();
-        for symbol in symbols {
-            let binding = symbol.st_bind();
-            let public = binding == elf::STB_GLOBAL || binding == elf::STB_WEAK;
-            if public && symbol.st_shndx(endian) != elf::SHN_UNDEF {
-                names.push(self.string(symbol.st_name(endian).into())?);
-            }
-        }
-        Ok(names)
-    }
-
-    fn symbol_count(&self) -> Result<usize, Unfit> {
-        let endian = self.elf.endian;
-        if let Some(data) = self.value(elf::DT_GNU_HASH).and_then(|at| self.elf.at(at)) {
-            let table = GnuHashTable::<Header>::parse(endian, data).map_err(damaged)?;
-            return Ok(table.symbol_table_length(endian).unwrap_or(0) as usize);
-        }
-        if let Some(data) = self.value(elf::DT_HASH).and_then(|at| self.elf.at(at)) {
-            let table = HashTable::<Header>::parse(endian, data).map_err(damaged)?;
-            return Ok(table.symbol_table_length() as usize);
-        }
-        Err(Unfit::Damaged("it has no hash table of symbols".to_owned()))
-    }
-}
-
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|window| window == part)
-}
-
-fn check_exports(names: &[&[u8]]) -> Result<(), Unfit> {
-    let exports = |name: &str| names.contains(&name.as_bytes());
-    if exports(IOE_ENTRY_SYMBOL) {
-        return Ok(());
-    }
-    let other_major = names.iter().find_map(|name| {
-        let major = std::str::from_utf8(name).ok()?.strip_prefix(ENTRY_PREFIX)?;
-        (!major.is_empty() && major.bytes().all(|b| b.is_ascii_digit())).then(|| major.to_owned())
-    });
-    if let Some(found) = other_major {
-        return Err(Unfit::EntryMajor { found });
-    }
-    if FIO_SYMBOLS.into_iter().any(exports) {
-        return Err(Unfit::FioEngine);
-    }
-    Err(Unfit::NoEntry)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_no_elf_is_named() {
-        let cases: &[(&[u8], &str)] = &[
-            (b"", "an empty file"),
-            (b"hello\n", "a text file"),
-            (b"#!/bin/sh\n", "a script"),
-            (b"!<arch>\n\x01", "a static library"),
-            (b"\0\x01\x02", "something else"),
-        ];
-        for (bytes, want) in cases {
-            assert_eq!(examine(bytes, false), Err(Unfit::NotElf(want)));
-        }
-    }
-
-    #[test]
-    fn headers_are_read_carefully() {
-        let mut bytes = b"\x7fELF".to_vec();
-        assert!(matches!(examine(&bytes, false), Err(Unfit::Truncated { .. })));
-        bytes.resize(64, 0);
-        assert!(matches!(examine(&bytes, false), Err(Unfit::Damaged(_))));
-        bytes[4] = 1;
-        assert!(matches!(examine(&bytes, false), Err(Unfit::Class { found: 32, .. })));
-        bytes[4] = 2;
-        bytes[5] = 2;
-        assert!(matches!(examine(&bytes, false), Err(Unfit::ByteOrder { .. })));
-    }
-
-    #[test]
-    fn our_own_program_is_a_program() {
-        let bytes = std::fs::read("/proc/self/exe").unwrap();
-        let error = examine(&bytes, false).unwrap_err();
-        assert!(matches!(error, Unfit::Kind(_)), "{error}");
-    }
-
-    #[test]
-    fn any_prefix_and_any_flipped_byte_is_answered() {
-        let whole = std::fs::read("/proc/self/exe").unwrap();
-        for len in (0..4096).step_by(61) {
-            examine(&whole[..len], false).unwrap_err();
-        }
-        let mut head = whole[..whole.len().min(16 * 1024)].to_vec();
-        for at in 0..1024 {
-            let kept = head[at];
-            head[at] ^= 0xff;
-            examine(&head, true).unwrap_err();
-            head[at] = kept;
-        }
-    }
-
-    #[test]
-    fn exports_decide() {
-        const OURS: &[u8] = IOE_ENTRY_SYMBOL.as_bytes();
-        type Names = &'static [&'static [u8]];
-        let cases: &[(Names, Result<(), Unfit>)] = &[
-            (&[b"x", OURS], Ok(())),
-            (&[b"ioengine", OURS], Ok(())),
-            (&[b"ioengine"], Err(Unfit::FioEngine)),
-            (&[b"get_ioengine"], Err(Unfit::FioEngine)),
-            (&[b"ioe_plugin_entry_v7"], Err(Unfit::EntryMajor { found: "7".to_owned() })),
-            (&[b"ioe_plugin_entry_vx"], Err(Unfit::NoEntry)),
-            (&[], Err(Unfit::NoEntry)),
-        ];
-        for (names, want) in cases {
-            assert_eq!(&check_exports(names), want);
-        }
+fn check_exports(exports: Exports) -> Result<(), Unfit> {
+    match exports {
+        Exports { entry: true, .. } => Ok(()),
+        Exports { other_major: Some(found), .. } => Err(Unfit::EntryMajor { found }),
+        Exports { of_fio: true, .. } => Err(Unfit::FioEngine),
+        _ => Err(Unfit::NoEntry),
     }
 }

@@ -13,6 +13,7 @@ use crate::sys::inherit;
 use crate::sys::spawn::{self, End, Ended, Limits};
 use iodyno_engine_api::abi::IOE_LOG_WARN;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write};
@@ -52,7 +53,7 @@ pub(super) fn probe(path: &Path, sealed: Option<&OwnedFd>) -> Result<Description
     interpret(path, &ended)
 }
 
-fn interpret(path: &Path, ended: &Ended) -> Result<Description, PluginError> {
+pub(super) fn interpret(path: &Path, ended: &Ended) -> Result<Description, PluginError> {
     let path = path.to_owned();
     let prints = tame(&String::from_utf8_lossy(&ended.prints));
     let (stage, answer) = read_report(&ended.report);
@@ -82,11 +83,28 @@ fn read_report(report: &[u8]) -> (Stage, Option<Answer>) {
     for line in String::from_utf8_lossy(report).lines() {
         if let Some(next) = Stage::from_word(line) {
             stage = next;
-        } else if let Ok(answer) = serde_json::from_str(line) {
+        } else if let Some(answer) = answer_in(line) {
             return (Stage::Reported, Some(answer));
         }
     }
     (stage, None)
+}
+
+/// The texts are shown to people, and a plugin may have written into the pipe itself: none keeps a
+/// control character.
+fn answer_in(line: &str) -> Option<Answer> {
+    let mut value = serde_json::from_str(line).ok()?;
+    tame_texts(&mut value);
+    serde_json::from_value(value).ok()
+}
+
+fn tame_texts(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = tame(text),
+        Value::Array(values) => values.iter_mut().for_each(tame_texts),
+        Value::Object(values) => values.values_mut().for_each(tame_texts),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// The child: loads `load_path`, says over `report_fd` how far it came and what the plugin offers,
@@ -179,6 +197,13 @@ mod tests {
             assert!(error.to_string().contains(want), "{want}: {error}");
             assert_eq!(error.status(), 5);
         }
+    }
+
+    #[test]
+    fn a_report_cannot_speak_to_the_terminal() {
+        let refused = "load\n{\"refused\":\"no \\u001b[2J\\nqueue\"}\n";
+        let error = interpret(Path::new("/x.so"), &ended(refused, "", End::Exited(0))).unwrap_err();
+        assert_eq!(error.to_string(), "/x.so: no  [2J queue");
     }
 
     #[test]

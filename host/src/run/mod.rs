@@ -14,6 +14,8 @@ mod doors;
 pub mod events;
 mod exits;
 mod fit;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod gate;
 pub mod gather;
 mod loss;

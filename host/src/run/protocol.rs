@@ -162,13 +162,7 @@ pub enum Heard<T> {
 #[derive(Debug)]
 pub struct Receiver {
     stream: UnixStream,
-    /// Read and not handed out yet; a line that was too long is not among it.
-    bytes: VecDeque<u8>,
-    /// Bytes at the front that are known to hold no end of a line.
-    searched: usize,
-    line_max: usize,
-    /// Within a line that was too long.
-    skipping: bool,
+    lines: Lines,
 }
 
 impl Receiver {
@@ -179,7 +173,7 @@ impl Receiver {
 
     /// Takes a stream over; longer lines are garbage, and are not kept.
     pub fn bounded(stream: UnixStream, line_max: usize) -> Self {
-        Receiver { stream, bytes: VecDeque::new(), searched: 0, line_max, skipping: false }
+        Receiver { stream, lines: Lines::new(line_max) }
     }
 
     /// The stream, to wait for.
@@ -215,12 +209,41 @@ impl Receiver {
                 other => break other?.0,
             }
         };
-        self.bytes.extend(&chunk[..n]);
+        self.lines.push(&chunk[..n]);
         Ok(n)
     }
 
     /// The next line of those that were read already; empty ones are nothing.
     pub fn take<T: DeserializeOwned>(&mut self) -> Option<Heard<T>> {
+        self.lines.take()
+    }
+}
+
+/// What was received and not handed out yet, whatever it came in by.
+#[derive(Debug)]
+pub(super) struct Lines {
+    /// A line that was too long is not among it.
+    bytes: VecDeque<u8>,
+    /// Bytes at the front that are known to hold no end of a line.
+    searched: usize,
+    line_max: usize,
+    /// Within a line that was too long.
+    skipping: bool,
+}
+
+impl Lines {
+    /// Longer lines are garbage, and are not kept.
+    pub(super) fn new(line_max: usize) -> Self {
+        Lines { bytes: VecDeque::new(), searched: 0, line_max, skipping: false }
+    }
+
+    /// Adds what came in, wherever it was cut.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend(bytes);
+    }
+
+    /// The next line; none where its end has not come in yet.
+    pub(super) fn take<T: DeserializeOwned>(&mut self) -> Option<Heard<T>> {
         loop {
             let (line, cut) = self.line()?;
             if line == b"\n" && !cut {
@@ -296,7 +319,7 @@ mod tests {
             match receiver.take::<ToControl>() {
                 Some(Heard::Garbage) => garbage += 1,
                 Some(Heard::Message(_)) => break,
-                None => assert!(receiver.bytes.len() <= 100_000),
+                None => assert!(receiver.lines.bytes.len() <= 100_000),
             }
             if garbage > 0 {
                 assert!(matches!(receiver.receive(), Some(ToControl::Loaded)));

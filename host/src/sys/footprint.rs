@@ -1,5 +1,6 @@
 //! What this process holds at the moment: descriptors, threads, heap. For comparing before and
-//! after. Called by `conformance`, in children that run one thing at a time; not for hot paths.
+//! after. Called by `conformance`, in children that run one thing at a time; not for hot paths, and
+//! no measure of other processes.
 
 /// Open descriptors, without the one that counting takes.
 #[must_use]

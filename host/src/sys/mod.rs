@@ -13,6 +13,7 @@ pub mod footprint;
 pub mod guard;
 mod hugepages;
 pub mod inherit;
+pub mod interrupt;
 pub mod locked;
 mod maps;
 pub mod memfd;

@@ -7,8 +7,8 @@ use crate::job::options::known::FIO_ENGINES;
 use crate::plugin::is_engine_name;
 use anyhow::bail;
 
-/// Names that are kept for engines of iodyno's own: those that ship, and those that are to. A second
-/// one of a name is refused where both are found.
+/// Names that are kept for engines of iodyno's own: those that ship, and those that are to. A
+/// second one of a name is refused where both are found.
 const SHIPPED: [&str; 25] = [
     "cpuio",
     "dircreate",
@@ -67,8 +67,8 @@ impl Names {
         }
         if SHIPPED.contains(&name) {
             bail!(
-                "`{name}` is kept for an engine of iodyno's own, and two of one name are refused where both \
-                 are found: take another name, such as `my-{name}`"
+                "`{name}` is kept for an engine of iodyno's own, and two of one name are refused \
+                 where both are found: take another name, such as `my-{name}`"
             );
         }
         // One underscore between words and none behind them, as rustc wants it.

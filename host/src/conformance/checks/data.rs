@@ -1,5 +1,6 @@
 //! What is written is what is read: over sizes, offsets, depths, files and instances, and as the
-//! kernel shows it to others.
+//! kernel shows it to others. Must not look at answers that the rig has judged already: here it is
+//! about bytes.
 
 use super::super::check::{Check, Finding, Level, Outcome, DEADLINE};
 use super::super::pattern::Pattern;
@@ -14,22 +15,27 @@ const fn check(id: &'static str, rule: &'static str, run: fn(&Stand) -> Outcome)
     Check { id, rule, level: Level::Requests, rests_on, deadline: DEADLINE, run }
 }
 
+/// What everything about the contents of a target rests on.
+pub(super) const FIRST: &[Check] = &[Check {
+    rests_on: &["queue.works", "units.once"],
+    ..check(
+        "data.read-after-write",
+        "A read that begins after a write has ended finds what was written.",
+        read_after_write,
+    )
+}];
+
 pub(super) const CHECKS: &[Check] = &[
-    Check {
-        rests_on: &["queue.status"],
-        ..check(
-            "data.read-after-write",
-            "A read that begins after a write has ended finds what was written.",
-            read_after_write,
-        )
-    },
     check("data.sizes", "Any length at any offset that the target allows is served.", sizes),
     check(
         "data.depths",
         "Requests in flight together do not mix, at any depth that the engine takes.",
         depths,
     ),
-    check("data.instances", "What one instance wrote, another one reads.", instances),
+    Check {
+        rests_on: &["data.read-after-write", "instance.two"],
+        ..check("data.instances", "What one instance wrote, another one reads.", instances)
+    },
     check(
         "data.seen-by-others",
         "After a write and a sync the data is where everybody finds it, and what others wrote is \

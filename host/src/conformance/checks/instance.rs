@@ -1,4 +1,6 @@
-//! Instances come and go: once, often, several at a time, on several threads.
+//! Instances come and go: once, often, several at a time, on several threads; and what they leave
+//! behind. Requests are made only to see that an instance works: what they answer is the affair of
+//! other files.
 
 use super::super::check::{Check, Finding, Level, Outcome, DEADLINE};
 use super::super::rig::{Request, Rig, RigWish};
@@ -6,43 +8,52 @@ use super::super::stand::Stand;
 use crate::sys::footprint::{descriptors, heap_bytes, threads};
 use iodyno_engine_api::abi::*;
 
-const BASE: &[&str] = &["instance.once"];
-
 const fn check(id: &'static str, rule: &'static str, run: fn(&Stand) -> Outcome) -> Check {
-    Check { id, rule, level: Level::Instance, rests_on: BASE, deadline: DEADLINE, run }
+    let rests_on = &["queue.status", "units.once"];
+    Check { id, rule, level: Level::Requests, rests_on, deadline: DEADLINE, run }
 }
 
-pub(super) const CHECKS: &[Check] = &[
+/// What comes before the first request.
+pub(super) const FIRST: &[Check] = &[
     Check {
         id: "instance.once",
-        rule: "init, get_caps, open_file, io_init, start, io_free, close_file, cleanup: an instance \
-               comes and goes without a request.",
+        rule: "init, get_caps, open_file, io_init, start, io_free, close_file, cleanup: an \
+               instance comes and goes without a request.",
         level: Level::Instance,
         rests_on: &["load.admitted"],
         deadline: DEADLINE,
         run: once,
     },
-    check(
-        "instance.caps",
-        "get_caps keeps to what exists: known operations, an alignment that is a power of two, and \
-         IOE_F_DISKLESS as in the table.",
-        caps,
-    ),
+    Check {
+        level: Level::Instance,
+        rests_on: &["instance.once"],
+        ..check(
+            "instance.caps",
+            "get_caps keeps to what exists: known operations, an alignment that is a power of two, \
+             and IOE_F_DISKLESS as in the table.",
+            caps,
+        )
+    },
+];
+
+pub(super) const CHECKS: &[Check] = &[
     check(
         "instance.descriptors",
         "cleanup closes what the instance opened: descriptors do not grow with instances.",
         |stand| grows(stand, "descriptors", 1, || descriptors() as u64),
     ),
-    check(
-        "instance.threads",
-        "The threads of an instance end before cleanup returns.",
-        |stand| grows(stand, "threads", 1, || threads() as u64),
-    ),
-    check(
-        "instance.memory",
-        "cleanup gives back what the instance allocated: memory does not grow with instances.",
-        |stand| grows(stand, "bytes of heap", 16, heap_bytes),
-    ),
+    check("instance.threads", "The threads of an instance end before cleanup returns.", |stand| {
+        grows(stand, "threads", 1, || threads() as u64)
+    }),
+    Check {
+        // What is left running or open has memory of its own.
+        rests_on: &["instance.threads", "instance.descriptors"],
+        ..check(
+            "instance.memory",
+            "cleanup gives back what the instance allocated: memory does not grow with instances.",
+            |stand| grows(stand, "bytes of heap", 16, heap_bytes),
+        )
+    },
     check(
         "instance.two",
         "Instances run side by side: the end of one leaves the other one alone.",
@@ -55,10 +66,12 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check {
         level: Level::Stress,
+        rests_on: &["instance.two"],
         ..check("instance.many", "64 instances can exist at once, each with requests.", many)
     },
     Check {
         level: Level::Stress,
+        rests_on: &["instance.two"],
         ..check(
             "instance.side-by-side",
             "Instances run side by side on threads of their own: statics need locks.",
@@ -134,7 +147,7 @@ fn grows(stand: &Stand, what: &str, least: u64, count: impl Fn() -> u64) -> Outc
 fn two(stand: &Stand) -> Outcome {
     let wish = |clone| RigWish { clone: (2, clone), ..RigWish::default() };
     let mut first = stand.rig(wish(0))?;
-    let mut second = stand.rig(wish(1)).map_err(|finding| about("the second instance", finding))?;
+    let mut second = stand.rig(wish(1)).map_err(own)?;
     touch(&mut first)?;
     touch(&mut second)?;
     first.end()?;
@@ -142,10 +155,21 @@ fn two(stand: &Stand) -> Outcome {
     second.end()
 }
 
-/// A failure of this check's own, not of the rule that failed: alone, an instance keeps to it.
+/// Where the first one could be made, it is this check's affair that the second one cannot.
+fn own(finding: Finding) -> Finding {
+    match finding {
+        Finding::Fail { cause, .. } => Finding::fail(format!("the second instance: {cause}")),
+        other => other,
+    }
+}
+
+/// Says where it happened. Where an instance alone keeps to the rule, it stays a failure of this
+/// check's; where it does not, the rule's own check tells.
 fn about(what: &str, finding: Finding) -> Finding {
     match finding {
-        Finding::Fail { cause, .. } => Finding::fail(format!("{what}: {cause}")),
+        Finding::Fail { cause, breaks } => {
+            Finding::Fail { cause: format!("{what}: {cause}"), breaks }
+        }
         other => other,
     }
 }

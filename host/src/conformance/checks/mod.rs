@@ -1,15 +1,19 @@
-//! The checks themselves, one file a subject. Each file ends with nothing but functions over a
-//! `Stand`; what a rule is stands in its table. Must not talk to each other.
+//! The checks themselves, one file a subject, and their order. Each file is a table of rules and
+//! functions over a `Stand`; nobody but `list` reads the tables. Must not talk to each other: each
+//! check runs in a process of its own.
 
 mod admission;
 mod data;
+mod ends;
 mod entry;
 mod in_use;
 mod instance;
 mod loading;
 mod operations;
 mod options;
+mod ownership;
 mod random;
+mod reaping;
 mod requests;
 mod tables;
 mod targets;
@@ -25,11 +29,17 @@ pub(super) const GROUPS: &[&[Check]] = &[
     loading::CHECKS,
     entry::CHECKS,
     tables::CHECKS,
+    instance::FIRST,
+    requests::FIRST,
+    data::FIRST,
     instance::CHECKS,
     options::CHECKS,
     targets::CHECKS,
     in_use::CHECKS,
     requests::CHECKS,
+    ownership::CHECKS,
+    reaping::CHECKS,
+    ends::CHECKS,
     data::CHECKS,
     operations::CHECKS,
     random::CHECKS,

@@ -1,5 +1,6 @@
 //! Requests beyond reading and writing, and requests that cannot work: done, or refused aloud,
-//! never in silence.
+//! never in silence. Must not ask for more than the contract: EOPNOTSUPP is always an answer, and
+//! what a device shows after a trim is its own affair.
 
 use super::super::check::{Check, Finding, Level, Outcome, DEADLINE};
 use super::super::rig::{describe, Done, Request, Rig, RigWish};
@@ -7,8 +8,13 @@ use super::super::stand::Stand;
 use iodyno_engine_api::abi::*;
 
 const fn check(id: &'static str, rule: &'static str, run: fn(&Stand) -> Outcome) -> Check {
-    let rests_on = &["queue.status"];
+    let rests_on = &["data.read-after-write"];
     Check { id, rule, level: Level::Requests, rests_on, deadline: DEADLINE, run }
+}
+
+/// One that needs the ends of files to be where they are.
+const fn at_ends(id: &'static str, rule: &'static str, run: fn(&Stand) -> Outcome) -> Check {
+    Check { rests_on: &["data.end-of-file"], ..check(id, rule, run) }
 }
 
 pub(super) const CHECKS: &[Check] = &[
@@ -27,12 +33,12 @@ pub(super) const CHECKS: &[Check] = &[
         "write_zeroes that succeeds leaves zeroes; else it ends with an error (EOPNOTSUPP).",
         |stand| clears(stand, IOE_OP_WRITE_ZEROES),
     ),
-    check(
+    at_ends(
         "errors.huge-offset",
         "A request that no file could hold ends with an error or moves nothing; it harms nobody.",
         huge_offsets,
     ),
-    check(
+    at_ends(
         "errors.truncated",
         "A file that is cut while it is open makes requests short or fail, and no crash.",
         truncated,

@@ -1,7 +1,10 @@
 //! What the contract says of a unit that is the host's again: result fields, input fields, red
-//! zones, the source of a write. Each rule stands here once. Calls no engine.
+//! zones, the source of a write.
+//!
+//! Called by the rig for each answer. Each rule stands here once. Calls no engine.
 
 use super::super::check::Finding;
+use super::super::units::Zone;
 use super::words::{describe, rules, Done, Request};
 use super::Rig;
 use iodyno_engine_api::abi::{ioe_io, IOE_OP_WRITE};
@@ -64,6 +67,17 @@ impl Rig<'_> {
         })
     }
 
+    /// Who wrote around a unit, its private area or its buffer broke which rule?
+    pub(super) fn damage(&self, index: usize) -> Option<Finding> {
+        let (zone, words) = self.units.damage(index)?;
+        let rule = match zone {
+            Zone::Unit => rules::INPUTS,
+            Zone::Private => rules::PRIVATE,
+            Zone::Buffer => rules::BOUNDS,
+        };
+        Some(Finding::breaks(rule, words))
+    }
+
     /// Input fields, red zones and the source of a write are as they were.
     pub(super) fn unharmed(&mut self, index: usize) -> Result<(), Finding> {
         let unit = self.units.get(index);
@@ -73,21 +87,17 @@ impl Rig<'_> {
             let words = format!("input fields were {before:?} and are {after:?}");
             return Err(Finding::breaks(rules::INPUTS, words));
         }
-        if let Some(words) = self.units.damage(index) {
-            return Err(Finding::breaks(rules::BOUNDS, words));
+        if let Some(finding) = self.damage(index) {
+            return Err(finding);
         }
         if unit.op != IOE_OP_WRITE {
             self.sources[index] = None;
             return Ok(());
         }
-        let Some(source) = self.sources[index].take() else { return Ok(()) };
+        let Some((source, offset)) = self.sources[index] else { return Ok(()) };
         let len = unit.len as usize;
-        match source.first_wrong(&self.units.buffer(index)[..len], unit.offset) {
-            None => {
-                // Whoever offers it again (Busy) finds it filled.
-                self.sources[index] = Some(source);
-                Ok(())
-            }
+        match source.first_wrong(&self.units.buffer(index)[..len], offset) {
+            None => Ok(()),
             Some(at) => Err(Finding::breaks(
                 rules::SOURCE,
                 format!("a write changed the byte of its buffer that belongs at {at}"),

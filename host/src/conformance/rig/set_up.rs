@@ -1,5 +1,6 @@
 //! The beginning and the end of a rig: the instance, its files, its units, in the order of a run.
-//! Drives no request.
+//! Called by `Stand::rig` and by checks of just that. Drives no request, and judges nothing but
+//! what the contract says of these callbacks.
 
 use super::super::check::Finding;
 use super::super::place::Place;
@@ -40,6 +41,7 @@ impl<'s> Rig<'s> {
         subject: Subject,
         wish: &RigWish,
     ) -> Result<Self, Finding> {
+        let wish = &fitting(subject, wish.clone());
         let values = match &wish.values {
             Some(values) => values.clone(),
             None => stand.values(subject.info())?,
@@ -69,12 +71,24 @@ impl<'s> Rig<'s> {
             offered: vec![None; count],
             uncommitted: 0,
             sources: vec![None; count],
+            gone: vec![None; count],
+            interrupted: false,
+            short_waits: 0,
+            span: wish.file_bytes,
+            ops: wish.ops,
         })
     }
 
     /// Opens file number `index`, by the engine or for it.
     pub(in super::super) fn open(&mut self, index: u32) -> Result<(), Refusal> {
         let answer = self.instance.open_file(&mut self.files, index)?;
+        if answer > IOE_OPEN_HOST as u32 {
+            return Err(Refusal {
+                callback: Callback::OpenFile,
+                errno: libc::EINVAL,
+                words: Some(format!("answered {answer}, neither 0 nor 1")),
+            });
+        }
         if answer == IOE_OPEN_HOST as u32 && !self.is(IOE_F_DISKLESS) {
             let flags = self.open_flags(index);
             let wish = OpenWish {
@@ -114,6 +128,14 @@ impl<'s> Rig<'s> {
         self.files.open_flags(index)
     }
 
+    /// Ends an instance that nothing was opened for.
+    pub(in super::super) fn end_bare(mut self) {
+        self.units.give_back(&mut self.instance);
+        self.instance.cleanup();
+        self.files.dispose();
+        self.units.dispose();
+    }
+
     /// Ends everything in order. What is in flight is reaped first.
     pub(in super::super) fn end(mut self) -> Result<(), Finding> {
         self.reap_all()?;
@@ -122,14 +144,20 @@ impl<'s> Rig<'s> {
             self.close(index).map_err(|refusal| refused(rules::OPEN, &refusal))?;
         }
         self.units.give_back(&mut self.instance);
-        let damaged = (0..self.units.count()).find_map(|index| self.units.damage(index));
+        let damage = (0..self.units.count()).find_map(|index| self.damage(index));
         self.instance.cleanup();
         self.files.dispose();
         self.units.dispose();
-        match damaged {
-            Some(words) => Err(Finding::breaks(rules::BOUNDS, words)),
-            None => Ok(()),
-        }
+        damage.map_or(Ok(()), Err)
+    }
+}
+
+/// A job of an engine with one direction has one.
+fn fitting(subject: Subject, wish: RigWish) -> RigWish {
+    const BOTH: u32 = 1 << IOE_OP_READ | 1 << IOE_OP_WRITE;
+    match subject.has(IOE_F_UNIDIR) && wish.ops & BOTH == BOTH {
+        true => RigWish { ops: wish.ops & !(1 << IOE_OP_WRITE), ..wish },
+        false => wish,
     }
 }
 
@@ -181,10 +209,10 @@ pub(in super::super) fn file_facts(
         }
         Place::Directory(_) => {
             make_file(&name, wish.file_bytes)?;
-            (wish.file_bytes, IOE_KIND_REGULAR as u32, 512)
+            (wish.file_bytes, IOE_KIND_REGULAR, 512)
         }
         Place::Device { kind, size, block_size, .. } => (*size, *kind, *block_size),
-        Place::Opaque(_) => (0, IOE_KIND_NONE as u32, 512),
+        Place::Opaque(_) => (0, IOE_KIND_NONE, 512),
     };
     Ok(FileFacts {
         name: name.to_string_lossy().into_owned(),

@@ -1,5 +1,6 @@
 //! What is said to a rig and what it says: wishes, requests, answers, and which check each rule of
-//! the contract belongs to. Plain data; drives nothing.
+//! the contract belongs to. Used by `rig` and all checks that make requests. Plain data; drives
+//! nothing.
 
 use super::super::check::Finding;
 use super::super::stand::Value;
@@ -18,6 +19,13 @@ pub(in super::super) mod rules {
     pub(in super::super::super) const BOUNDS: &str = "buffer.bounds";
     pub(in super::super::super) const SOURCE: &str = "buffer.source";
     pub(in super::super::super) const INPUTS: &str = "units.inputs";
+    pub(in super::super::super) const PRIVATE: &str = "units.private";
+    pub(in super::super::super) const COMMIT: &str = "commit.batches";
+    pub(in super::super::super) const NOTHING: &str = "getevents.nothing";
+    pub(in super::super::super) const MIN: &str = "getevents.min";
+    pub(in super::super::super) const TIMEOUT: &str = "getevents.timeout";
+    pub(in super::super::super) const INTR: &str = "getevents.intr";
+    pub(in super::super::super) const CANCEL: &str = "cancel.answers";
     pub(in super::super::super) const DATA: &str = "data.read-after-write";
 }
 

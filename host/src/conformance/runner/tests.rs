@@ -45,7 +45,7 @@ fn each_end_has_its_verdict() {
         (ended("{\"finding\":null}\n", "", End::Signalled(6)), 0, Verdict::Crash, "SIGABRT"),
     ];
     for (ended, crumb, verdict, words) in cases {
-        let (got, cause, _, _) = interpret(&ended, &CHECK, crumb);
+        let Judgement { verdict: got, cause, .. } = interpret(&ended, &CHECK, crumb);
         assert_eq!(got, verdict, "{cause}");
         assert!(cause.contains(words), "{words}: {cause}");
     }
@@ -58,8 +58,23 @@ fn what_rests_on_a_failure_is_not_run() {
     assert_eq!(failed_base(&CHECK, Some("other"), &rows), None);
     assert_eq!(failed_base(&CHECK, Some("x"), &[row("a.base", Verdict::Warn)]), None);
     assert_eq!(failed_base(&CHECK, Some("x"), &[row("a.base", Verdict::Skip)]), None);
+    let moot = judge(Some(Finding::moot("w")));
+    assert!(moot.verdict == Verdict::Warn && moot.unmet, "{moot:?}");
     let unmet = Row { unmet: true, ..row("a.base", Verdict::Skip) };
     assert!(failed_base(&CHECK, Some("x"), &[unmet]).is_some());
+    let deep = Check { rests_on: &["queue.status"], ..CHECK };
+    let words = failed_base(&deep, Some("x"), &[row("instance.once", Verdict::Timeout)]);
+    assert!(words.unwrap().contains("instance.once"), "what a base rests on counts as well");
+}
+
+#[test]
+fn whose_rule_was_broken_looks_for_itself() {
+    let mut base = row("a.base", Verdict::Fail);
+    base.breaks = Some("a.b".to_owned());
+    assert_eq!(failed_base(&CHECK, Some("x"), std::slice::from_ref(&base)), None);
+    base.breaks = Some("a.c".to_owned());
+    let words = failed_base(&CHECK, Some("x"), &[base]).unwrap();
+    assert!(words.contains("a broken rule of a.c"), "{words}");
 }
 
 #[test]

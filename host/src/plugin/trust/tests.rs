@@ -168,9 +168,11 @@ fn what_does_not_come_to_rest_is_refused() {
                 fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
             }
         });
-        let opened = open(&path, &Caller::current());
+        // On a busy machine the writer may sleep for longer than a clock tick: then the file rests.
+        let refused = (0..200)
+            .any(|_| matches!(open(&path, &Caller::current()), Err(PluginError::Unsettled { .. })));
         ended.store(true, Ordering::Relaxed);
-        assert!(matches!(opened, Err(PluginError::Unsettled { .. })), "{opened:?}");
+        assert!(refused, "a file that is touched all the time was opened 200 times");
     });
 }
 
