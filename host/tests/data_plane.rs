@@ -190,8 +190,6 @@ fn worker(
             moves_data: true,
             whole_files: false,
             runs: None,
-            whole_files: false,
-            runs: None,
             piece_align: 1,
             fsync_every: 1000,
             end_fsync: true,

@@ -16,8 +16,8 @@ pub struct Left {
     pub why: String,
 }
 
-/// Removes each file, and each empty directory where it is told so; a name that is gone already is no fault, since clones may share it. Answers
-/// what is left.
+/// Removes each file, and each empty directory where it is told so; a name that is gone already is
+/// no fault, since clones may share it. Answers what is left.
 pub fn remove(paths: &[PathBuf], and_directories: bool) -> Vec<Left> {
     paths.iter().filter_map(|path| remove_one(path, and_directories)).collect()
 }
