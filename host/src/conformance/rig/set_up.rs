@@ -14,7 +14,7 @@ use crate::plugin::lent::{FileFacts, FileTable, JobFacts, JobTable};
 use crate::target::{self, OpenWish};
 use iodyno_engine_api::abi::*;
 use std::os::fd::AsRawFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 impl<'s> Rig<'s> {
     /// Makes the files, the instance and the units, in the order of a run, up to `start`.
@@ -199,7 +199,7 @@ pub(in super::super) fn file_facts(
     wish: &RigWish,
     index: u32,
 ) -> Result<FileFacts, Finding> {
-    let name = stand.place.name(index);
+    let name = file_name(stand, wish, index)?;
     let access = if wish.read_only { 0 } else { IOE_OPEN_WRITE };
     let direct = if wish.direct { IOE_OPEN_DIRECT } else { 0 };
     let (size, kind, block_size) = match &stand.place {
@@ -221,6 +221,15 @@ pub(in super::super) fn file_facts(
         open_flags: IOE_OPEN_READ | access | direct,
         block_size,
     })
+}
+
+/// Clones that make or remove the same file would be in each other's way.
+fn file_name(stand: &Stand, wish: &RigWish, index: u32) -> Result<PathBuf, Finding> {
+    let mut name = stand.place.name(index);
+    if stand.place.is_directory() && stand.subject()?.has(IOE_F_PER_FILE) {
+        name.as_mut_os_string().push(format!(".{}", wish.clone.1));
+    }
+    Ok(name)
 }
 
 /// Whether requests are whole files that the engine has, or makes, by itself.
