@@ -13,7 +13,7 @@ use std::ffi::CStr;
 use std::time::{Duration, Instant};
 
 /// The longest step.
-const STEP: Duration = Duration::from_millis(10);
+const STEP: Duration = Duration::from_millis(2);
 
 /// An instance.
 pub(crate) struct Cpuio {

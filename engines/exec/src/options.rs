@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// The rows, for `Engine::OPTIONS`.
 pub(crate) const OPTIONS: &[&ioe_option] = &[
-    &Opt::path(c"program", c"the program: a path, or a name that is looked for in PATH")
+    &Opt::text(c"program", c"the program: a path, or a name that is looked for in PATH")
         .required()
         .build(),
     &Opt::text(

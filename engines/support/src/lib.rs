@@ -1,10 +1,12 @@
-//! What engines share: errno, iovec, descriptors, positions, requests that are done as a whole.
+//! What engines share: errno, iovec, descriptors, positions, requests that are done as a whole,
+//! requests that are whole files.
 //!
 //! Thin safe wrappers of the system calls that an engine makes for a request. An rlib for engines
 //! only: the host never links it, and it must not know any engine.
 
 pub mod errno;
 pub mod fd;
+pub mod fileops;
 pub mod iovec;
 pub mod path;
 pub mod position;

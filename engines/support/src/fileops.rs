@@ -1,27 +1,36 @@
-//! What the six engines have in common: one request is one call on one name.
+//! Engines whose requests are whole files or directories: one request is one call on one name, so
+//! that IOPS are files a second and latencies those of the metadata.
 //!
-//! Runs on the worker's thread and answers Completed to everything. Reads and writes are the same
-//! to it: a job's direction only says where its requests are counted. Opens nothing and touches no
-//! buffer; what is done to a name, and what must be there before, an [`Action`] says.
+//! An engine is a [`PerFile`] over an [`Action`], which says what is done to a name, and what must be
+//! there before. Runs on the worker's thread and answers Completed to everything. Reads and writes
+//! are the same to it: a job's direction only says where its requests are counted. Opens nothing and
+//! touches no buffer.
 
+pub mod look;
+pub mod prepare;
+
+use crate::errno::Errno;
+use crate::path;
 use iodyno_engine_api::abi::*;
 use iodyno_engine_api::engine::{CapsFn, DetailsFn, FileFn, OpenFn, PlainFn};
 use iodyno_engine_api::{Answer, Caps, Engine, Error, Failed, File, Host, Io, Job, Opened};
-use iodyno_engine_support::errno::Errno;
-use iodyno_engine_support::path;
 use std::ffi::CStr;
 use std::fmt;
 
 /// What an engine does to each name.
-pub(crate) trait Action: Sized + 'static {
+pub trait Action: Sized + 'static {
+    /// The engine's name.
     const NAME: &'static CStr;
+    /// One line for people.
     const HELP: &'static CStr;
     /// Beside those that all six have.
     const FLAGS: u64;
+    /// The engine's options.
     const OPTIONS: &'static [&'static ioe_option];
     /// The requests make what they name: it must not be there before the start.
     const MAKES: bool;
 
+    /// What the job wants.
     fn new(job: &Job) -> Result<Self, Error>;
 
     /// Before the start: the name has what the request needs, or gets it.
@@ -30,12 +39,20 @@ pub(crate) trait Action: Sized + 'static {
     /// The request.
     fn act(&self, name: &CStr) -> Result<(), Errno>;
 
-    /// Words for a request that failed.
-    fn words(errno: Errno) -> Option<&'static str>;
+    /// The errno of a name that requests of another clone, or of an earlier round, were at.
+    const SPENT: Errno;
 }
 
+/// Words for a name that is there already.
+const IS_THERE: &str = "it was made before: loops and time_based need unlink_each_loop=1, and \
+    clones names of their own";
+/// Words for a name that is not there.
+const IS_GONE: &str =
+    "it is not there: loops and time_based need unlink_each_loop=1, and clones names of their own";
+
 /// An instance.
-pub(crate) struct PerFile<A> {
+#[derive(Debug)]
+pub struct PerFile<A> {
     action: A,
     /// A name that is there although requests are to make it.
     in_the_way: Option<String>,
@@ -102,6 +119,12 @@ impl<A: Action> PerFile<A> {
     }
 
     fn errdetails(&mut self, failed: &Failed<'_>, out: &mut dyn fmt::Write) -> fmt::Result {
-        out.write_str(A::words(failed.error()).unwrap_or_default())
+        out.write_str(match failed.error() {
+            libc::EEXIST if A::SPENT == libc::EEXIST => IS_THERE,
+            libc::ENOENT if A::SPENT == libc::ENOENT => IS_GONE,
+            libc::EOPNOTSUPP => "requests on whole files are reads or writes and nothing else",
+            libc::ENOTEMPTY => "a directory that holds something stays",
+            _ => "",
+        })
     }
 }

@@ -1,10 +1,10 @@
-//! The option of filestat and dirstat, and its reading: which system call looks. Called by `files`
-//! and `dirs`. Reads checked values only: types and choices were judged by the host.
+//! The option `stat_type` of engines that look at names, and its reading: which system call looks.
+//! Called by their actions. Reads checked values only: types and choices were judged by the host.
 
+use crate::errno::Errno;
+use crate::path;
 use iodyno_engine_api::abi::ioe_option;
 use iodyno_engine_api::{choice, Error, Job, Opt};
-use iodyno_engine_support::errno::Errno;
-use iodyno_engine_support::path;
 use std::ffi::CStr;
 
 const STAT: u64 = 0;
@@ -12,7 +12,7 @@ const LSTAT: u64 = 1;
 const STATX: u64 = 2;
 
 /// The rows, for `Engine::OPTIONS`.
-pub(crate) const OPTIONS: &[&ioe_option] = &[&Opt::choice(
+pub const OPTIONS: &[&ioe_option] = &[&Opt::choice(
     c"stat_type",
     c"which system call looks at a file",
     &[
@@ -25,10 +25,10 @@ pub(crate) const OPTIONS: &[&ioe_option] = &[&Opt::choice(
 .build()];
 
 /// Looks at a name.
-pub(crate) type Look = fn(&CStr) -> Result<libc::mode_t, Errno>;
+pub type Look = fn(&CStr) -> Result<libc::mode_t, Errno>;
 
 /// The call that the job wants.
-pub(crate) fn look(job: &Job) -> Result<Look, Error> {
+pub fn look(job: &Job) -> Result<Look, Error> {
     match job.uint("stat_type")?.unwrap_or(STAT) {
         STAT => Ok(path::stat),
         LSTAT => Ok(path::lstat),
