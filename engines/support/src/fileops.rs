@@ -8,6 +8,7 @@
 
 pub mod look;
 pub mod prepare;
+pub mod testing;
 
 use crate::errno::Errno;
 use crate::path;

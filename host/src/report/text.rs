@@ -25,7 +25,6 @@ pub fn text(result: &RunResult) -> String {
         job::block(&mut out, result, entry, group);
     }
     for (group, dirs) in &groups {
-        line(&mut out, format_args!("\nRun status group {group} (all jobs):"));
         let mut of_group = entries.iter().filter(|entry| entry.first.group == *group);
         let first = of_group.clone().next();
         let is_io = |entry: &entry::Entry<'_>| {
@@ -34,6 +33,7 @@ pub fn text(result: &RunResult) -> String {
         if !of_group.any(is_io) {
             continue;
         }
+        line(&mut out, format_args!("\nRun status group {group} (all jobs):"));
         let digits = first.map_or(Digits::default(), job::digits);
         for row in Row::ALL {
             if let Some(dir) = &dirs[row.index()] {
