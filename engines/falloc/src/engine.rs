@@ -7,11 +7,15 @@
 use iodyno_engine_api::abi::*;
 use iodyno_engine_api::engine::{CapsFn, FileFn, OpenFn};
 use iodyno_engine_api::{Answer, Caps, Engine, Error, File, Host, Io, Job, Opened};
+use iodyno_engine_support::errno::Errno;
 use iodyno_engine_support::{fd, path, whole::whole};
 use std::ffi::CStr;
 
-/// An instance; there is nothing to remember.
-pub(crate) struct Falloc;
+/// An instance.
+pub(crate) struct Falloc {
+    /// Bit per operation that the job will issue.
+    issues: u32,
+}
 
 /// Bit per operation.
 const OPS: u64 = 1 << IOE_OP_READ
@@ -28,25 +32,54 @@ impl Engine for Falloc {
     const OPEN_FILE: Option<OpenFn<Self>> = Some(Self::open_file);
     const CLOSE_FILE: Option<FileFn<Self>> = Some(Self::close_file);
 
-    fn init(_host: Host, _job: &Job) -> Result<Self, Error> {
-        Ok(Falloc)
+    fn init(_host: Host, job: &Job) -> Result<Self, Error> {
+        Ok(Falloc { issues: job.op_mask() })
     }
 
     #[inline]
     fn queue<'a>(&mut self, io: Io<'a>) -> Answer<'a> {
-        let (at, offset, len) = (io.fd(), io.offset(), io.len());
+        let len = io.len();
         let result = match io.op() {
-            IOE_OP_READ => fd::allocate_keeping(at, offset, len),
-            IOE_OP_WRITE => fd::allocate(at, offset, len),
-            IOE_OP_TRIM => fd::punch_hole(at, offset, len),
             IOE_OP_FSYNC | IOE_OP_FDATASYNC => whole(&io),
-            _ => Err(libc::EOPNOTSUPP),
+            op => allocate(op, io.fd(), io.offset(), len),
         };
         io.finish(result.map(|()| len))
     }
 }
 
+/// The mode of fallocate that serves an operation.
+#[inline]
+fn allocate(op: u32, at: i32, offset: u64, len: u64) -> Result<(), Errno> {
+    match op {
+        IOE_OP_READ => fd::allocate_keeping(at, offset, len),
+        IOE_OP_WRITE => fd::allocate(at, offset, len),
+        IOE_OP_TRIM => fd::punch_hole(at, offset, len),
+        _ => Err(libc::EOPNOTSUPP),
+    }
+}
+
+/// What each operation asks of a file system.
+const MODES: [(u32, &str); 3] = [
+    (IOE_OP_READ, "allocate behind the end of a file (reads)"),
+    (IOE_OP_WRITE, "allocate (writes)"),
+    (IOE_OP_TRIM, "punch holes (trims)"),
+];
+
 impl Falloc {
+    /// Tries what the job will ask for on a nameless file beside the target, which is not touched.
+    /// Where there are no such files the first request tells.
+    fn judge(&self, file: &File<'_>) -> Result<(), Error> {
+        let Ok(nameless) = path::open_nameless(file.name()) else { return Ok(()) };
+        let mut asked = MODES.iter().filter(|(op, _)| self.issues & 1 << op != 0);
+        let lacks = |op: u32| allocate(op, nameless, 0, 4096) == Err(libc::EOPNOTSUPP);
+        let lacking = asked.find(|(op, _)| lacks(*op));
+        path::close(nameless);
+        let Some((_, what)) = lacking else { return Ok(()) };
+        let name = file.name().to_string_lossy();
+        let words = format!("{name}: its file system cannot {what}: it has no fallocate for that");
+        Err(Error::new(libc::EOPNOTSUPP, words))
+    }
+
     fn get_caps(&mut self, caps: &mut Caps<'_>) -> Result<(), Error> {
         caps.set_ops(OPS);
         Ok(())
@@ -58,6 +91,7 @@ impl Falloc {
             let why = "falloc allocates blocks of regular files, and this is none";
             return Err(Error::new(libc::EINVAL, format!("{name}: {why} (name a file)")));
         }
+        self.judge(file)?;
         let fd = path::open(file).map_err(|errno| path::failed("open", file.name(), errno))?;
         file.set_fd(fd);
         Ok(Opened::ByEngine)

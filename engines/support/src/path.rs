@@ -8,7 +8,7 @@ use crate::errno::{retry, Errno};
 use iodyno_engine_api::abi::*;
 use iodyno_engine_api::{Error, FileView};
 use libc::c_int;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 
 /// Rights of a file that is made, before the umask.
@@ -35,6 +35,24 @@ fn open_with(name: &CStr, flags: c_int) -> Result<i32, Errno> {
     let opened =
         retry(|| unsafe { libc::open(name.as_ptr(), flags | libc::O_CLOEXEC, FILE_MODE) } as isize);
     opened.map(|fd| fd as i32)
+}
+
+/// Opens a file without a name, in the directory of this one, for reading and writing: what it can
+/// do, the other can. Not every file system has such files.
+pub fn open_nameless(beside: &CStr) -> Result<i32, Errno> {
+    open_with(&parent(beside), libc::O_RDWR | libc::O_TMPFILE)
+}
+
+/// The directory of a name: all up to its last part, which slashes may follow.
+pub fn parent(name: &CStr) -> CString {
+    let bytes = name.to_bytes();
+    let end = bytes.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1);
+    let parent = match bytes[..end].iter().rposition(|&byte| byte == b'/') {
+        Some(0) => &b"/"[..],
+        Some(slash) => &bytes[..slash],
+        None => &b"."[..],
+    };
+    CString::new(parent).unwrap_or_default()
 }
 
 /// What stands in the way of a name, in words.
@@ -98,4 +116,25 @@ pub fn statx(name: &CStr) -> Result<libc::mode_t, Errno> {
     retry(|| unsafe { libc::statx(libc::AT_FDCWD, name.as_ptr(), 0, mask, at) } as isize)?;
     // SAFETY: the call succeeded and filled it in.
     Ok(libc::mode_t::from(unsafe { found.assume_init() }.stx_mode))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_lies_in_its_directory() {
+        for (name, expected) in [
+            (c"file", c"."),
+            (c"dir/", c"."),
+            (c"./file", c"."),
+            (c"/file", c"/"),
+            (c"/dir//", c"/"),
+            (c"a/b", c"a"),
+            (c"/a/b\xff/c\n", c"/a/b\xff"),
+            (c"a//b", c"a/"),
+        ] {
+            assert_eq!(parent(name).as_c_str(), expected, "{name:?}");
+        }
+    }
 }

@@ -7,7 +7,7 @@
 use crate::path;
 use iodyno_engine_api::abi::IOE_KIND_REGULAR;
 use iodyno_engine_api::Error;
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 
 /// Refuses everything that is no regular file, by what the host knows of it.
 pub fn is_file(name: &CStr, kind: u32) -> Result<(), Error> {
@@ -26,8 +26,7 @@ pub fn is_there(name: &CStr) -> Result<(), Error> {
 
 /// Refuses a name that nothing can be made by, because its directory is missing or is none.
 pub fn has_parent(name: &CStr) -> Result<(), Error> {
-    let parent = parent(name);
-    match path::stat(&parent) {
+    match path::stat(&path::parent(name)) {
         Ok(mode) if mode & libc::S_IFMT == libc::S_IFDIR => Ok(()),
         Ok(_) => Err(path::failed("make", name, libc::ENOTDIR)),
         Err(errno) => Err(path::failed("make", name, errno)),
@@ -49,38 +48,5 @@ pub fn have_directory(name: &CStr) -> Result<(), Error> {
             made => made.map_err(|errno| path::failed("mkdir", name, errno)),
         },
         Err(errno) => Err(path::failed("look at", name, errno)),
-    }
-}
-
-/// The directory of a name: all up to its last part, which slashes may follow.
-fn parent(name: &CStr) -> CString {
-    let bytes = name.to_bytes();
-    let end = bytes.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1);
-    let parent = match bytes[..end].iter().rposition(|&byte| byte == b'/') {
-        Some(0) => &b"/"[..],
-        Some(slash) => &bytes[..slash],
-        None => &b"."[..],
-    };
-    CString::new(parent).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_lies_in_its_directory() {
-        for (name, expected) in [
-            (c"file", c"."),
-            (c"dir/", c"."),
-            (c"./file", c"."),
-            (c"/file", c"/"),
-            (c"/dir//", c"/"),
-            (c"a/b", c"a"),
-            (c"/a/b\xff/c\n", c"/a/b\xff"),
-            (c"a//b", c"a/"),
-        ] {
-            assert_eq!(parent(name).as_c_str(), expected, "{name:?}");
-        }
     }
 }
