@@ -1,0 +1,8 @@
+//! filedelete, which removes files, through a run: what can be said of each engine. What it does is tested
+//! together with its siblings, in `engine_fileops`.
+
+use iodyno_tests::engines::Engine;
+
+const FILEDELETE: Engine = Engine::sync("filedelete");
+
+iodyno_tests::engine_tests!(FILEDELETE; conforms, documented, example);
