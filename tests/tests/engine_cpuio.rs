@@ -75,7 +75,7 @@ fn options_that_cannot_be() {
         ("cpuload=0", &["job.fio:3:9", "cpuload", "1 to 100"][..]),
         ("cpuload=101", &["job.fio:3:9", "cpuload", "1 to 100"]),
         ("cpuload=much", &["job.fio:3:9", "cpuload", "much"]),
-        ("runtime=1", &["cpuload", "needs a value"]),
+        ("runtime=1", &["job.fio:2:10", "needs option `cpuload`"]),
         ("cpuload=5\ncpuchunks=0", &["job.fio:4:11", "cpuchunks"]),
         ("cpuload=5\ncpumode=bubblesort", &["job.fio:4:9", "bubblesort", "noop", "qsort"]),
         ("cpuload=5\nexit_on_io_done=7", &["job.fio:4:17", "exit_on_io_done"]),

@@ -5,4 +5,4 @@ use iodyno_tests::engines::Engine;
 
 const DIRSTAT: Engine = Engine::sync("dirstat");
 
-iodyno_tests::engine_tests!(DIRSTAT; conforms, documented, example, an_interrupted_run);
+iodyno_tests::engine_tests!(DIRSTAT; conforms, documented, example);

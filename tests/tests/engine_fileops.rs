@@ -146,7 +146,7 @@ fn a_bad_stat_type_is_refused_with_its_place() {
         let outcome = run(&scene, engine, "stat_type=fstat\nnrfiles=3").expect(2).says(&words);
         assert_eq!(outcome.document().all_ios(), 0, "it began:\n{outcome}");
     }
-    let words = ["stat_type", "filecreate"];
+    let words = ["job.fio:4:1", "unknown option `stat_type`"];
     run(&Scene::new(), "filecreate", "stat_type=lstat").expect(2).says(&words);
 }
 

@@ -53,7 +53,7 @@ fn an_interrupted_run() {
 #[test]
 fn what_it_cannot_do() {
     for rw in ["read", "randrw", "trim"] {
-        engines::refused(&FTRUNCATE, &format!("rw={rw}"), &["ftruncate", "rw="]);
+        engines::refused(&FTRUNCATE, &format!("rw={rw}"), &["engine ftruncate cannot"]);
     }
     let scene = Scene::new();
     let outcome = FTRUNCATE.run(&scene, "filename=/dev/null\nsize=1m\nrw=write");

@@ -5,11 +5,12 @@
 //! touch a buffer.
 
 use iodyno_engine_api::abi::*;
-use iodyno_engine_api::engine::{CapsFn, FileFn, OpenFn};
-use iodyno_engine_api::{Answer, Caps, Engine, Error, File, Host, Io, Job, Opened};
+use iodyno_engine_api::engine::{CapsFn, DetailsFn, FileFn, OpenFn};
+use iodyno_engine_api::{Answer, Caps, Engine, Error, Failed, File, Host, Io, Job, Opened};
 use iodyno_engine_support::errno::Errno;
 use iodyno_engine_support::{fd, path, whole::whole};
 use std::ffi::CStr;
+use std::fmt;
 
 /// An instance.
 pub(crate) struct Falloc {
@@ -31,6 +32,7 @@ impl Engine for Falloc {
     const GET_CAPS: Option<CapsFn<Self>> = Some(Self::get_caps);
     const OPEN_FILE: Option<OpenFn<Self>> = Some(Self::open_file);
     const CLOSE_FILE: Option<FileFn<Self>> = Some(Self::close_file);
+    const ERRDETAILS: Option<DetailsFn<Self>> = Some(Self::errdetails);
 
     fn init(_host: Host, job: &Job) -> Result<Self, Error> {
         Ok(Falloc { issues: job.op_mask() })
@@ -66,18 +68,30 @@ const MODES: [(u32, &str); 3] = [
 ];
 
 impl Falloc {
-    /// Tries what the job will ask for on a nameless file beside the target, which is not touched.
-    /// Where there are no such files the first request tells.
-    fn judge(&self, file: &File<'_>) -> Result<(), Error> {
-        let Ok(nameless) = path::open_nameless(file.name()) else { return Ok(()) };
-        let mut asked = MODES.iter().filter(|(op, _)| self.issues & 1 << op != 0);
-        let lacks = |op: u32| allocate(op, nameless, 0, 4096) == Err(libc::EOPNOTSUPP);
-        let lacking = asked.find(|(op, _)| lacks(*op));
-        path::close(nameless);
+    /// Whether the file system can do what the job will ask for. Tried on a nameless file beside the
+    /// target; where there are no such files, on the first byte of the target, which the job is to
+    /// allocate in: but no hole is punched there, and the first trim tells.
+    fn judge(&self, name: &CStr, target: i32) -> Result<(), Error> {
+        let nameless = path::open_nameless(name);
+        let at = nameless.unwrap_or(target);
+        let mut asked = MODES.iter().filter(|(op, _)| {
+            self.issues & 1 << op != 0 && (nameless.is_ok() || *op != IOE_OP_TRIM)
+        });
+        let lacking = asked.find(|(op, _)| allocate(*op, at, 0, 1) == Err(libc::EOPNOTSUPP));
+        nameless.into_iter().for_each(path::close);
         let Some((_, what)) = lacking else { return Ok(()) };
-        let name = file.name().to_string_lossy();
-        let words = format!("{name}: its file system cannot {what}: it has no fallocate for that");
-        Err(Error::new(libc::EOPNOTSUPP, words))
+        let name = name.to_string_lossy();
+        Err(Error::new(libc::EOPNOTSUPP, format!("{name}: its file system cannot {what}")))
+    }
+
+    fn errdetails(&mut self, failed: &Failed<'_>, out: &mut dyn fmt::Write) -> fmt::Result {
+        match (failed.op(), failed.error()) {
+            (IOE_OP_READ | IOE_OP_WRITE | IOE_OP_TRIM, libc::EOPNOTSUPP) => {
+                out.write_str("the file system has no fallocate for that")
+            }
+            (_, libc::EOPNOTSUPP) => out.write_str("falloc has reads, writes, trims and syncs"),
+            _ => Ok(()),
+        }
     }
 
     fn get_caps(&mut self, caps: &mut Caps<'_>) -> Result<(), Error> {
@@ -91,8 +105,8 @@ impl Falloc {
             let why = "falloc allocates blocks of regular files, and this is none";
             return Err(Error::new(libc::EINVAL, format!("{name}: {why} (name a file)")));
         }
-        self.judge(file)?;
         let fd = path::open(file).map_err(|errno| path::failed("open", file.name(), errno))?;
+        self.judge(file.name(), fd).inspect_err(|_| path::close(fd))?;
         file.set_fd(fd);
         Ok(Opened::ByEngine)
     }
