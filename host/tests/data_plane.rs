@@ -190,6 +190,7 @@ fn worker(
             moves_data: true,
             whole_files: false,
             runs: None,
+            is_stream: false,
             piece_align: 1,
             fsync_every: 1000,
             end_fsync: true,

@@ -10,6 +10,9 @@ for engine in "$root"/engines/*/; do
     fi
 done
 
+# The example plugins in Rust, which tests load.
+example_packages=(iodyno-example-rust-minimal iodyno-example-panicking)
+
 fail() {
     printf '%s: %s\n' "$(basename "$0")" "$*" >&2
     exit 2

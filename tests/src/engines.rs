@@ -69,12 +69,13 @@ impl Engine {
     }
 }
 
-/// Makes a test of each case that an engine which stores data has to pass.
+/// Makes a test of each case that an engine which stores data has to pass; with `, NEED` only where
+/// the machine has that one of [`crate::needs`].
 #[macro_export]
 macro_rules! stores_data {
-    ($engine:expr) => {
+    ($engine:expr $(, $need:ident)?) => {
         $crate::engine_tests!(
-            $engine;
+            $engine $(, $need)?;
             conforms,
             documented,
             example,
@@ -106,6 +107,15 @@ macro_rules! engine_tests {
         $(
             #[test]
             fn $case() {
+                $crate::engines::$case(&$engine);
+            }
+        )+
+    };
+    ($engine:expr, $need:ident; $($case:ident),+ $(,)?) => {
+        $(
+            #[test]
+            fn $case() {
+                $crate::require!($need);
                 $crate::engines::$case(&$engine);
             }
         )+

@@ -86,6 +86,16 @@ pub fn private_mounts() -> Result<(), String> {
         .map_err(|why| format!("needs a mount namespace of its own: {why}"))
 }
 
+/// The kernel has io_uring and lets this process use it.
+pub fn io_uring() -> Result<(), String> {
+    static ANSWER: OnceLock<Result<(), String>> = OnceLock::new();
+    // io_uring_setup, which has this number everywhere, without its parameters: where it is there
+    // and allowed, it misses them.
+    let script = "syscall(425, 1, 0); exit 0 if $!{EFAULT}; die qq(io_uring_setup: $!\n)";
+    let probe = || works("perl", &["-e", script]).map_err(|why| format!("needs io_uring: {why}"));
+    ANSWER.get_or_init(probe).clone()
+}
+
 /// A group of processes whose memory is limited can be made.
 pub fn memory_cgroup() -> Result<(), String> {
     root()?;
@@ -109,6 +119,12 @@ pub fn c_compiler() -> Result<(), String> {
 pub fn fio_dedupe() -> Result<(), String> {
     // Started without a file it ends with its usage and a status of its own.
     works("sh", &["-c", "command -v fio-dedupe"]).map_err(|_| "needs fio-dedupe (fio)".to_owned())
+}
+
+/// IPv6 on loopback.
+pub fn ipv6() -> Result<(), String> {
+    let bound = std::net::TcpListener::bind("[::1]:0");
+    bound.map(drop).map_err(|why| format!("needs IPv6 on loopback: {why}"))
 }
 
 /// zstd's command.

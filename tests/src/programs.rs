@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// What a user's tree has after `scripts/iodyno`, and the example plugin.
+/// What a user's tree has after `scripts/iodyno`, and the example plugins in Rust.
 fn packages() -> Vec<String> {
-    let mut packages = vec!["iodyno".to_owned(), "iodyno-example-rust-minimal".to_owned()];
+    let examples = ["rust-minimal", "panicking"].map(|name| format!("iodyno-example-{name}"));
+    let mut packages = vec!["iodyno".to_owned()];
+    packages.extend(examples);
     packages.extend(engines().iter().map(|name| format!("iodyno-engine-{name}")));
     packages
 }
@@ -56,6 +58,11 @@ pub fn engine(name: &str) -> PathBuf {
 /// The example plugin in Rust.
 pub fn rust_minimal() -> PathBuf {
     existing(bin_dir().join("librust_minimal.so"))
+}
+
+/// The one that panics where it is told to.
+pub fn panicking() -> PathBuf {
+    existing(bin_dir().join("libpanicking.so"))
 }
 
 fn existing(path: PathBuf) -> PathBuf {

@@ -112,30 +112,6 @@ fn each_fault_of_loading_is_told_by_one_check() {
 }
 
 #[test]
-fn what_hangs_is_ended_at_its_deadline() {
-    require!(c_compiler);
-    let cases = [
-        ("constructor_hang", "load.opens", "in a constructor"),
-        ("entry_hang", "entry.answers", "in the entry"),
-        ("setup_hang", "load.admitted", "in setup"),
-        ("teardown_hang", "teardown.returns", "in teardown"),
-    ];
-    let plugin = plugins::faulty_plugin();
-    // They wait, all of them: together.
-    std::thread::scope(|scope| {
-        for (fault, id, words) in cases {
-            let plugin = &plugin;
-            scope.spawn(move || {
-                let scene = Scene::new();
-                let args = ["--engine", "faulty", "--level", "2", "--only", "^load|^entry|^tear"];
-                let findings = Findings::of(&scene, plugin, &args, Some(fault));
-                findings.expect(fault, id, "timeout", words);
-            });
-        }
-    });
-}
-
-#[test]
 fn each_fault_of_tables_in_use_is_told_by_one_check() {
     require!(c_compiler);
     let cases = [

@@ -146,6 +146,6 @@ fn an_engine_that_is_not_there_is_told_of_once() {
     let job = scene.file("job.fio", "[a]\nsize=1m\n");
     let misspelt = scene.iodyno(["lint", &job, "--engine", "psnc"]).run().expect(2);
     assert_eq!(misspelt.stderr.matches("did you mean `psync`").count(), 1, "{misspelt}");
-    let of_fio = scene.iodyno(["lint", &job, "--engine", "libaio"]).run().expect(2);
-    of_fio.says(&["libaio", "fio has an engine of that name"]);
+    let of_fio = scene.iodyno(["lint", &job, "--engine", "libiscsi"]).run().expect(2);
+    of_fio.says(&["libiscsi", "fio has an engine of that name"]);
 }

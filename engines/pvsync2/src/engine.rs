@@ -1,17 +1,17 @@
 //! The engine: one system call with flags for each request.
 //!
 //! Runs on the worker's thread and answers Completed to everything. Knows its flags and the state
-//! of its dice. What a target's kernel lacks is refused in `open_file`, by `kernel`. Must not
+//! of its dice. What a target's kernel lacks is refused in `open_file`, by the probe. Must not
 //! allocate or print once the files are open.
 
 use crate::dice::Dice;
-use crate::kernel::Probe;
-use crate::options::{self, Flags, OPTIONS};
+use crate::options::{self, OPTIONS};
 use iodyno_engine_api::abi::*;
 use iodyno_engine_api::engine::{CapsFn, DetailsFn, OpenFn};
 use iodyno_engine_api::{
     Answer, Caps, Engine, Error, Failed, File, Host, Io, Job, Opened, Request,
 };
+use iodyno_engine_support::kernel::{Flags, Probe};
 use iodyno_engine_support::whole::{rwf, whole, OPS};
 use iodyno_engine_support::{fd, iovec};
 use std::ffi::CStr;

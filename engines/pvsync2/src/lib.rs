@@ -1,12 +1,10 @@
 //! pvsync2: preadv2 and pwritev2, whose flags are this engine's options.
 //!
-//! This file only exports; `options` is the table and its reading, `engine` serves requests,
-//! `kernel` finds out before the run what kernel and target have, `dice` throws for
-//! hipri_percentage.
+//! This file only exports; `options` is the table and its reading, `engine` serves requests, `dice`
+//! throws for hipri_percentage.
 
 mod dice;
 mod engine;
-mod kernel;
 mod options;
 #[cfg(test)]
 mod tests;

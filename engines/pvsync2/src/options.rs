@@ -6,6 +6,7 @@
 use iodyno_engine_api::abi::ioe_option;
 use iodyno_engine_api::host::Level;
 use iodyno_engine_api::{Error, Host, Job, Opt};
+use iodyno_engine_support::kernel::Flags;
 
 /// The rows, for `Engine::OPTIONS`.
 pub(crate) const OPTIONS: &[&ioe_option] = &[
@@ -24,17 +25,6 @@ pub(crate) const OPTIONS: &[&ioe_option] = &[
         .default(c"0")
         .build(),
 ];
-
-/// What requests carry.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Flags {
-    /// `RWF_*` of each read and write.
-    pub(crate) always: i32,
-    /// `RWF_*` of writes alone.
-    pub(crate) writes: i32,
-    /// Percentage of the requests that carry RWF_HIPRI besides.
-    pub(crate) hipri_percent: u32,
-}
 
 /// Reads the job's options.
 pub(crate) fn read(host: &Host, job: &Job) -> Result<Flags, Error> {

@@ -195,8 +195,8 @@ pub struct CheckArgs {
     /// Write the verdicts as JUnit's XML to this file
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-    /// Run the checks in this process, for a debugger: a crash ends it, a hang stays, and files that
-    /// the engine makes without being asked land in the working directory
+    /// Run the checks in this process, for a debugger: a crash ends it, a hang stays, and files
+    /// that the engine makes without being asked land in the working directory
     #[arg(long)]
     pub in_process: bool,
     /// List the checks with their rules, and run none

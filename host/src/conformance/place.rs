@@ -29,6 +29,8 @@ pub enum Place {
     },
     /// No path at all, such as host and port of an engine without files.
     Opaque(String),
+    /// The same, and nobody named one: whether the engine needs one is seen.
+    Unnamed,
 }
 
 impl Place {
@@ -38,6 +40,7 @@ impl Place {
             Place::Directory(dir) => dir.join(format!("file.{index}")),
             Place::Device { path, .. } => path.clone(),
             Place::Opaque(name) => PathBuf::from(name),
+            Place::Unnamed => PathBuf::from("target"),
         }
     }
 
@@ -64,13 +67,19 @@ impl Made {
     /// In words: what is in the way, and what to name instead.
     pub fn new(asked: Option<&Path>, diskless: bool) -> Result<Made, String> {
         match asked {
-            None if diskless => Ok(Made::whole(Place::Opaque("target".to_owned()))),
+            None if diskless => Ok(Made::whole(Place::Unnamed)),
             None => Made::scratch(&std::env::temp_dir(), USE_TARGET),
             Some(path) if diskless => {
                 Ok(Made::whole(Place::Opaque(path.to_string_lossy().into_owned())))
             }
             Some(path) if path.is_dir() => Made::scratch(path, USE_TARGET),
-            Some(path) => Made::device(path),
+            Some(path) => match std::fs::metadata(path) {
+                Ok(_) => Made::device(path),
+                Err(why) => Err(format!(
+                    "--target {}: {why} (name a directory or a device that is there)",
+                    path.display()
+                )),
+            },
         }
     }
 

@@ -24,7 +24,7 @@ use reap::{lost, LOST_AFTER, WAIT};
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
-pub(super) use set_up::{file_facts, init, job_facts};
+pub(super) use set_up::{file_facts, init, job_facts, not_made};
 pub(super) use words::{describe, rules, Done, Request, RigWish, Taken};
 
 /// An instance, its files and its units.

@@ -57,6 +57,11 @@ impl Stand {
         Stand { request, engine, place, sets, seed, crumb }
     }
 
+    /// Whether the user said nothing of where the I/O of an engine without paths goes to.
+    pub(super) fn is_untold(&self) -> bool {
+        self.place == Place::Unnamed && self.sets.is_empty()
+    }
+
     /// The plugin's file.
     pub(super) fn path(&self) -> &Path {
         &self.request.path

@@ -4,6 +4,7 @@
 //! of what is told is as long as it may get from the start; words are made of it later. Must not
 //! format, and must not decide whether the run's status tells of it.
 
+use super::signal::Signal;
 use super::slots::{Outcome, SlotIndex};
 use super::trouble::RequestError;
 use super::worker::Worker;
@@ -43,7 +44,7 @@ enum Verdict {
     Ignored,
     /// A failure that the job survives.
     GoesOn,
-    /// The orderly end of a job that fills a device.
+    /// The orderly end of a job: it has filled its device, or the run is over.
     Full,
     /// The end of the job.
     Ends,
@@ -116,7 +117,11 @@ impl<C: Clock> Worker<'_, C> {
     #[cold]
     pub(super) fn account_failure(&mut self, index: SlotIndex, outcome: Outcome, errno: i32) {
         let slot = *self.slots.slot(index);
-        let verdict = self.failures.tolerance.judge(slot.ddir, errno);
+        let verdict = match errno {
+            // What `terminate` interrupted because the run is to end failed by our own wish.
+            libc::ECANCELED if self.signal.get() >= Signal::ABORT => Verdict::Full,
+            errno => self.failures.tolerance.judge(slot.ddir, errno),
+        };
         let dir = slot.ddir as usize;
         let counters =
             if slot.measured { &self.page.measure.dirs[dir] } else { &self.page.ramp.dirs[dir] };

@@ -186,7 +186,11 @@ impl<C: Clock> Worker<'_, C> {
             errno => errno,
         };
         if errno == 0 {
-            self.account(index, outcome.resid, end);
+            // What found nothing at all in a stream that has ended was no request of the load.
+            self.failures.stop |= self.settings.is_stream;
+            if !self.settings.is_stream || self.slots.slot(index).done > 0 {
+                self.account(index, outcome.resid, end);
+            }
         } else {
             self.account_failure(index, outcome, errno);
         }

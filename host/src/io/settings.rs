@@ -35,6 +35,8 @@ pub struct Settings {
     pub whole_files: bool,
     /// The engine does no I/O: it is asked again and again for steps, or so often for runs.
     pub runs: Option<u64>,
+    /// Offsets mean nothing (IOE_F_PIPE): where a read finds the end, all later ones do.
+    pub is_stream: bool,
     /// Short transfers are continued at multiples of this (O_DIRECT); 1 = anywhere.
     pub piece_align: u64,
     /// A sync after so many writes; 0 = never.

@@ -271,6 +271,7 @@ pub(super) fn settings(depth: u32) -> Settings {
         moves_data: true,
         whole_files: false,
         runs: None,
+        is_stream: false,
         piece_align: 1,
         fsync_every: 0,
         end_fsync: false,
@@ -436,6 +437,25 @@ fn continuations_begin_where_the_piece_before_ended() {
     assert_eq!(outcome.toy.seen, expected);
     assert_eq!(totals(&outcome, Ddir::Read), (1, 3840, 1));
     assert_eq!(outcome.page.measure.dirs[0].cut_ios.get(), 1);
+}
+
+#[test]
+fn a_stream_that_has_ended_ends_the_load() {
+    for (is_stream, short_every, fails_at, ios, bytes, pieces) in [
+        (false, 0, 50, 100, 99 * 4096, 100),
+        (true, 0, 50, 49, 49 * 4096, 50),
+        // The end in the middle of a request, which is counted with what came.
+        (true, 50, 51, 50, 49 * 4096 + 2048, 51),
+    ] {
+        let mut bench = bench(0, 1);
+        bench.settings.is_stream = is_stream;
+        bench.manners.short_every = short_every;
+        bench.manners.fails_at = Some((fails_at, 0));
+        let outcome = bench.run();
+        assert_eq!(outcome.result, Ok(()));
+        let (found_ios, found_bytes, _) = totals(&outcome, Ddir::Read);
+        assert_eq!((found_ios, found_bytes, outcome.toy.pieces), (ios, bytes, pieces));
+    }
 }
 
 #[test]

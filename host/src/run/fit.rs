@@ -240,6 +240,7 @@ pub(super) fn settings(
         moves_data: caps.flags & IOE_F_FAKE == 0,
         whole_files: caps.flags & IOE_F_PER_FILE != 0,
         runs: (caps.flags & IOE_F_NOIO != 0).then_some(job.time.loops),
+        is_stream: caps.flags & IOE_F_PIPE != 0,
         piece_align: if job.target.direct { u64::from(block_size.max(1)) } else { 1 },
         fsync_every: job.load.fsync,
         end_fsync: job.load.end_fsync,

@@ -128,7 +128,10 @@ fn live(context: &Context) -> Ending {
         }
         Err(error) => {
             engine.cleanup();
-            Ending::in_order(Err(error))
+            // A wait for a peer that the end of the run interrupted is no failure.
+            let canceled = error.errno == Some(libc::ECANCELED);
+            let by_us = canceled && context.signal.get() >= Signal::ABORT;
+            Ending::in_order(if by_us { Ok(()) } else { Err(error) })
         }
     }
 }

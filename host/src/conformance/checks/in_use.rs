@@ -3,7 +3,7 @@
 //! `teardown`.
 
 use super::super::check::{Check, Finding, Level, Outcome, DEADLINE};
-use super::super::rig::{file_facts, job_facts, rules, Request, RigWish};
+use super::super::rig::{file_facts, job_facts, not_made, rules, Request, RigWish};
 use super::super::stand::{Stand, Subject};
 use crate::plugin::gate::HostTable;
 use crate::plugin::guarded::GuardedUnit;
@@ -238,7 +238,7 @@ fn cut_instance<'s>(
     let job = JobTable::guarded(&job_facts(wish, &values)).ok_or_else(no_memory)?;
     let host = HostTable::guarded().map_err(|_| no_memory())?;
     let instance = Instance::init_shown(&subject.engine.ops, host, job, stand.crumb);
-    instance.map_err(refused(rules::INIT))
+    instance.map_err(|refusal| not_made(stand, rules::INIT, &refusal))
 }
 
 fn open(
@@ -247,7 +247,8 @@ fn open(
     instance: &mut Instance<'_>,
     files: &mut FileTable,
 ) -> Result<Option<OwnedFd>, Finding> {
-    let answer = instance.open_file(files, 0).map_err(refused(rules::OPEN))?;
+    let answer = instance.open_file(files, 0);
+    let answer = answer.map_err(|refusal| not_made(stand, rules::OPEN, &refusal))?;
     let mut descriptor = None;
     if answer == IOE_OPEN_HOST as u32 && !subject.has(IOE_F_DISKLESS) {
         let wish = OpenWish { read: true, write: true, ..OpenWish::default() };

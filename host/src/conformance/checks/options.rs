@@ -86,6 +86,12 @@ fn extremes(option: &EngineOption) -> Vec<EngineValue> {
 fn try_all(stand: &Stand, values_of: impl Fn(&EngineOption) -> Vec<EngineValue>) -> Outcome {
     let subject = stand.subject()?;
     let usual = stand.values(subject.info())?;
+    // An engine that has not been told where to go makes instances, and that is all.
+    let goes_somewhere = match stand.rig(RigWish::default()) {
+        Ok(rig) => rig.end().is_ok(),
+        Err(Finding::Skip(_)) => false,
+        Err(_) => true,
+    };
     let mut tried = 0;
     let mut wordless = None;
     for (n, option) in subject.info().options.iter().enumerate() {
@@ -93,7 +99,7 @@ fn try_all(stand: &Stand, values_of: impl Fn(&EngineOption) -> Vec<EngineValue>)
             tried += 1;
             let mut values = usual.clone();
             values[n].1 = value.clone();
-            if let Err(words) = try_one(stand, values, &value)? {
+            if let Err(words) = try_one(stand, values, &value, goes_somewhere)? {
                 wordless = wordless.or_else(|| Some(format!("option {}: {words}", option.name)));
             }
         }
@@ -110,6 +116,7 @@ fn try_one(
     stand: &Stand,
     values: Vec<Value>,
     value: &EngineValue,
+    goes_somewhere: bool,
 ) -> Result<Result<(), String>, Finding> {
     let subject = stand.subject()?;
     let wish = RigWish::default();
@@ -121,7 +128,7 @@ fn try_one(
         Err(_) => return Ok(Ok(())),
     }
     // What is huge may lawfully take long, or all memory, once requests run.
-    if matches!(value, EngineValue::Uint(number) if *number > HUGE) {
+    if !goes_somewhere || matches!(value, EngineValue::Uint(number) if *number > HUGE) {
         return Ok(Ok(()));
     }
     let wish = RigWish { values: Some(values), ..wish };

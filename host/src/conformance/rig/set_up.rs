@@ -25,7 +25,7 @@ impl<'s> Rig<'s> {
     ) -> Result<Self, Finding> {
         let mut rig = Rig::bare(stand, subject, &wish)?;
         for index in 0..wish.files {
-            rig.open(index).map_err(|refusal| refused(rules::OPEN, &refusal))?;
+            rig.open(index).map_err(|refusal| not_made(stand, rules::OPEN, &refusal))?;
         }
         for index in 0..rig.units.count() {
             let announced = rig.instance.io_init(rig.units.ptr(index));
@@ -47,7 +47,7 @@ impl<'s> Rig<'s> {
             None => stand.values(subject.info())?,
         };
         let instance = init(stand, subject, wish, &values);
-        let mut instance = instance.map_err(|refusal| refused(rules::INIT, &refusal))?;
+        let mut instance = instance.map_err(|refusal| not_made(stand, rules::INIT, &refusal))?;
         let caps = instance.caps().map_err(|r| refused(rules::INIT, &r))?;
         if caps.ops != 0 && u64::from(wish.ops) & !caps.ops == u64::from(wish.ops) {
             return Err(Finding::skip("its get_caps names none of the operations that this takes"));
@@ -161,6 +161,17 @@ fn fitting(subject: Subject, wish: RigWish) -> RigWish {
     }
 }
 
+/// `init` or `open_file` of an instance as the user wants it was refused. An engine whose targets
+/// are no paths may lawfully want to be told of one, or of options that say where it is.
+pub(in super::super) fn not_made(stand: &Stand, rule: &str, refusal: &Refusal) -> Finding {
+    match &refusal.words {
+        Some(words) if stand.is_untold() => Finding::skip(format!(
+            "it wants to be told where to go: {words} (--target NAME, --set OPTION=VALUE)"
+        )),
+        _ => refused(rule, refusal),
+    }
+}
+
 /// An instance alone.
 pub(in super::super) fn init<'s>(
     stand: &'s Stand,
@@ -212,7 +223,7 @@ pub(in super::super) fn file_facts(
             (wish.file_bytes, IOE_KIND_REGULAR, 512)
         }
         Place::Device { kind, size, block_size, .. } => (*size, *kind, *block_size),
-        Place::Opaque(_) => (0, IOE_KIND_NONE, 512),
+        Place::Opaque(_) | Place::Unnamed => (0, IOE_KIND_NONE, 512),
     };
     Ok(FileFacts {
         name: name.to_string_lossy().into_owned(),

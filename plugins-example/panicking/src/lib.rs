@@ -1,7 +1,7 @@
 //! An engine that panics where it is told to, after `after` good requests: for the project's tests
 //! of the border, which a panic never crosses.
 //!
-//! Built as a plugin: `cargo build -p iodyno-engine-api --example panicking`. Moves no data.
+//! The counterpart in Rust of `plugins-example/faulty`. Moves no data.
 
 use iodyno_engine_api::engine::{PlainFn, ReapFn};
 use iodyno_engine_api::{

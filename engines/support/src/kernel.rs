@@ -1,11 +1,11 @@
-//! What this kernel and a target have, found out before the run.
+//! What this kernel and a target have of the flags of reads and writes, found out before the run.
 //!
-//! Called by `engine` from `open_file`, for files and block devices. Opens the target for a moment
-//! and makes the very calls that the job will make, from and to a page that nobody may touch: a
-//! kernel that knows the flag comes as far as the page (EFAULT), one that does not says EOPNOTSUPP,
-//! and in no case is a byte moved. Where the target cannot be tried, the run tells.
+//! Called by engines with such options from `open_file`, for files and block devices. Opens the
+//! target for a moment and makes the very calls that the job will make (or their synchronous
+//! sisters), from and to a page that nobody may touch: a kernel that knows the flag comes as far as
+//! the page (EFAULT), one that does not says EOPNOTSUPP, and in no case is a byte moved. Where the
+//! target cannot be tried, the run tells.
 
-use crate::options::Flags;
 use iodyno_engine_api::abi::*;
 use iodyno_engine_api::host::Level;
 use iodyno_engine_api::{Error, File, Host, Job};
@@ -26,8 +26,19 @@ const KNOWN: [(i32, &str, &str); 3] = [
 /// A multiple of any logical block.
 const LEN: usize = 64 * 1024;
 
+/// What requests carry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// `RWF_*` of each read and write.
+    pub always: i32,
+    /// `RWF_*` of writes alone.
+    pub writes: i32,
+    /// Percentage of the requests that carry RWF_HIPRI besides.
+    pub hipri_percent: u32,
+}
+
 /// What the job will do with its targets.
-pub(crate) struct Probe {
+pub struct Probe {
     host: Host,
     flags: Flags,
     reads: bool,
@@ -37,14 +48,14 @@ pub(crate) struct Probe {
 
 impl Probe {
     /// Remembers what the job will do.
-    pub(crate) fn new(host: Host, job: &Job, flags: Flags) -> Probe {
+    pub fn new(host: Host, job: &Job, flags: Flags) -> Probe {
         let issues = |op: u32| job.op_mask() & 1 << op != 0;
         let (reads, writes) = (issues(IOE_OP_READ), issues(IOE_OP_WRITE));
         Probe { host, flags, reads, writes, max_bs: job.max_bs() }
     }
 
     /// Whether the target can do what the options ask for; the error names option, target, cause.
-    pub(crate) fn judge(&self, file: &File<'_>) -> Result<(), Error> {
+    pub fn judge(&self, file: &File<'_>) -> Result<(), Error> {
         if self.flags == Flags::default() {
             return Ok(());
         }
