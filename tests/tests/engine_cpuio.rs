@@ -1,7 +1,7 @@
 //! cpuio through a run: how much it burns, and when it ends.
 //!
-//! A machine that is busy elsewhere takes away from what is burnt, and never adds: bounds from below
-//! are low ones, and such scenarios are played again.
+//! A machine that is busy elsewhere takes away from what is burnt, and never adds: bounds from
+//! below are low ones, and such scenarios are played again.
 
 use iodyno_tests::engines::{self, Engine};
 use iodyno_tests::{patiently, process, Outcome, Scene};

@@ -1,5 +1,6 @@
-//! dirstat, which looks at directories, through a run: what can be said of each engine. What it does is tested
-//! together with its siblings, in `engine_fileops`.
+//! dirstat, which looks at directories, through a run: what can be said of every engine.
+//!
+//! What it does is tested together with its siblings, in `engine_fileops`.
 
 use iodyno_tests::engines::Engine;
 

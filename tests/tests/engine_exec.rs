@@ -1,5 +1,6 @@
-//! exec through a run: what the program gets, where its words go, how it ends, and that nothing of it
-//! is left.
+//! exec through a run: what the program gets, where its words go, how it ends.
+//!
+//! And that nothing of it is left, however the run ends.
 
 use iodyno_tests::engines::Engine;
 use iodyno_tests::run::Running;

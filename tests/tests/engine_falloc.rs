@@ -1,4 +1,6 @@
 //! falloc through a run: what becomes of files, and where it is refused.
+//!
+//! Looks at sizes and at what is on the disk; what was there must never change.
 
 use iodyno_tests::device::LoopDevice;
 use iodyno_tests::engines::{self, Engine};

@@ -1,5 +1,6 @@
-//! The six engines whose requests are whole files or directories, through a run: one request is one
-//! name, counted and timed, and afterwards the names are there, or gone.
+//! The six engines whose requests are whole files or directories, through a run.
+//!
+//! One request is one name, counted and timed, and afterwards the names are there, or gone.
 
 use iodyno_tests::{Document, Outcome, Scene};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,6 @@
 //! ftruncate through a run: what becomes of files, and where it is refused.
+//!
+//! Looks at sizes, and at what is left of what was there.
 
 use iodyno_tests::device::LoopDevice;
 use iodyno_tests::engines::{self, Engine};

@@ -1,5 +1,7 @@
-//! The two ways to burn CPU time. Called by `engine` until a time has come. Makes no system call
-//! but the look at the clock, and allocates when it is made only.
+//! The two ways to burn CPU time.
+//!
+//! Called by `engine` until a time has come. Makes no system call but the look at the clock, and
+//! allocates when it is made only.
 
 use std::hint::black_box;
 use std::time::Instant;

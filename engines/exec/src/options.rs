@@ -17,7 +17,7 @@ pub(crate) const OPTIONS: &[&ioe_option] = &[
         .build(),
     &Opt::text(
         c"arguments",
-        c"its arguments, separated by blanks; quotes hold one together; %r: runtime in seconds, %n: name of the job",
+        c"its arguments; quotes hold blanks; %r: runtime in seconds, %n: name of the job",
     )
     .build(),
     &Opt::uint(c"grace_time", c"seconds between SIGTERM and SIGKILL when the job's time is up")
@@ -26,7 +26,7 @@ pub(crate) const OPTIONS: &[&ioe_option] = &[
         .build(),
     &Opt::boolean(
         c"std_redirect",
-        c"its output goes to JOB.stdout and JOB.stderr in the working directory; else to iodyno's standard error",
+        c"its output goes to files, JOB.stdout and JOB.stderr; else to standard error",
     )
     .default(c"1")
     .build(),

@@ -1,5 +1,7 @@
-//! Splits `arguments` into words. Called by `options`. At blanks, as fio does; and quotes hold a
-//! word together, which fio's do not. Expands nothing: no shell is involved.
+//! Splits `arguments` into words: at blanks, as fio does; and quotes hold a word together, which
+//! fio's do not.
+//!
+//! Called by `options`. Expands nothing: no shell is involved.
 
 /// The words of a text.
 ///

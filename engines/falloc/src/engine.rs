@@ -68,9 +68,9 @@ const MODES: [(u32, &str); 3] = [
 ];
 
 impl Falloc {
-    /// Whether the file system can do what the job will ask for. Tried on a nameless file beside the
-    /// target; where there are no such files, on the first byte of the target, which the job is to
-    /// allocate in: but no hole is punched there, and the first trim tells.
+    /// Whether the file system can do what the job will ask for. Tried on a nameless file beside
+    /// the target; where there are no such files, on the first byte of the target, which the job is
+    /// to allocate in: but no hole is punched there, and the first trim tells.
     fn judge(&self, name: &CStr, target: i32) -> Result<(), Error> {
         let nameless = path::open_nameless(name);
         let at = nameless.unwrap_or(target);

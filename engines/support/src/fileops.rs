@@ -1,10 +1,10 @@
 //! Engines whose requests are whole files or directories: one request is one call on one name, so
 //! that IOPS are files a second and latencies those of the metadata.
 //!
-//! An engine is a [`PerFile`] over an [`Action`], which says what is done to a name, and what must be
-//! there before. Runs on the worker's thread and answers Completed to everything. Reads and writes
-//! are the same to it: a job's direction only says where its requests are counted. Opens nothing and
-//! touches no buffer.
+//! An engine is a [`PerFile`] over an [`Action`], which says what is done to a name, and what must
+//! be there before. Runs on the worker's thread and answers Completed to everything. Reads and
+//! writes are the same to it: a job's direction only says where its requests are counted. Opens
+//! nothing and touches no buffer.
 
 pub mod look;
 pub mod prepare;

@@ -162,7 +162,7 @@ mod tests {
         for entry in std::fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            // Those of single engines are run, with the engines that they need, by the engines' tests.
+            // Those of single engines are run by the tests of these engines.
             if name.starts_with("engine-") {
                 continue;
             }

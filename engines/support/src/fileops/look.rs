@@ -1,4 +1,5 @@
 //! The option `stat_type` of engines that look at names, and its reading: which system call looks.
+//!
 //! Called by their actions. Reads checked values only: types and choices were judged by the host.
 
 use crate::errno::Errno;

@@ -216,7 +216,7 @@ pub(in super::super) fn file_facts(
     let (size, kind, block_size) = match &stand.place {
         Place::Directory(_) if makes_its_own(stand)? => {
             remove(&name)?;
-            (0, IOE_KIND_REGULAR as u32, 512)
+            (0, IOE_KIND_REGULAR, 512)
         }
         Place::Directory(_) => {
             make_file(&name, wish.file_bytes)?;
