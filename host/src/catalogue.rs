@@ -75,6 +75,9 @@ pub struct EngineInfo {
     /// Does no I/O at all (likewise).
     #[serde(default)]
     pub no_io: bool,
+    /// Moves no data, whatever a request's direction says (likewise).
+    #[serde(default)]
+    pub fake: bool,
     /// Names of the callbacks that are present, in the order of the ops table.
     pub callbacks: Vec<String>,
     /// Options, indexed like the engine's own table.

@@ -181,3 +181,14 @@ fn a_part_of_the_names_and_a_pace() {
         assert_eq!(names(&scene), Vec::<PathBuf>::new(), "{looks}: unlink=1");
     }
 }
+
+#[test]
+fn readonly_refuses_what_a_direction_does_not_tell() {
+    for engine in SIX.into_iter().chain(["falloc"]) {
+        let scene = Scene::new();
+        let job = format!("[a]\nioengine={engine}\nfilename=target\nsize=1m\nrw=read\n");
+        let words = ["job.fio:2:10", engine, "`--readonly` was given"];
+        scene.json(&job).args(["--readonly"]).run().expect(2).says(&words);
+        assert!(!Path::new(&scene.at("target")).exists(), "{engine}");
+    }
+}

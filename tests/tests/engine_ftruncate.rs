@@ -38,7 +38,7 @@ fn at_random_it_ends_where_some_request_ended() {
     let lines = "filename=target\nrw=randwrite\nbs=4k\nsize=1m\nloops=3";
     assert_eq!(FTRUNCATE.run(&scene, lines).clean().ios(0, "write"), 768);
     let len = std::fs::metadata(scene.at("target")).expect("it was made").len();
-    assert!(len % 4096 == 0 && (4096..=1 << 20).contains(&len), "{len} bytes");
+    assert!(len.is_multiple_of(4096) && (4096..=1 << 20).contains(&len), "{len} bytes");
 }
 
 #[test]

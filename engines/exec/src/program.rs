@@ -1,13 +1,14 @@
 //! A program from its start to its end. Called by `engine`.
 //!
 //! It leads a process group of its own, so that what it starts is ended with it, and it does not
-//! outlive the thread that runs it. Must be waited for: what is dropped is killed and waited for,
+//! outlive the thread that runs it. Where it was told to end, nothing of its group is left. Must be waited for: what is dropped is killed and waited for,
 //! so that no zombie is left.
 
 use crate::options::Order;
 use crate::waiting::{pidfd, wait, Bell};
 use std::fs::File;
 use std::io::{Error, Result};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -45,8 +46,9 @@ impl Program {
         command.args(&order.arguments).stdin(Stdio::null()).process_group(0);
         let (stdout, stderr) = outputs(order)?;
         command.stdout(stdout).stderr(stderr);
+        let parent = std::process::id();
         // SAFETY: between fork and exec only system calls are made, which such a place allows.
-        unsafe { command.pre_exec(settle) };
+        unsafe { command.pre_exec(move || settle(parent)) };
         let mut child = command.spawn()?;
         let process = pidfd(child.id()).inspect_err(|_| {
             let _gone = child.kill();
@@ -66,7 +68,12 @@ impl Program {
 
     /// How it ended, if it has, within `limit` (none: for ever).
     pub(crate) fn wait(&mut self, bell: &Bell, limit: Option<Duration>) -> Result<Option<Ended>> {
-        if let Some(status) = self.child.try_wait()? {
+        if self.has_ended()? {
+            if self.kill_at.is_some() {
+                // What it started and left behind: the number is the program's until the next line.
+                self.signal(libc::SIGKILL);
+            }
+            let status = self.child.wait()?;
             self.over = true;
             return Ok(Some(self.judge(status)));
         }
@@ -83,6 +90,20 @@ impl Program {
         Ok(None)
     }
 
+    /// Whether it has ended and only waits to be waited for.
+    fn has_ended(&self) -> Result<bool> {
+        let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+        let how = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+        // SAFETY: room for a siginfo.
+        let looked = unsafe { libc::waitid(libc::P_PID, self.child.id(), info.as_mut_ptr(), how) };
+        match looked {
+            // SAFETY: integers, of which the call leaves those of a child that runs as they were,
+            // zero; and the number is one of those that a SIGCHLD has.
+            0 => Ok(unsafe { info.assume_init().si_pid() } != 0),
+            _ => Err(Error::last_os_error()),
+        }
+    }
+
     fn judge(&self, status: ExitStatus) -> Ended {
         match (status.code(), status.signal()) {
             _ if self.killed => Ended::Killed,
@@ -95,8 +116,8 @@ impl Program {
 
     /// To its whole group. Its number is its own until it is waited for.
     fn signal(&self, signal: i32) {
-        // SAFETY: no memory is handed over. Called before try_wait() has told of its end alone, so
-        // the number belongs to this program.
+        // SAFETY: no memory is handed over. Called before wait() alone, so the number belongs to this
+        // program, be it alive or a zombie.
         unsafe { libc::kill(-(self.child.id() as i32), signal) };
     }
 }
@@ -131,14 +152,18 @@ fn outputs(order: &Order) -> Result<(Stdio, Stdio)> {
 
 /// In the new process, before the program: signals as programs expect them, and no life beyond that
 /// of the thread that started it.
-fn settle() -> Result<()> {
+fn settle(parent: u32) -> Result<()> {
     for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT] {
         // SAFETY: the default action, no handler.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
     // SAFETY: a number and no memory.
-    match unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } {
-        0 => Ok(()),
-        _ => Err(Error::last_os_error()),
+    if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } != 0 {
+        return Err(Error::last_os_error());
+    }
+    // SAFETY: takes nothing. Who died before the line above signals nobody.
+    match unsafe { libc::getppid() } {
+        now if now as u32 == parent => Ok(()),
+        _ => Err(Error::from_raw_os_error(libc::ESRCH)),
     }
 }

@@ -85,7 +85,11 @@ fn an_instance_that_ends_early_leaves_nothing_running() {
     let (own, child) = (line_of(&own), line_of(&childs));
     drop(instance);
     assert!(!Path::new(&format!("/proc/{own}")).exists(), "neither it nor a zombie is left");
-    // What it started is not ours to wait for: it is on its way to its end.
+    ends(&child);
+}
+
+/// What a program started is not ours to wait for: it is on its way to its end.
+fn ends(child: &str) {
     let stat = format!("/proc/{child}/stat");
     let lives = || std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
     let begin = Instant::now();
@@ -93,6 +97,25 @@ fn an_instance_that_ends_early_leaves_nothing_running() {
         assert!(begin.elapsed() < Duration::from_secs(30), "its child {child} lives on");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+#[test]
+fn a_child_that_does_not_listen_ends_with_a_program_that_does() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("child");
+    let deaf = "trap \"\" TERM; while true; do sleep 100; done";
+    let job = shell(&format!("({deaf}) & echo $! > {}; wait", file.display()))
+        .set("grace_time", ioe_value_v { u: 60 });
+    let host = TestHost::new();
+    let instance = host.open(ops(), &job).expect("good options");
+    let mut io = request(IOE_OP_READ, null_mut(), 0, &mut []);
+    assert_eq!(instance.queue(&mut io), IOE_Q_QUEUED);
+    let child = line_of(&file);
+    // SAFETY: the instance lives.
+    unsafe { ops().terminate.expect("TERMINATE")(instance.inst) };
+    assert_eq!(instance.getevents(1, 1, -1).expect("no refusal").len(), 1);
+    assert_eq!(io.error, 0);
+    ends(&child);
 }
 
 #[test]

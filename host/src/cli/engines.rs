@@ -353,6 +353,7 @@ mod tests {
             diskless: false,
             whole_files: false,
             no_io: false,
+            fake: false,
             callbacks: vec!["init".to_owned(), "queue".to_owned()],
             options: vec![option, mode, hidden],
         };

@@ -52,6 +52,7 @@ fn engine(name: &str, flags: u64, options: Vec<EngineOption>) -> EngineInfo {
         diskless: flags & DISKLESS != 0,
         whole_files: false,
         no_io: false,
+        fake: false,
         callbacks: vec!["queue".to_owned()],
         options,
     }

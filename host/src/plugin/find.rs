@@ -481,6 +481,7 @@ mod tests {
             diskless: false,
             whole_files: false,
             no_io: false,
+            fake: false,
             callbacks: Vec::new(),
             options: Vec::new(),
         };

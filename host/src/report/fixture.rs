@@ -163,6 +163,7 @@ pub(super) fn plugin(engine: &str) -> PluginInfo {
             diskless: false,
             whole_files: false,
             no_io: false,
+            fake: false,
             callbacks: Vec::new(),
             options: vec![EngineOption {
                 name: "token".to_owned(),

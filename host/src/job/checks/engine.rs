@@ -13,14 +13,15 @@ pub(super) fn check(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
         for name in ["rate", "io_size", "offset", "bssplit", "blockalign"] {
             job.no_effect(name, &why, out);
         }
-        if job.readonly {
-            let message = format!(
-                "job {}: engine {} does whole files, and what it does to them nobody else knows, \
-                 but `--readonly` was given",
-                job.name, engine.name
-            );
-            push_once(out, Diagnostic::error(message).at(job.place("ioengine")));
-        }
+    }
+    let on_files = engine.whole_files || (engine.fake && !engine.diskless);
+    if on_files && job.readonly {
+        let message = format!(
+            "job {}: what engine {} does to files the job's direction does not say, but \
+             `--readonly` was given",
+            job.name, engine.name
+        );
+        push_once(out, Diagnostic::error(message).at(job.place("ioengine")));
     }
     if engine.no_io {
         let why = format!("engine {} does no I/O", engine.name);
