@@ -187,7 +187,7 @@ fn readonly_refuses_what_a_direction_does_not_tell() {
     for engine in SIX.into_iter().chain(["falloc"]) {
         let scene = Scene::new();
         let job = format!("[a]\nioengine={engine}\nfilename=target\nsize=1m\nrw=read\n");
-        let words = ["job.fio:2:10", engine, "`--readonly` was given"];
+        let words = ["job.fio:2:1", engine, "`--readonly` was given"];
         scene.json(&job).args(["--readonly"]).run().expect(2).says(&words);
         assert!(!Path::new(&scene.at("target")).exists(), "{engine}");
     }

@@ -1,8 +1,8 @@
 //! A program from its start to its end. Called by `engine`.
 //!
 //! It leads a process group of its own, so that what it starts is ended with it, and it does not
-//! outlive the thread that runs it. Where it was told to end, nothing of its group is left. Must be waited for: what is dropped is killed and waited for,
-//! so that no zombie is left.
+//! outlive the thread that runs it. Where it was told to end, nothing of its group is left. Must be
+//! waited for: what is dropped is killed and waited for, so that no zombie is left.
 
 use crate::options::Order;
 use crate::waiting::{pidfd, wait, Bell};
@@ -116,8 +116,8 @@ impl Program {
 
     /// To its whole group. Its number is its own until it is waited for.
     fn signal(&self, signal: i32) {
-        // SAFETY: no memory is handed over. Called before wait() alone, so the number belongs to this
-        // program, be it alive or a zombie.
+        // SAFETY: no memory is handed over. Called before wait() alone, so the number belongs to
+        // this program, be it alive or a zombie.
         unsafe { libc::kill(-(self.child.id() as i32), signal) };
     }
 }
