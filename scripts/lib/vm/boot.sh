@@ -30,7 +30,7 @@ vm_devices() {
     if [ ${#vm_nvme[@]} -gt 0 ]; then
         vm_device_words+=(-device "nvme,id=nvme,serial=iodyno-lab")
     fi
-    for kind in ${vm_nvme[@]+"${vm_nvme[@]}"}; do
+    for kind in "${vm_nvme[@]}"; do
         number=$((number + 1))
         properties=
         case $kind in
@@ -100,10 +100,11 @@ vm_listen() {
 }
 
 # vm_boot GUEST DIR: one boot, to its end. Sets vm_begun (0, 1), vm_status (the command's status,
-# or empty: none came) and vm_why (the reason in words for no status).
+# or empty: none came), vm_why (the reason in words for no status) and vm_problem (1: another boot
+# would end the same).
 vm_boot() {
     local end=$((SECONDS + vm_boot_seconds)) seconds=$vm_boot_seconds
-    vm_begun=0 vm_status='' vm_why='' vm_word='' vm_partial='' vm_incomplete=0
+    vm_begun=0 vm_status='' vm_why='' vm_word='' vm_partial='' vm_incomplete=0 vm_problem=''
     vm_start "$@"
     while [ -z "$vm_status$vm_why" ]; do
         if vm_listen; then
@@ -115,7 +116,7 @@ vm_boot() {
             rc\ *) vm_status=${vm_word#rc } ;;
             setup\ *) vm_setup_status=${vm_word#setup } ;;
             bring) vm_incomplete=1 ;;
-            problem\ *) vm_why="the guest is not what was asked for: ${vm_word#problem }" ;;
+            problem\ *) vm_problem=1 vm_why="the guest lacks what was asked for: ${vm_word#problem }" ;;
             *) vm_why="the guest says '$vm_word', which nobody understands" ;;
             esac
         elif ! kill -0 "$vm_qemu" 2>/dev/null; then
@@ -138,7 +139,7 @@ vm_last_words() {
     for file in qemu console; do
         if [ -s "$1/$file" ]; then
             echo "--- the end of the guest's $file" >&2
-            tail -n 30 "$1/$file" | tr -d '\r' >&2
+            grep -v "terminating on signal" "$1/$file" | tail -n 50 | tr -d "\r" >&2
         fi
     done
 }
@@ -148,7 +149,7 @@ vm_run() {
     local boot
     for ((boot = 1; boot <= vm_boots; boot++)); do
         vm_boot "$@"
-        if [ "$vm_begun" = 1 ] || [ "$boot" = "$vm_boots" ]; then
+        if [ "$vm_begun$vm_problem" != 0 ] || [ "$boot" = "$vm_boots" ]; then
             break
         fi
         echo "vm: $vm_why before the command began, starting it again" >&2

@@ -16,7 +16,7 @@ vm_programs=(qemu-system-x86_64=qemu-system-x86 cpio=cpio zstd=zstd xz=xz-utils 
 
 # Modules that lie in every guest, for `modprobe`, with what they depend on. The first are loaded
 # in this order before anything else happens.
-vm_modules_first=(virtio_pci virtio_console virtio_blk)
+vm_modules_first=(virtio_pci virtio_console virtio_blk configfs)
 vm_modules_scsi=(scsi_mod sd_mod sg scsi_debug)
 vm_modules_nvme=(nvme)
 vm_modules_more=(null_blk ublk_drv loop brd dm_mod dm_flakey dm_delay dm_log_writes dm_zero dm_snapshot)

@@ -54,6 +54,11 @@ vm_quoted() {
     printf '\n'
 }
 
+# vm_lines WORD...: one a line, none where there is none.
+vm_lines() {
+    [ $# = 0 ] || printf '%s\n' "$@"
+}
+
 # vm_guest_place NAME: a name in the guest is meant from where the command runs.
 vm_guest_place() {
     case $1 in
@@ -96,13 +101,12 @@ vm_pack_files() {
 # vm_pack_orders ROOT: what the guest's first process reads.
 vm_pack_orders() {
     local into=$1 path
-    printf '%s\n' "${vm_modules_first[@]}" >"$into/lab/modules-first"
-    printf '%s\n' ${vm_load[@]+"${vm_load[@]}"} >"$into/lab/modules"
-    printf '%s\n' ${vm_nodes[@]+"${vm_nodes[@]}"} >"$into/lab/nodes"
+    vm_lines "${vm_modules_first[@]}" >"$into/lab/modules-first"
+    vm_lines "${vm_load[@]}" >"$into/lab/modules"
+    vm_lines "${vm_nodes[@]}" >"$into/lab/nodes"
     printf '%s\n' "$vm_setup" >"$into/lab/setup"
     vm_quoted "${vm_command[@]}" >"$into/lab/command"
-    : >"$into/lab/bring"
-    for path in ${vm_bring[@]+"${vm_bring[@]}"}; do
+    for path in "${vm_bring[@]}"; do
         vm_guest_place "${path%%:*}"
     done >"$into/lab/bring"
     cp "$root/scripts/lib/vm/guest-init" "$into/init"
@@ -115,10 +119,10 @@ vm_pack() {
     mkdir -p "$into/lab/work"
     vm_pack_files "$into" "$bin"
     vm_pack_orders "$into"
-    for module in ${vm_load[@]+"${vm_load[@]}"}; do
+    for module in "${vm_load[@]}"; do
         names+=("${module%% *}")
     done
-    vm_copy_modules "$guest" "$into" ${names[@]+"${names[@]}"}
+    vm_copy_modules "$guest" "$into" "${names[@]}"
     { cat "$guest/base.cpio" && vm_cpio "$into"; } >"$dir/initrd"
     rm -rf "$into" "$into.libraries"
 }
