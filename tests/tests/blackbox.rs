@@ -47,6 +47,8 @@ mod faults_matrix;
 mod faults_panics;
 mod faults_survive;
 mod io_errors;
+mod lab;
+mod lab_devices;
 mod load_data;
 mod load_errors;
 mod load_examples;

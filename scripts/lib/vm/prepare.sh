@@ -52,23 +52,23 @@ vm_elf() {
     local image=$1 elf=$2 start length
     start=$((($(vm_u "$image" $((0x1f1)) 1) + 1) * 512 + $(vm_u "$image" $((0x248)) 4)))
     length=$(($(vm_u "$image" $((0x24c)) 4) - 4))
-    tail -c +$((start + 1)) "$image" | head -c "$length" >"$elf.zst"
+    head -c $((start + length)) "$image" | tail -c "$length" >"$elf.zst"
     zstd -dqf "$elf.zst" -o "$elf" || fail "the kernel in $image is not packed with zstd"
     rm -f "$elf.zst"
 }
 
 # vm_unpack DEBS DIR: makes DIR/vmlinux, DIR/tree/lib/modules/VERSION, DIR/version, DIR/base.cpio.
 vm_unpack() {
-    local debs=$1 dir=$2 version root applet
+    local debs=$1 dir=$2 version modules applet
     mkdir -p "$dir/kernel" "$dir/busybox" "$dir/tree/lib" "$dir/base"
     dpkg-deb -x "$debs"/linux-image-*.deb "$dir/kernel"
     dpkg-deb -x "$debs"/busybox-static_*.deb "$dir/busybox"
-    root=$dir/kernel/lib/modules
-    [ -d "$root" ] || root=$dir/kernel/usr/lib/modules
-    version=$(basename "$root"/*)
+    modules=$dir/kernel/lib/modules
+    [ -d "$modules" ] || modules=$dir/kernel/usr/lib/modules
+    version=$(basename "$modules"/*)
     echo "$version" >"$dir/version"
     vm_elf "$dir/kernel/boot/vmlinuz-$version" "$dir/vmlinux"
-    mv "$root" "$dir/tree/lib/modules"
+    mv "$modules" "$dir/tree/lib/modules"
     find "$dir/tree" -name '*.ko.xz' -print0 | xargs -0 -r -n 64 -P "$(nproc)" xz -d
     cp "$dir/busybox/bin/busybox" "$dir/busybox-static" 2>/dev/null ||
         cp "$dir/busybox/usr/bin/busybox" "$dir/busybox-static"
@@ -122,15 +122,21 @@ vm_module_files() {
             exit !found }' "$1/modules.dep"
 }
 
+# vm_guest CACHE: where a guest of these facts lies or would lie.
+vm_guest() {
+    local key
+    key=$(cat "$root/scripts/lib/vm/facts.sh" "$root/scripts/lib/vm/prepare.sh" | sha256sum)
+    printf '%s/guest-%s\n' "$1" "${key:0:12}"
+}
+
 # vm_prepare: prints the directory of a guest that is ready, after making it where it is not there.
 # Several may ask at once: one makes it.
 vm_prepare() {
-    local cache key guest lock
+    local cache guest lock
     cache=$(vm_cache)
     mkdir -p "$cache" || fail "no cache directory can be made at $cache (IODYNO_VM_CACHE names another)"
     cache=$(cd "$cache" && pwd)
-    key=$(cat "$root/scripts/lib/vm/facts.sh" "$root/scripts/lib/vm/prepare.sh" | sha256sum)
-    guest=$cache/guest-${key:0:12}
+    guest=$(vm_guest "$cache")
     if [ ! -e "$guest/base.cpio" ]; then
         exec {lock}>"$cache/lock"
         flock "$lock"
