@@ -11,7 +11,7 @@ use std::time::Duration;
 fn a_command_comes_back_as_it_was() {
     require!(lab);
     let scene = Scene::new();
-    let noise: Vec<u8> = (0..300_000_u32).map(|n| (n * n >> 7) as u8).collect();
+    let noise: Vec<u8> = (0..300_000_u32).map(|n| (n.wrapping_mul(n) >> 7) as u8).collect();
     scene.file("noise", &noise);
     scene.file("it's a script.sh", "cat \"$1\"; echo $2 >&2; cp noise back; mkdir d; echo x >d/x");
     let args = ["--bring", "back", "--bring", "d:put/here", "--bring", "missing"];

@@ -135,11 +135,12 @@ vm_boot() {
 
 # vm_last_words DIR: the end of the console and of what QEMU said, on standard error.
 vm_last_words() {
-    local file
+    local file words
     for file in qemu console; do
-        if [ -s "$1/$file" ]; then
-            echo "--- the end of the guest's $file" >&2
-            grep -v "terminating on signal" "$1/$file" | tail -n 50 | tr -d "\r" >&2
+        # That this script ended QEMU is no news.
+        words=$(sed '/terminating on signal/d; s/\r$//' "$1/$file" | tail -n 50)
+        if [ -n "$words" ]; then
+            printf -- "--- the end of the guest's %s\n%s\n" "$file" "$words" >&2
         fi
     done
 }
