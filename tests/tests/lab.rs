@@ -32,8 +32,8 @@ fn devices_are_there_and_a_status_is_kept() {
     let scene = Scene::new();
     let script = "set -e
         test -b /dev/sda; test -c /dev/sg0; test -b /dev/nvme0n1; test -c /dev/ng0n1
-        test -b /dev/nvme0n2; test -b /dev/nullb0; test \"$(cat /root/word)\" = set-up
-        cat /sys/block/nvme0n1/queue/zoned /sys/block/nvme0n2/queue/zoned
+        test -b /dev/nvme1n1; test -b /dev/nullb0; test \"$(cat /root/word)\" = set-up
+        cat /sys/block/nvme0n1/queue/zoned /sys/block/nvme1n1/queue/zoned
         cat /sys/block/nullb0/queue/zoned; iodyno engines >&2; exit 7";
     let devices = ["run", "--scsi", "--nvme", "--nvme=zns", "--modules", "null_blk zoned=1"];
     let setup = ["--setup", "echo set-up >/root/word", "--", "sh", "-c", script];

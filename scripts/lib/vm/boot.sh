@@ -27,11 +27,7 @@ vm_devices() {
         vm_device_words+=(-drive "file=$dir/bring,if=none,format=raw,id=bring,cache=unsafe"
             -device "virtio-blk-pci,drive=bring")
     fi
-    if [ ${#vm_nvme[@]} -gt 0 ]; then
-        vm_device_words+=(-device "nvme,id=nvme,serial=iodyno-lab")
-    fi
     for kind in "${vm_nvme[@]}"; do
-        number=$((number + 1))
         properties=
         case $kind in
         plain) ;;
@@ -40,8 +36,10 @@ vm_devices() {
         esac
         truncate -s "${vm_nvme_mb}M" "$dir/nvme$number"
         vm_device_words+=(
-            -drive "file=$dir/nvme$number,if=none,format=raw,id=n$number,cache=unsafe,discard=unmap"
-            -device "nvme-ns,bus=nvme,drive=n$number,nsid=$number$properties")
+            -drive "file=$dir/nvme$number,if=none,format=raw,id=d$number,cache=unsafe,discard=unmap"
+            -device "nvme,id=nvme$number,serial=lab$number"
+            -device "nvme-ns,bus=nvme$number,drive=d$number$properties")
+        number=$((number + 1))
     done
 }
 
