@@ -60,7 +60,8 @@ impl Lab {
         judge: impl Fn(&Outcome) + 'static,
     ) {
         let [device, engine, what] = [device, engine, what].map(str::to_owned);
-        self.cases.push(Case { device, engine, what, script: script.into(), judge: Box::new(judge) });
+        let (script, judge) = (script.into(), Box::new(judge));
+        self.cases.push(Case { device, engine, what, script, judge });
     }
 
     /// Runs all cases in one boot, prints the table of them, panics if one failed.

@@ -1,4 +1,7 @@
 //! The laboratory itself: what `scripts/vm` promises about a command in its guest.
+//!
+//! Each test is a boot or two, a few seconds each. Knows no engine and no device's behaviour: that
+//! is `lab_devices`.
 
 use iodyno_tests::lab::{alone, vm};
 use iodyno_tests::process::{self, eventually};

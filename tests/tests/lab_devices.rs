@@ -1,12 +1,15 @@
 //! Engines on real devices in the laboratory's guest: data arrives where it belongs, devices that
 //! fail are told of in words, those that are slow are seen to be.
+//!
+//! One boot a test, many cases in it: a device is a column of the table that is printed, an engine
+//! is another. A new engine for block devices is a name in `ENGINES`.
 
 use iodyno_tests::lab::Lab;
 use iodyno_tests::{require, Outcome, Scene};
 
 const ENGINES: [&str; 3] = ["psync", "libaio", "io_uring"];
 
-/// Node, and the options that make it.
+/// What `--scsi`, `--nvme` and [`NULL_BLK`] make.
 const DEVICES: [&str; 3] = ["sda", "nvme0n1", "nullb0"];
 
 const NULL_BLK: &str = "null_blk memory_backed=1 poll_queues=1";
