@@ -115,7 +115,10 @@ vm_boot() {
             rc\ *) vm_status=${vm_word#rc } ;;
             setup\ *) vm_setup_status=${vm_word#setup } ;;
             bring) vm_incomplete=1 ;;
-            problem\ *) vm_problem=1 vm_why="the guest lacks what was asked for: ${vm_word#problem }" ;;
+            problem\ *)
+                vm_problem=1
+                vm_why="the guest lacks what was asked for: ${vm_word#problem }"
+                ;;
             *) vm_why="the guest says '$vm_word', which nobody understands" ;;
             esac
         elif ! kill -0 "$vm_qemu" 2>/dev/null; then

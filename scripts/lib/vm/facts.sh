@@ -1,6 +1,6 @@
 # What the laboratory's guest is: where it comes from, what it knows, how it is started. Every name,
 # version and size that more than one file needs, or that moves with Debian, stands here.
-# Sourced by scripts/vm; sets variables only. A prepared guest is thrown away when this file changes.
+# Sourced by scripts/vm; sets variables only. A guest is prepared anew when this file changes.
 
 # The kernel and busybox are fetched with apt, checked by apt against Debian's keys, and unpacked in
 # the cache. The suite's cloud kernel has ublk, scsi_debug's injected errors and zoned devices.
@@ -19,7 +19,8 @@ vm_programs=(qemu-system-x86_64=qemu-system-x86 cpio=cpio zstd=zstd xz=xz-utils 
 vm_modules_first=(virtio_pci virtio_console virtio_blk configfs)
 vm_modules_scsi=(scsi_mod sd_mod sg scsi_debug)
 vm_modules_nvme=(nvme)
-vm_modules_more=(null_blk ublk_drv loop brd dm_mod dm_flakey dm_delay dm_log_writes dm_zero dm_snapshot)
+vm_modules_more=(null_blk ublk_drv loop brd dm_mod dm_flakey dm_delay dm_log_writes dm_zero
+    dm_snapshot)
 
 # Programs of the host that every guest gets if they are there.
 vm_guest_programs=(dmsetup)

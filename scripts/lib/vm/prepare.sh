@@ -8,36 +8,52 @@ vm_cache() {
     printf '%s\n' "${IODYNO_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/iodyno/vm}"
 }
 
-# vm_apt CACHE ARGS...: apt-get that knows the laboratory's sources and leaves the host's alone.
-vm_apt() {
-    local dir=$1/apt
-    shift
-    apt-get -qq -o Dir::State="$dir/state" -o Dir::Cache="$dir/cache" \
-        -o Dir::State::status="$dir/status" -o Dir::Etc::SourceList="$dir/sources.list" \
-        -o Dir::Etc::SourceParts=/dev/null -o Dir::Etc::Preferences=/dev/null \
-        -o Dir::Etc::PreferencesParts=/dev/null -o APT::Architecture=amd64 \
-        -o APT::Architectures=amd64 -o APT::Sandbox::User= -o Acquire::Languages=none \
-        -o Acquire::Retries=3 "$@"
+# vm_apt_settings DIR: what makes apt work in DIR and know the laboratory's sources alone. The
+# host's settings hold besides (a proxy), but not what it does after updates of its own lists.
+vm_apt_settings() {
+    local dir=$1 suite
+    mkdir -p "$dir/state/lists/partial" "$dir/cache/archives/partial"
+    : >"$dir/status"
+    for suite in "${vm_suites[@]}"; do
+        printf 'deb [arch=amd64 signed-by=%s] %s %s main\n' "$vm_keyring" "$vm_mirror" "$suite"
+    done >"$dir/sources.list"
+    cat >"$dir/conf" <<END
+Dir::State "$dir/state";
+Dir::State::status "$dir/status";
+Dir::Cache "$dir/cache";
+Dir::Etc::SourceList "$dir/sources.list";
+Dir::Etc::SourceParts "/dev/null";
+Dir::Etc::Preferences "/dev/null";
+Dir::Etc::PreferencesParts "/dev/null";
+APT::Architecture "amd64";
+#clear APT::Architectures;
+APT::Architectures { "amd64"; };
+APT::Sandbox::User "";
+#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+Acquire::Languages "none";
+Acquire::Retries "3";
+APT::Update::Error-Mode "any";
+END
 }
 
 # vm_fetch CACHE DIR: the packages, into DIR.
 vm_fetch() {
-    local cache=$1 into=$2 suite kernel
+    local settings=$1/apt/conf into=$2 kernel
     [ -r "$vm_keyring" ] || fail "$vm_keyring is missing: apt-get install debian-archive-keyring"
-    mkdir -p "$cache/apt/state/lists/partial" "$cache/apt/cache/archives/partial" "$into"
-    : >"$cache/apt/status"
-    for suite in "${vm_suites[@]}"; do
-        printf 'deb [arch=amd64 signed-by=%s] %s %s main\n' "$vm_keyring" "$vm_mirror" "$suite"
-    done >"$cache/apt/sources.list"
-    vm_apt "$cache" update >&2 || fail "Debian's package lists do not come from $vm_mirror"
-    kernel=$(apt-cache -o Dir::State="$cache/apt/state" -o Dir::Cache="$cache/apt/cache" \
-        -o Dir::State::status="$cache/apt/status" -o Dir::Etc::SourceList="$cache/apt/sources.list" \
-        -o Dir::Etc::SourceParts=/dev/null -o APT::Architecture=amd64 \
-        -o APT::Default-Release="$vm_kernel_suite" depends --important "$vm_kernel_package" |
-        sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
+    vm_apt_settings "$1/apt"
+    mkdir -p "$into"
+    apt-get -qq -c "$settings" update >&2 ||
+        fail "Debian's package lists do not come from $vm_mirror (IODYNO_VM_MIRROR)"
+    kernel=$(apt-cache -c "$settings" -o APT::Default-Release="$vm_kernel_suite" \
+        depends --important "$vm_kernel_package" |
+        sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p') || kernel=
+    kernel=${kernel%%$'\n'*}
     [ -n "$kernel" ] || fail "$vm_kernel_suite has no $vm_kernel_package"
     echo "fetching $kernel and busybox-static from $vm_mirror" >&2
-    (cd "$into" && vm_apt "$cache" download "$kernel/$vm_kernel_suite" busybox-static >&2) ||
+    (cd "$into" &&
+        apt-get -qq -c "$settings" download "$kernel/$vm_kernel_suite" busybox-static >&2) ||
         fail "the packages do not come from $vm_mirror"
 }
 
@@ -134,7 +150,7 @@ vm_guest() {
 vm_prepare() {
     local cache guest lock
     cache=$(vm_cache)
-    mkdir -p "$cache" || fail "no cache directory can be made at $cache (IODYNO_VM_CACHE names another)"
+    mkdir -p "$cache" || fail "$cache cannot be made (IODYNO_VM_CACHE names another place)"
     cache=$(cd "$cache" && pwd)
     guest=$(vm_guest "$cache")
     if [ ! -e "$guest/base.cpio" ]; then
