@@ -52,6 +52,7 @@ pub fn iodyno() -> PathBuf {
 
 /// The plugin file of one of the project's engines.
 pub fn engine(name: &str) -> PathBuf {
+    let name = name.replace('-', "_"); // as Cargo names libraries
     existing(bin_dir().join(format!("libiodyno_engine_{name}.so")))
 }
 

@@ -167,6 +167,15 @@ pub fn punch_hole(fd: i32, offset: u64, len: u64) -> Result<(), Errno> {
     fallocate(fd, libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE, offset, len)
 }
 
+/// Gives a range of a regular file its blocks; size and content stay. What has no such thing to do
+/// (a block device, some file systems) is left as it is.
+pub fn reserve(fd: i32, offset: u64, len: u64) -> Result<(), Errno> {
+    match fallocate(fd, libc::FALLOC_FL_KEEP_SIZE, offset, len) {
+        Err(libc::EOPNOTSUPP | libc::ENODEV) => Ok(()),
+        other => other,
+    }
+}
+
 /// Zeroes a range of a regular file, which grows as by a write.
 pub fn zero_range(fd: i32, offset: u64, len: u64) -> Result<(), Errno> {
     fallocate(fd, libc::FALLOC_FL_ZERO_RANGE, offset, len)

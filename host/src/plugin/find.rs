@@ -187,8 +187,9 @@ impl Search {
         };
         let mut unusable = Vec::new();
         let mut usable = Vec::new();
-        let own_file = format!("{FILE_PREFIX}{name}{FILE_SUFFIX}");
-        for file in dirs.iter().map(|dir| dir.join(&own_file)).filter(|file| file.exists()) {
+        let own_files = own_files(name);
+        let own = dirs.iter().flat_map(|dir| own_files.iter().map(|file| dir.join(file)));
+        for file in own.filter(|file| file.exists()) {
             match self.examine(&file, pin, &caller) {
                 Ok(plugin) => match wanted(&plugin) {
                     Some(engine) => return Ok(Found { plugin, engine }),
@@ -205,7 +206,9 @@ impl Search {
                 unusable.push(error);
                 Vec::new()
             });
-            for file in files.iter().filter(|f| f.file_name() != Some(OsStr::new(&own_file))) {
+            let is_own =
+                |f: &Path| own_files.iter().any(|own| f.file_name() == Some(OsStr::new(own)));
+            for file in files.iter().filter(|file| !is_own(file)) {
                 match self.examine(file, pin, &caller) {
                     Ok(plugin) => match wanted(&plugin) {
                         Some(engine) => candidates.push((n, Found { plugin, engine })),
@@ -365,6 +368,13 @@ fn plugin_files(dir: &Path) -> Result<Vec<PathBuf>, PluginError> {
     }
     files.sort();
     Ok(files)
+}
+
+/// The files that bear an engine's name. No library that Cargo makes has a dash in its name.
+fn own_files(name: &str) -> Vec<String> {
+    let mut names = vec![name.to_owned(), name.replace('-', "_")];
+    names.dedup();
+    names.iter().map(|name| format!("{FILE_PREFIX}{name}{FILE_SUFFIX}")).collect()
 }
 
 /// NAME of `libiodyno_engine_NAME.so`.
