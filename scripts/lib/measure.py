@@ -7,8 +7,8 @@ wall-clock rates vary two- to threefold on shared machines, this repeats within 
 import json
 import os
 import resource
+import statistics
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -18,13 +18,19 @@ BLOCK_BYTES = 4096
 
 def run(command):
     """The JSON that the command prints; a failure ends the script, in the command's words."""
-    return json.loads(output_of(command))
+    out = output_of(command)
+    return json.loads(out[out.index("{"):])  # fio's notes come first
+
+
+class RunFailed(SystemExit):
+    """Ends the script, in the words of what failed, unless somebody can do without that run."""
 
 
 def output_of(command):
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
-        sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}{done.stdout}")
+        raise RunFailed(f"{' '.join(command)} ended with {done.returncode}:\n"
+                        f"{done.stderr}{done.stdout}")
     return done.stdout
 
 
@@ -40,22 +46,38 @@ def children_cpu_ns():
     return (used.ru_utime + used.ru_stime) * 1e9
 
 
+DIRECTIONS = ("read", "write", "trim")
+
+
 def requests(document):
-    made = sum(job[direction]["total_ios"] for job in document["jobs"]
-               for direction in ("read", "write", "trim"))
+    return sum(requests_of(job) for job in document["jobs"])
+
+
+def requests_of(job):
+    made = sum(job[direction]["total_ios"] for direction in DIRECTIONS)
     if made == 0:
-        sys.exit("a run made no request")
+        raise RunFailed("a run made no request")
     return made
 
 
-def jobs_cpu_ns(document):
-    """Of the threads of the jobs, from either program's own JSON."""
-    return sum((job["usr_cpu"] + job["sys_cpu"]) / 100 * job["job_runtime"] * 1e6
-               for job in document["jobs"])
-
-
 def cpu_ns_per_request(document):
-    return jobs_cpu_ns(document) / requests(document)
+    """Of a job's thread, from either program's own JSON; the mean where there are several jobs."""
+    return statistics.mean(cpu_ns(job) / requests_of(job) for job in document["jobs"])
+
+
+def cpu_ns(job):
+    return (job["usr_cpu"] + job["sys_cpu"]) / 100 * run_ms(job) * 1e6
+
+
+def run_ms(job):
+    """What the percentages are of: job_runtime, which is cut to whole milliseconds, made exact by
+    the rate where that says the same."""
+    for direction in DIRECTIONS:
+        if job[direction]["iops"] > 0:
+            exact = job[direction]["total_ios"] / job[direction]["iops"] * 1e3
+            if abs(exact - job["job_runtime"]) <= 1:
+                return exact
+    return job["job_runtime"]
 
 
 def memory_directory():
