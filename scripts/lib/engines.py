@@ -18,8 +18,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from measure import (BLOCK_BYTES, HOT_FILE_BYTES, RunFailed, cpu_ns_per_request, memory_directory, output_of,
-                     requests, run, run_with_cpu, write_hot_file)
+from measure import (BLOCK_BYTES, HOT_FILE_BYTES, RunFailed, cpu_ns_per_request, memory_directory,
+                     output_of, requests, run, run_with_cpu, write_hot_file)
 
 NAMES = 20_000  # as bare.c
 BATCHES = ("iodepth=32", "iodepth_batch_submit=32", "iodepth_batch_complete_min=32",
