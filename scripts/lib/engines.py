@@ -158,8 +158,11 @@ def job_text(row, engine, target, seconds, is_fio):
     lines = ["[global]", f"ioengine={engine}", "bs=4k", "thread", "invalidate=0", *row.shape]
     timed = ["time_based", f"runtime={round(seconds * 1000)}ms"]
     if engine == "null":
+        lines += timed
+        if row.target == "names":  # as many files, a request for each
+            return jobs(lines, ("names", ["rw=read", f"nrfiles={NAMES}", "filesize=4k"]))
         sides = ("read", "write") if row.target == "net" else ("randread",)
-        lines += timed + [f"size={HOT_FILE_BYTES}"]
+        lines.append(f"size={HOT_FILE_BYTES}")
         return jobs(lines, *((side, [f"rw={side}"]) for side in sides))
     lines += [*row.options, *(() if is_fio else row.ours)]
     if row.target == "net":
