@@ -39,22 +39,23 @@ class Row:
     target: str = "memory"  # memory, cached, scratch, names, net
     threads: bool = False  # the engine has threads of its own: all of the process counts
     ours: tuple = ()  # options that fio does not have
+    queued: bool = False  # answers through getevents, at depth 1 too
     with_fio: bool = True  # if it has the engine, and does the same with it
 
 
 ROWS = [
     Row("sync", "sync", "lseek-read"),
     Row("psync", "psync", "pread"),
-    Row("vsync", "vsync", "lseek-readv"),
+    Row("vsync", "vsync", "lseek-readv", queued=True),
     Row("pvsync", "pvsync", "preadv"),
     Row("pvsync2", "pvsync2", "preadv2"),
     Row("mmap", "mmap", "memcpy"),
     Row("mmap, copy=kernel", "mmap", "process_vm_readv", ours=("mmap.copy=kernel",),
         with_fio=False),
     Row("splice", "splice", "splice-read"),
-    Row("libaio", "libaio", "libaio-1"),
-    Row("posixaio", "posixaio", "aio_read", threads=True),
-    Row("io_uring", "io_uring", "io_uring-1", target="cached"),
+    Row("libaio", "libaio", "libaio-1", queued=True),
+    Row("posixaio", "posixaio", "aio_read", queued=True, threads=True),
+    Row("io_uring", "io_uring", "io_uring-1", target="cached", queued=True),
     Row("syslet-rw", "syslet-rw", "preadv2-nowait", target="cached", threads=True),
     Row("net, tcp", "net", "net-tcp", target="net"),
     # fio 3.33 ends a job on a unix socket with EISCONN, or not at all where it has a time.
@@ -158,6 +159,8 @@ def job_text(row, engine, target, seconds, is_fio):
     timed = ["time_based", f"runtime={round(seconds * 1000)}ms"]
     if engine == "null":
         lines += timed
+        if row.queued:
+            lines.append("null.completion=async")
         if row.target == "names":  # as many files, a request for each
             return jobs(lines, ("names", ["rw=read", f"nrfiles={NAMES}", "filesize=4k"]))
         sides = ("read", "write") if row.target == "net" else ("randread",)
