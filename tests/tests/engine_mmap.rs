@@ -149,8 +149,7 @@ fn a_medium_that_fails_is_an_error_in_words() {
         let lines = format!("filename={disk}\nrw={rw}\nbs=4k\noffset=2m\nsize=1m");
         let outcome = engine.run(&scene, &lines);
         device::run("losetup", &["--detach", disk]).expect("it is ours");
-        let outcome =
-            outcome.expect(1).says(&["Input/output error", "the mapping has no page for it"]);
+        outcome.expect(1).says(&["Input/output error", "the mapping has no page for it"]);
     }
 }
 

@@ -9,7 +9,7 @@ use iodyno_engine_api::Error;
 use std::arch::global_asm;
 use std::ffi::{c_int, c_void};
 use std::io;
-use std::mem::{size_of, zeroed};
+use std::mem::zeroed;
 use std::ptr::{from_ref, null, null_mut};
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -297,7 +297,6 @@ unsafe impl Sync for Default {}
 /// The default action, with the signal as it came: a core and a parent see what they would have
 /// seen. It is blocked until the handler returns, unless the former one wished otherwise.
 fn die_of(signal: c_int, info: *mut libc::siginfo_t) {
-    debug_assert!(size_of::<libc::siginfo_t>() == 128, "the kernel's size");
     // SAFETY: the default action is a whole one; a process may send itself any siginfo, and this
     // one is the kernel's. All calls are async-signal-safe.
     unsafe {

@@ -295,9 +295,10 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
     for line in words::dump(job, names, &failures) {
         context.outbox.send(&ToControl::Note(line));
     }
+    let is_over = context.signal.get() >= Signal::STOP;
     let outcome = match outcome {
         // A file that was to be opened in mid-run waited for its peer until the run's end.
-        Err(Trouble::File(file)) if file.errno == Some(libc::ECANCELED) => Ok(()),
+        Err(Trouble::File(file)) if is_over && file.errno == Some(libc::ECANCELED) => Ok(()),
         other => other.map_err(|trouble| words::told(job, names, trouble, interrupted)),
     };
     let mut outcome = words::with_failures(job, names, outcome, &failures);
