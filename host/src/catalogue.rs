@@ -69,6 +69,15 @@ pub struct EngineInfo {
     pub synchronous: bool,
     /// Has no target, neither file nor device (a flag, too).
     pub diskless: bool,
+    /// A request is a whole file (likewise).
+    #[serde(default)]
+    pub whole_files: bool,
+    /// Does no I/O at all (likewise).
+    #[serde(default)]
+    pub no_io: bool,
+    /// Moves no data, whatever a request's direction says (likewise).
+    #[serde(default)]
+    pub fake: bool,
     /// Names of the callbacks that are present, in the order of the ops table.
     pub callbacks: Vec<String>,
     /// Options, indexed like the engine's own table.

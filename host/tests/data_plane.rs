@@ -130,6 +130,29 @@ fn file() -> FileFacts {
     }
 }
 
+fn settings(depth: u32, timed: bool) -> Settings {
+    Settings {
+        batch_submit: (depth / 2).max(1),
+        complete_min: (depth / 4).max(1),
+        complete_max: depth,
+        low: depth,
+        timed,
+        stamps_batches: false,
+        sync_engine: depth == 1,
+        sets_issue: false,
+        mixed: true,
+        write_after_trim: false,
+        moves_data: true,
+        whole_files: false,
+        runs: None,
+        is_stream: false,
+        piece_align: 1,
+        fsync_every: 1000,
+        end_fsync: true,
+        syncs: SyncPlan::default(),
+    }
+}
+
 fn worker(
     queue: QueueFn,
     depth: u32,
@@ -176,24 +199,7 @@ fn worker(
     let signal: &'static Signal = Box::leak(Box::default());
     signal.raise(Signal::MEASURE);
     Worker::new(Parts {
-        settings: Settings {
-            batch_submit: (depth / 2).max(1),
-            complete_min: (depth / 4).max(1),
-            complete_max: depth,
-            low: depth,
-            timed,
-            stamps_batches: false,
-            sync_engine: depth == 1,
-            sets_issue: false,
-            mixed: true,
-            write_after_trim: false,
-            moves_data: true,
-            is_stream: false,
-            piece_align: 1,
-            fsync_every: 1000,
-            end_fsync: true,
-            syncs: SyncPlan::default(),
-        },
+        settings: settings(depth, timed),
         engine,
         slots,
         files: FileTable::new(&[file()]).unwrap(),

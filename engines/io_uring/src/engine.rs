@@ -83,7 +83,8 @@ impl Engine for IoUring {
             return Err(Error::new(libc::EINVAL, words));
         }
         let wish = Wish {
-            entries: depth,
+            // One more for the entry that ends waits.
+            entries: (depth + 1).min(ENTRIES_MAX),
             iopoll: settings.hipri,
             sqpoll: settings.sqpoll,
             task_run: settings.task_run,

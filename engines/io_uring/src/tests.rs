@@ -379,11 +379,20 @@ fn attached_rings_share_the_thread_that_submits() {
         task_run: TaskRun::Auto,
         attach: None,
     };
-    let thread_of = |ring: &Ring| {
+    let told = |ring: &Ring| {
         let fd = ring.descriptor().as_raw_fd();
         let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).unwrap();
         let line = text.lines().find_map(|line| line.strip_prefix("SqThread:"));
         line.map(|pid| pid.trim().to_owned())
+    };
+    // SAFETY: no argument.
+    let own = unsafe { libc::gettid() }.to_string();
+    let thread_of = |ring: &Ring| loop {
+        // The kernel tells the thread that made the ring until its own has begun.
+        match told(ring) {
+            Some(pid) if pid == own => std::thread::yield_now(),
+            other => break other,
+        }
     };
     let (one, two) = (share::attached(&wish).ok().unwrap(), share::attached(&wish).ok().unwrap());
     let alone = Ring::new(&wish).ok().unwrap();

@@ -162,6 +162,23 @@ fn block_range(fd: i32, request: libc::c_ulong, offset: u64, len: u64) -> Result
     retry(|| unsafe { libc::ioctl(fd, request, range.as_ptr()) } as isize).map(drop)
 }
 
+/// Allocates a range of a regular file, which grows as by a write.
+pub fn allocate(fd: i32, offset: u64, len: u64) -> Result<(), Errno> {
+    fallocate(fd, 0, offset, len)
+}
+
+/// Allocates a range of a regular file; its size stays.
+pub fn allocate_keeping(fd: i32, offset: u64, len: u64) -> Result<(), Errno> {
+    fallocate(fd, libc::FALLOC_FL_KEEP_SIZE, offset, len)
+}
+
+/// `ftruncate`: the file's new length.
+pub fn truncate(fd: i32, len: u64) -> Result<(), Errno> {
+    let len = signed(len)?;
+    // SAFETY: as in fsync().
+    retry(|| unsafe { libc::ftruncate(fd, len) } as isize).map(drop)
+}
+
 /// Punches a hole into a regular file; its size stays.
 pub fn punch_hole(fd: i32, offset: u64, len: u64) -> Result<(), Errno> {
     fallocate(fd, libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE, offset, len)

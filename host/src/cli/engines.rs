@@ -351,6 +351,9 @@ mod tests {
             flags: IOE_F_SYNC,
             synchronous: true,
             diskless: false,
+            whole_files: false,
+            no_io: false,
+            fake: false,
             callbacks: vec!["init".to_owned(), "queue".to_owned()],
             options: vec![option, mode, hidden],
         };

@@ -9,7 +9,7 @@ use crate::job::spec::{JobSpec, RateProcess};
 use crate::run::targets::{FileOutlook, WorkerOutlook, ENGINES_OWN};
 use crate::stats::figures::{kib, time};
 use crate::units::Nanos;
-use iodyno_engine_api::abi::{IOE_F_DISKLESS, IOE_F_SYNC};
+use iodyno_engine_api::abi::{IOE_F_DISKLESS, IOE_F_NOIO, IOE_F_PER_FILE, IOE_F_SYNC};
 
 /// Files of a worker that are shown one by one.
 const FILES_SHOWN: usize = 8;
@@ -45,6 +45,14 @@ fn who(job: &JobSpec, workers: &[&WorkerOutlook]) -> String {
 /// "randrw (70 % reads) of 4KiB, O_DIRECT".
 fn load(job: &JobSpec) -> String {
     let load = &job.load;
+    if job.engine.flags & IOE_F_NOIO != 0 {
+        return "no I/O".to_owned();
+    }
+    if job.engine.flags & IOE_F_PER_FILE != 0 {
+        let counted: Vec<&str> = used(job).map(Ddir::name).collect();
+        let what = format!("whole files, a request each, counted as {}", counted.join(" and "));
+        return what + &rate(job);
+    }
     let rw = load.rw;
     let mut text = rw.name().to_owned();
     if rw.is_mixed() {
@@ -97,6 +105,15 @@ fn rate(job: &JobSpec) -> String {
 /// What each worker transfers, and all of them.
 fn amounts(job: &JobSpec, workers: &[&WorkerOutlook]) -> Option<String> {
     let first = workers.first()?;
+    if job.engine.flags & IOE_F_NOIO != 0 {
+        return None;
+    }
+    if let Some(requests) = first.requests_per_loop {
+        if job.engine.flags & IOE_F_PER_FILE != 0 && !job.target.create_only {
+            let files = format!("does {requests} files by each worker");
+            return Some(files + &again(job));
+        }
+    }
     if job.target.create_only {
         return Some("transfers nothing: the files are laid out, and that is all".to_owned());
     }
@@ -114,17 +131,22 @@ fn amounts(job: &JobSpec, workers: &[&WorkerOutlook]) -> Option<String> {
         (None, None) => format!("transfers {}", kib(bytes)),
     };
     text.push_str(" by each worker");
-    if job.time.time_based {
-        text.push_str(", again and again until its time is up");
-    } else if job.time.loops > 1 {
-        text.push_str(&format!(", {} times", job.time.loops));
-    }
+    text.push_str(&again(job));
     let total = workers.iter().map(|worker| worker.bytes_per_loop.unwrap_or(0));
     let total = total.fold(0, u64::saturating_add);
     if workers.len() > 1 && most.is_none() {
         text.push_str(&format!(" ({} by all of them in one loop)", kib(total)));
     }
     Some(text)
+}
+
+/// ", 3 times".
+fn again(job: &JobSpec) -> String {
+    match (job.time.time_based, job.time.loops) {
+        (true, _) => ", again and again until its time is up".to_owned(),
+        (false, 0 | 1) => String::new(),
+        (false, loops) => format!(", {loops} times"),
+    }
 }
 
 /// What a worker transfers of which nobody knows how much it is.

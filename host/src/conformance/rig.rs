@@ -150,6 +150,11 @@ impl<'s> Rig<'s> {
         self.units.ptr(index)
     }
 
+    /// How many units there are: as many as the job's iodepth, and spare ones.
+    pub(super) fn unit_count(&self) -> usize {
+        self.units.count()
+    }
+
     /// How many units are the engine's.
     pub(super) fn in_flight(&self) -> usize {
         self.in_flight.iter().flatten().count()

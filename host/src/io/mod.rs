@@ -14,6 +14,7 @@ mod drive;
 pub mod failures;
 pub mod flow;
 mod harness;
+mod idle;
 mod inputs;
 mod openloop;
 pub mod pace;

@@ -6,7 +6,6 @@
 //! does, and the distance to its real start is kept with it. Never issues before its time.
 
 use super::signal::Signal;
-use super::slots::Slots;
 use super::thinktime::Thought;
 use super::trouble::Trouble;
 use super::worker::{Filled, Worker};
@@ -39,7 +38,7 @@ impl<C: Clock> Worker<'_, C> {
         self.pace.pacer.spend(request.ddir, request.len);
         self.pace.flow.iter().for_each(|flow| flow.issue());
         self.pace.think.iter_mut().for_each(|think| think.issue(now_ns));
-        let mut slot = Slots::request(request.ddir, request.file, request.offset, request.len);
+        let mut slot = self.slot_by_detour(request);
         let mut start_ns = now_ns;
         if self.settings.write_after_trim || self.doorway.is_some() {
             self.prepare_way(request.ddir, request.file)?;

@@ -31,6 +31,10 @@ pub struct Settings {
     pub write_after_trim: bool,
     /// Write buffers hold data that somebody may look at.
     pub moves_data: bool,
+    /// A request is a whole file: it has no place and no length.
+    pub whole_files: bool,
+    /// The engine does no I/O: it is asked again and again for steps, or so often for runs.
+    pub runs: Option<u64>,
     /// Offsets mean nothing (IOE_F_PIPE): where a read finds the end, all later ones do.
     pub is_stream: bool,
     /// Short transfers are continued at multiples of this (O_DIRECT); 1 = anywhere.

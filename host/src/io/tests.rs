@@ -269,6 +269,8 @@ pub(super) fn settings(depth: u32) -> Settings {
         mixed: false,
         write_after_trim: false,
         moves_data: true,
+        whole_files: false,
+        runs: None,
         is_stream: false,
         piece_align: 1,
         fsync_every: 0,

@@ -23,7 +23,7 @@ use crate::plugin::lent::FileTable;
 use crate::stats::live::{WorkerPage, WorkerState};
 use crate::sys::clock::{Clock, Ticks};
 use crate::sys::thread::Usage;
-use crate::workload::{Content, Generator};
+use crate::workload::{Content, Generator, Request};
 use iodyno_engine_api::abi::*;
 
 /// Everything that a worker is made of.
@@ -122,6 +122,7 @@ impl<'a, C: Clock> Worker<'a, C> {
             content: parts.content,
             takes_detours: parts.pace.paced
                 || settings.write_after_trim
+                || settings.whole_files
                 || syncs.watches
                 || parts.doorway.is_some(),
             watched: parts.pace.watched,
@@ -174,6 +175,9 @@ impl<'a, C: Clock> Worker<'a, C> {
 
     /// The loop.
     fn drive(&mut self) -> Result<(), Trouble> {
+        if let Some(runs) = self.settings.runs {
+            return self.drive_without_io(runs);
+        }
         loop {
             match self.fill()? {
                 Filled::Full => self.make_room()?,
@@ -234,8 +238,16 @@ impl<'a, C: Clock> Worker<'a, C> {
         if self.failures.stop {
             return Ok(Some(Filled::Ended));
         }
-        let slot = Slots::request(request.ddir, request.file, request.offset, request.len);
+        let slot = self.slot_by_detour(request);
         self.begin_by_detour(slot).map(|()| None)
+    }
+
+    /// What a request that the plain way would not begin asks for.
+    pub(super) fn slot_by_detour(&self, request: Request) -> Slot {
+        match self.settings.whole_files {
+            true => Slots::request(request.ddir, request.file, 0, 0),
+            false => Slots::request(request.ddir, request.file, request.offset, request.len),
+        }
     }
 
     /// Begins a request that the plain way would not begin: what it writes may be due for a sync.

@@ -6,6 +6,7 @@
 
 pub(crate) mod between;
 mod content;
+mod engine;
 mod files;
 mod latency;
 mod load;
@@ -40,6 +41,8 @@ pub(crate) struct Judged<'a> {
     pub(crate) section: &'a Place,
     /// None where it was not found.
     pub(crate) engine: Option<&'a EngineInfo>,
+    /// It ends when no other job does I/O.
+    pub(crate) ends_with_io: bool,
     pub(crate) readonly: bool,
     pub(crate) env: &'a Environment,
 }
@@ -105,6 +108,7 @@ pub(crate) fn check(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     latency::check(job, out);
     depths(job, out);
     process::check(job, out);
+    engine::check(job, out);
     traps(job, out);
     if job.readonly && (job.draft.load.rw.writes() || job.draft.load.rw.trims()) {
         let message = format!("job {} writes, but `--readonly` was given", job.name);
@@ -151,7 +155,7 @@ fn amounts(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
         );
         push_once(out, Diagnostic::error(message).at(job.place("size")));
     }
-    let Some(engine) = job.engine.filter(|engine| engine.diskless) else {
+    let Some(engine) = job.engine.filter(|engine| engine.diskless && !engine.no_io) else {
         return;
     };
     let load = &job.draft.load;
@@ -235,7 +239,8 @@ pub(crate) fn advise(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
         let warning = Diagnostic::warning(message).at(&steady.place);
         push_once(out, warning.help("`time_based` and `runtime` leave it the time it needs"));
     }
-    let Some(runtime) = job.said("runtime").filter(|_| !time.time_based) else { return };
+    let no_io = job.engine.is_some_and(|engine| engine.no_io);
+    let Some(runtime) = job.said("runtime").filter(|_| !time.time_based && !no_io) else { return };
     if time.runtime.is_none() {
         return;
     }

@@ -50,6 +50,9 @@ fn engine(name: &str, flags: u64, options: Vec<EngineOption>) -> EngineInfo {
         flags,
         synchronous: flags & SYNC != 0,
         diskless: flags & DISKLESS != 0,
+        whole_files: false,
+        no_io: false,
+        fake: false,
         callbacks: vec!["queue".to_owned()],
         options,
     }

@@ -22,6 +22,9 @@ use super::suggest::did_you_mean;
 use super::value::Reading;
 use crate::catalogue::{EngineInfo, EngineOption, EngineValue};
 
+/// The option of an engine without I/O by which it ends with the I/O of other jobs.
+const EXIT_ON_IO_DONE: &str = "exit_on_io_done";
+
 /// Options that are the other side of one that is shown.
 const TWINS: [&str; 3] = ["rwmixwrite", "buffered", "cpumask"];
 
@@ -259,6 +262,7 @@ impl<'a> Job<'a> {
             said: &self.said,
             section: self.section_place(),
             engine: self.engine(),
+            ends_with_io: self.ends_with_io(),
             readonly,
             env,
         }
@@ -291,6 +295,9 @@ impl<'a> Job<'a> {
                 pin: draft.engine_pin.clone(),
                 sealed: found.plugin.pinned,
                 flags: engine.flags,
+                whole_files: engine.whole_files,
+                no_io: engine.no_io,
+                ends_with_io: self.ends_with_io(),
                 options: options.collect(),
                 secrets: secrets(&engine.options),
                 timeout: draft.engine_timeout,
@@ -305,6 +312,16 @@ impl<'a> Job<'a> {
             errors: draft.errors.clone(),
             report: draft.report.clone(),
         })
+    }
+
+    /// An engine that could go on for ever (it has fio's option for that case), told to end with
+    /// the I/O of others, or told nothing about its end.
+    fn ends_with_io(&self) -> bool {
+        let Some(engine) = self.engine().filter(|engine| engine.no_io) else { return false };
+        let Some(at) = engine_options::find(&engine.options, EXIT_ON_IO_DONE) else { return false };
+        let is_set = |value: &EngineValue| *value == EngineValue::Uint(1);
+        let asked = self.engine_values[at].as_ref().is_some_and(|(value, _)| is_set(value));
+        asked || self.draft.time.runtime.is_none()
     }
 
     fn origin(&self) -> Origin {

@@ -111,6 +111,12 @@ pub struct EngineSpec {
     pub sealed: bool,
     /// `IOE_F_*` of the engine.
     pub flags: u64,
+    /// A request is a whole file (a flag, for rooms that know no ABI).
+    pub whole_files: bool,
+    /// It does no I/O at all (likewise).
+    pub no_io: bool,
+    /// Without I/O: the job ends when no other job of its stage does any.
+    pub ends_with_io: bool,
     /// Values indexed like the engine's option table.
     pub options: Vec<EngineValue>,
     /// Indices of the options that are redacted in every output.

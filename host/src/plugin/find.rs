@@ -489,6 +489,9 @@ mod tests {
             flags: 0,
             synchronous: false,
             diskless: false,
+            whole_files: false,
+            no_io: false,
+            fake: false,
             callbacks: Vec::new(),
             options: Vec::new(),
         };

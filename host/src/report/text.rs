@@ -25,8 +25,15 @@ pub fn text(result: &RunResult) -> String {
         job::block(&mut out, result, entry, group);
     }
     for (group, dirs) in &groups {
+        let mut of_group = entries.iter().filter(|entry| entry.first.group == *group);
+        let first = of_group.clone().next();
+        let is_io = |entry: &entry::Entry<'_>| {
+            !entry.first.job.engine.whole_files && !entry.first.job.engine.no_io
+        };
+        if !of_group.any(is_io) {
+            continue;
+        }
         line(&mut out, format_args!("\nRun status group {group} (all jobs):"));
-        let first = entries.iter().find(|entry| entry.first.group == *group);
         let digits = first.map_or(Digits::default(), job::digits);
         for row in Row::ALL {
             if let Some(dir) = &dirs[row.index()] {
@@ -66,6 +73,18 @@ fn headers(out: &mut String, result: &RunResult) {
 }
 
 fn header(out: &mut String, job: &JobSpec, group: u32) {
+    if job.engine.no_io {
+        let engine = &job.engine.name;
+        line(out, format_args!("{}: (g={group}): no I/O, ioengine={engine}", job.name));
+        return;
+    }
+    if job.engine.whole_files {
+        let (rw, engine) = (job.load.rw.name(), &job.engine.name);
+        let head =
+            format_args!("{}: (g={group}): rw={rw}, whole files, ioengine={engine}", job.name);
+        line(out, head);
+        return;
+    }
     let range = |bs: &BlockRange| format!("{}-{}", kib(bs.min.0), kib(bs.max.0));
     let bs = &job.load.bs;
     line(

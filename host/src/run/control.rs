@@ -80,6 +80,8 @@ pub(super) struct Control<'a> {
     pub(super) left_out: Vec<bool>,
     /// Some job ends others.
     pub(super) exits: bool,
+    /// Some job ends when no other one does I/O.
+    pub(super) companions: bool,
     /// Why no further stage begins, in words after a job's name.
     pub(super) over: Option<String>,
     /// Lower bounds to be judged.
@@ -120,6 +122,7 @@ impl<'a> Control<'a> {
             stage: 0,
             begun: vec![false; plan.waves.len()],
             left_out: vec![false; plan.waves.len()],
+            companions: jobs.iter().any(|job| job.engine.ends_with_io),
             exits: jobs.iter().any(|job| job.process.exitall || job.process.exitall_on_error),
             over: None,
             minima: plan.workers.iter().filter_map(bounds).collect(),
@@ -148,6 +151,7 @@ impl<'a> Control<'a> {
         let mut state = StageState::new(waves.map(|(number, _)| number), Instant::now() + tick);
         loop {
             self.exit_others(&mut state);
+            self.end_companions();
             self.move_waves(&mut state);
             if state.is_over() {
                 break;
@@ -348,7 +352,7 @@ impl<'a> Control<'a> {
             let job = self.job(id);
             if let Some(words) = job.engine.timeout.and_then(|limit| still.beyond(limit)) {
                 faults.push((id, words, still.callback.map(|(callback, _)| callback)));
-            } else if let Some(words) = still.beyond(STUCK_NOTE) {
+            } else if let Some(words) = still.beyond(STUCK_NOTE).filter(|_| !job.engine.no_io) {
                 stuck.push(format!("{}: {words}", job.name));
             }
         }

@@ -105,7 +105,7 @@ impl Opened {
             let breach = Breach::OpenStatus(answer);
             return Err(Fault { callback: Callback::OpenFile, breach, in_flight: 0 }.into());
         }
-        if answer == IOE_OPEN_HOST as u32 && self.caps.flags & IOE_F_DISKLESS == 0 {
+        if answer == IOE_OPEN_HOST as u32 && self.caps.flags & (IOE_F_DISKLESS | IOE_F_NOIO) == 0 {
             let path = self.open_path(context, at);
             let descriptor = path.map_err(|error| trouble(told(job, &error)))?;
             table.set_fd(index, descriptor.as_raw_fd());
@@ -163,8 +163,9 @@ impl Opened {
     /// Removes the regular files among them, which are closed, and lays them out again.
     fn renew(&mut self, context: &Context) -> Result<(), RunError> {
         let job = &context.job;
-        let (files, _others) = targets::files_and_others(&self.targets);
-        if let Some(left) = target::remove(&files).into_iter().next() {
+        let whole = targets::per_file(job);
+        let (files, _others) = targets::files_and_others(&self.targets, whole);
+        if let Some(left) = target::remove(&files, whole).into_iter().next() {
             let words = format!("unlink_each_loop: {}: {}", left.path.display(), left.why);
             return Err(io_error(job, None, format!("{}: {words}", place(job))));
         }

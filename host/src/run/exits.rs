@@ -1,5 +1,5 @@
-//! Whom the end of one job ends: `exitall`, `exitall_on_error`, `exit_what`; and how workers are
-//! told to end before their time.
+//! Whom the end of one job ends: `exitall`, `exitall_on_error`, `exit_what`, jobs that last as long
+//! as others do I/O; and how workers are told to end before their time.
 //!
 //! Called by `control` after each piece of news, and by the judges (`minimum`, `steady`). Workers
 //! that run drain and report; jobs that have not begun are left out, and a note says so. The exit
@@ -29,6 +29,26 @@ impl Control<'_> {
                 self.exit(id, how, state);
             }
         }
+    }
+
+    /// Once nobody of the stage does I/O any more, those end that ask for it, because they do none
+    /// themselves.
+    pub(super) fn end_companions(&mut self) {
+        if !self.companions || self.interrupted.is_some() {
+            return;
+        }
+        let of_stage = || self.plan.stage(self.stage);
+        let does_io = of_stage().any(|worker| {
+            let is_over =
+                self.tracks[worker.id as usize].ended || self.left_out[worker.wave as usize];
+            !is_over && !self.job(worker.id).engine.no_io
+        });
+        if does_io {
+            return;
+        }
+        let companions = of_stage().filter(|it| self.job(it.id).engine.ends_with_io);
+        let companions: Vec<u32> = companions.map(|worker| worker.id).collect();
+        self.end_workers(&companions);
     }
 
     /// A worker takes others with it.

@@ -9,6 +9,7 @@ use super::result::RunError;
 use super::targets::Files;
 use super::words::{self, place};
 use super::worker::Context;
+use crate::catalogue::EngineValue;
 use crate::ddir::{Ddir, PerDir};
 use crate::io::failures::{Tolerance, Tolerated};
 use crate::io::flow::Flow;
@@ -26,7 +27,8 @@ use crate::job::spec::{
 use crate::plugin::handle::{Callback, Instance};
 use crate::plugin::lent::JobFacts;
 use crate::sys::clock::{mono_ns, wall_ms};
-use crate::workload::{mix_seed, FileChoice, Law, Order, Recipe, Repeat, Shape, Zoning};
+use crate::units::Nanos;
+use crate::workload::{mix_seed, FileChoice, Law, Order, Recipe, Region, Repeat, Shape, Zoning};
 use iodyno_engine_api::abi::*;
 
 /// Alignment of the buffers where the job names none.
@@ -42,6 +44,7 @@ const MEM_ALIGN_MAX: u32 = 1 << 30;
 pub(super) fn job_facts(context: &Context) -> JobFacts {
     let job = &context.job;
     let kinds = context.engine.option_kinds.iter().copied();
+    let values = job.engine.options.iter().map(|value| option_value(job, value));
     JobFacts {
         name: job.name.clone(),
         iodepth: job.depth.iodepth,
@@ -51,11 +54,27 @@ pub(super) fn job_facts(context: &Context) -> JobFacts {
         align: buffer_align(job),
         direct: job.target.direct,
         op_mask: op_mask(job),
-        options: kinds.zip(job.engine.options.iter().cloned()).collect(),
+        options: kinds.zip(values).collect(),
+    }
+}
+
+/// An option's value. In texts of engines without I/O, which run programs, `%r` is the runtime in
+/// seconds and `%n` the job's name, as in fio: the engine is told of no runtime.
+fn option_value(job: &JobSpec, value: &EngineValue) -> EngineValue {
+    match value {
+        EngineValue::Text(text) if job.engine.no_io => {
+            let seconds = job.time.runtime.map_or(0, |runtime| runtime.0 / Nanos::SECOND.0);
+            let text = text.replace("%r", &seconds.to_string());
+            EngineValue::Text(text.replace("%n", &job.name))
+        }
+        other => other.clone(),
     }
 }
 
 fn op_mask(job: &JobSpec) -> u32 {
+    if job.engine.flags & IOE_F_NOIO != 0 {
+        return 0;
+    }
     let rw = job.load.rw;
     let mut mask = 0;
     let load = &job.load;
@@ -116,8 +135,14 @@ fn breach_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
     if unknown != 0 {
         return Some(format!("sets flags that this iodyno does not know: {unknown:#x}"));
     }
-    if (caps.flags ^ job.engine.flags) & IOE_F_DISKLESS != 0 {
-        return Some("changes IOE_F_DISKLESS, by which the targets were judged already".to_owned());
+    for (flag, name) in [
+        (IOE_F_DISKLESS, "IOE_F_DISKLESS"),
+        (IOE_F_PER_FILE, "IOE_F_PER_FILE"),
+        (IOE_F_NOIO, "IOE_F_NOIO"),
+    ] {
+        if (caps.flags ^ job.engine.flags) & flag != 0 {
+            return Some(format!("changes {name}, by which the targets were judged already"));
+        }
     }
     let align = caps.mem_align;
     if align != 0 && (!align.is_power_of_two() || align > MEM_ALIGN_MAX) {
@@ -130,6 +155,9 @@ fn breach_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
 fn limit_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
     let engine = &job.engine.name;
     let align = job.content.mem_align.0;
+    if caps.flags & IOE_F_NOIO != 0 && job.depth.offload {
+        return Some(format!("io_submit_mode=offload: engine {engine} does no I/O"));
+    }
     if align != 0 && (!align.is_power_of_two() || align > u64::from(MEM_ALIGN_MAX)) {
         return Some(format!("mem_align={align} is no power of two up to 1 GiB"));
     }
@@ -210,6 +238,8 @@ pub(super) fn settings(
         mixed: is_mixed(job),
         write_after_trim: job.load.rw.is_trimwrite(),
         moves_data: caps.flags & IOE_F_FAKE == 0,
+        whole_files: caps.flags & IOE_F_PER_FILE != 0,
+        runs: (caps.flags & IOE_F_NOIO != 0).then_some(job.time.loops),
         is_stream: caps.flags & IOE_F_PIPE != 0,
         piece_align: if job.target.direct { u64::from(block_size.max(1)) } else { 1 },
         fsync_every: job.load.fsync,
@@ -344,6 +374,33 @@ fn is_issued(job: &JobSpec, ddir: Ddir) -> bool {
 
 /// What the generator is made from.
 pub(super) fn recipe(context: &Context, files: &Files) -> Recipe {
+    let job = &context.job;
+    let recipe = recipe_by_bytes(context, files);
+    match job.engine.flags & (IOE_F_PER_FILE | IOE_F_NOIO) {
+        0 => recipe,
+        _ => recipe_by_files(recipe, job),
+    }
+}
+
+/// The same where requests are whole files: one "byte" is one file, and each has one of them.
+fn recipe_by_files(recipe: Recipe, job: &JobSpec) -> Recipe {
+    let ddir = if job.load.rw.reads() { Ddir::Read } else { Ddir::Write };
+    let Shape { files, files_every, openfiles, .. } = recipe.shape;
+    Recipe {
+        order: match recipe.order {
+            Order::Mixed { .. } => Order::Mixed { random: false },
+            Order::Single { ddir, .. } => Order::Single { ddir, random: false },
+            Order::TrimWrite { .. } => Order::Single { ddir, random: false },
+        },
+        bs: PerDir { read: (1, 1), write: (1, 1), trim: (1, 1) },
+        amount: recipe.files.len() as u64,
+        files: recipe.files.iter().map(|_| Region { offset: 0, len: 1 }).collect(),
+        shape: Shape { files, files_every, openfiles, ..Shape::default() },
+        ..recipe
+    }
+}
+
+fn recipe_by_bytes(context: &Context, files: &Files) -> Recipe {
     let job = &context.job;
     let load = &job.load;
     let single = |ddir| Order::Single { ddir, random: load.rw.is_random() };

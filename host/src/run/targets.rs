@@ -3,7 +3,8 @@
 //! [`check`] looks at everything that can be seen without an engine, in the control process,
 //! before a cell is started; [`explain`] says the same for `iodyno lint`; [`open`] and
 //! [`Files::close`] run on the worker's thread. Where an engine says IOE_F_DISKLESS the target is
-//! no path: nothing is looked at, laid out or opened here.
+//! no path: nothing is looked at, laid out or opened here; nor is it where one does no I/O at all
+//! (IOE_F_NOIO). Where requests are whole files (IOE_F_PER_FILE), the load of a file is the file.
 
 mod check;
 mod explain;
@@ -37,11 +38,24 @@ pub(super) fn paths(job: &JobSpec, clone: u32) -> Vec<PathBuf> {
 
 /// The engine's targets are no paths.
 fn diskless(job: &JobSpec) -> bool {
-    job.engine.flags & IOE_F_DISKLESS != 0
+    job.engine.flags & (IOE_F_DISKLESS | IOE_F_NOIO) != 0
+}
+
+/// The engine does no I/O: its one target is a name that says nothing.
+fn without_io(job: &JobSpec) -> bool {
+    job.engine.flags & IOE_F_NOIO != 0
+}
+
+/// A request of the engine is a whole file, or directory.
+pub(super) fn per_file(job: &JobSpec) -> bool {
+    job.engine.flags & IOE_F_PER_FILE != 0
 }
 
 fn names(job: &JobSpec, clone: u32) -> Result<Vec<PathBuf>, TargetError> {
     let words = &job.target;
+    if without_io(job) {
+        return Ok(vec![PathBuf::from(&job.name)]);
+    }
     if words.opendir.is_empty() {
         return target::names(&Naming {
             prefix: &job.name,
@@ -92,6 +106,9 @@ fn root_of_made(job: &JobSpec, clone: u32) -> Option<&Path> {
 
 fn sized(job: &JobSpec, clone: u32, targets: &[Target]) -> Result<target::Plan, TargetError> {
     let load = &job.load;
+    if per_file(job) || without_io(job) {
+        return Ok(whole_files(job, clone, targets));
+    }
     let amount = |amount: Option<Amount>| {
         amount.map(|amount| match amount {
             Amount::Bytes(bytes) => target::Amount::Bytes(bytes.0),
@@ -122,6 +139,32 @@ fn sized(job: &JobSpec, clone: u32, targets: &[Target]) -> Result<target::Plan, 
         },
         |below| rng.below(below),
     )
+}
+
+/// One request a file. The host makes files for engines that cannot (IOE_F_NOEXTEND), of the
+/// length that the job names, or empty; all others make what they need, or nothing.
+fn whole_files(job: &JobSpec, clone: u32, targets: &[Target]) -> target::Plan {
+    let mut rng = Rng::new(mix_seed(job.load.randseed, u64::from(clone)));
+    let share = match job.load.size {
+        Some(Amount::Bytes(bytes)) => bytes.0 / (targets.len() as u64).max(1),
+        _ => 0,
+    };
+    let is_made = per_file(job) && job.engine.flags & IOE_F_NOEXTEND != 0;
+    let mut one = |target: &Target| {
+        let len = match job.target.filesize {
+            Some((from, to)) if from.0 < to.0 => from.0 + rng.below(to.0 - from.0 + 1),
+            Some((len, _)) => len.0,
+            None => share,
+        };
+        let is_file = matches!(target.kind, target::Kind::Regular | target::Kind::Missing);
+        target::FilePlan { offset: 0, len: 0, file_len: (is_made && is_file).then_some(len) }
+    };
+    target::Plan {
+        files: targets.iter().map(&mut one).collect(),
+        amount: targets.len() as u64,
+        unbounded: false,
+        notes: Vec::new(),
+    }
 }
 
 /// Words for what is wrong with a target, at the job's place.

@@ -9,7 +9,7 @@ use crate::io::failures::{Failure, Failures};
 use crate::io::trouble::{FileTrouble, RequestError, TooSlow, Trouble};
 use crate::job::spec::JobSpec;
 use crate::plugin::handle::{Callback, Refusal};
-use iodyno_engine_api::abi::{IOE_OP_FDATASYNC, IOE_OP_SYNC_RANGE};
+use iodyno_engine_api::abi::{IOE_F_NOIO, IOE_F_PER_FILE, IOE_OP_FDATASYNC, IOE_OP_SYNC_RANGE};
 
 /// "job.fio:3: job reader", for messages.
 pub(super) fn place(job: &JobSpec) -> String {
@@ -187,6 +187,8 @@ fn bare_words(job: &JobSpec, names: &[String], error: &RequestError) -> String {
     let name = names.get(error.file as usize).map_or("?", String::as_str);
     let what = match error.ddir {
         Ddir::Sync => format!("{} of {name}", sync_name(error.op)),
+        _ if job.engine.flags & IOE_F_NOIO != 0 => "its run".to_owned(),
+        _ if job.engine.flags & IOE_F_PER_FILE != 0 => name.to_owned(),
         ddir => {
             format!("{} of {} bytes at offset {} of {name}", ddir.name(), error.len, error.offset)
         }

@@ -203,7 +203,8 @@ fn build(
     context.page.open_files.set(files.open_now());
     let generator = Generator::new(&fit::recipe(context, files))
         .map_err(|error| RunError::usage(&job.name, format!("{}: {error}", place(job))))?;
-    let goal = generator.total_bytes().filter(|_| !files.unbounded);
+    let counts_bytes = caps.flags & (IOE_F_PER_FILE | IOE_F_NOIO) == 0;
+    let goal = generator.total_bytes().filter(|_| counts_bytes && !files.unbounded);
     context.page.goal_bytes.set(goal.unwrap_or(0));
     let content = content::content(context, files)?;
     let shape = fit::slab_shape(job, caps);

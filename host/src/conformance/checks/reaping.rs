@@ -86,10 +86,11 @@ fn deep(stand: &Stand, wish: RigWish) -> Result<Rig<'_>, Finding> {
     Ok(rig)
 }
 
-/// Offers units from `first` on until one is not taken, without a commit: how many were queued.
+/// Offers these units, as far as they exist, until one is not taken, without a commit: how many
+/// were queued.
 fn fill(rig: &mut Rig<'_>, units: std::ops::Range<usize>, slow: bool) -> Result<usize, Finding> {
     let before = rig.in_flight();
-    for index in units {
+    for index in units.start..units.end.min(rig.unit_count()) {
         let n = index as u64;
         let request = if slow { rig.slow(n) } else { rig.nth(n) };
         if rig.offer(index, request)? == Taken::Busy {

@@ -86,14 +86,16 @@ fn open(stand: &Stand) -> Outcome {
 
 fn reopen(stand: &Stand) -> Outcome {
     let mut rig = stand.rig(RigWish::default())?;
+    // A request that makes or removes a whole file is not to be repeated.
+    let reads = rig.can(IOE_OP_READ).is_ok() && !rig.is(IOE_F_PER_FILE);
     for _ in 0..3 {
-        if rig.can(IOE_OP_READ).is_ok() {
+        if reads {
             rig.complete(0, Request::read(0, 4096))?;
         }
         rig.close(0).map_err(|refusal| Finding::fail(format!("close: {refusal}")))?;
         rig.open(0).map_err(|refusal| Finding::fail(format!("open again: {refusal}")))?;
     }
-    if rig.can(IOE_OP_READ).is_ok() && !rig.is(IOE_F_UNIDIR) {
+    if reads && !rig.is(IOE_F_UNIDIR) {
         let done = rig.complete(0, Request::read(0, 4096))?;
         if done.error != 0 {
             let how = done.how();

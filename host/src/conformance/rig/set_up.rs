@@ -14,7 +14,7 @@ use crate::plugin::lent::{FileFacts, FileTable, JobFacts, JobTable};
 use crate::target::{self, OpenWish};
 use iodyno_engine_api::abi::*;
 use std::os::fd::AsRawFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 impl<'s> Rig<'s> {
     /// Makes the files, the instance and the units, in the order of a run, up to `start`.
@@ -210,10 +210,14 @@ pub(in super::super) fn file_facts(
     wish: &RigWish,
     index: u32,
 ) -> Result<FileFacts, Finding> {
-    let name = stand.place.name(index);
+    let name = file_name(stand, wish, index)?;
     let access = if wish.read_only { 0 } else { IOE_OPEN_WRITE };
     let direct = if wish.direct { IOE_OPEN_DIRECT } else { 0 };
     let (size, kind, block_size) = match &stand.place {
+        Place::Directory(_) if makes_its_own(stand)? => {
+            remove(&name)?;
+            (0, IOE_KIND_REGULAR, 512)
+        }
         Place::Directory(_) => {
             make_file(&name, wish.file_bytes)?;
             (wish.file_bytes, IOE_KIND_REGULAR, 512)
@@ -228,6 +232,35 @@ pub(in super::super) fn file_facts(
         open_flags: IOE_OPEN_READ | access | direct,
         block_size,
     })
+}
+
+/// Clones that make or remove the same file would be in each other's way.
+fn file_name(stand: &Stand, wish: &RigWish, index: u32) -> Result<PathBuf, Finding> {
+    let mut name = stand.place.name(index);
+    if stand.place.is_directory() && stand.subject()?.has(IOE_F_PER_FILE) {
+        name.as_mut_os_string().push(format!(".{}", wish.clone.1));
+    }
+    Ok(name)
+}
+
+/// Whether requests are whole files that the engine has, or makes, by itself.
+fn makes_its_own(stand: &Stand) -> Result<bool, Finding> {
+    let subject = stand.subject()?;
+    Ok(subject.has(IOE_F_PER_FILE) && !subject.has(IOE_F_NOEXTEND))
+}
+
+/// What an earlier instance made, file or directory, is not in the way of this one.
+fn remove(path: &Path) -> Result<(), Finding> {
+    let removed = match path.is_dir() {
+        true => std::fs::remove_dir(path),
+        false => std::fs::remove_file(path),
+    };
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Finding::skip(format!("remove {}: {error}", path.display())))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn make_file(path: &Path, bytes: u64) -> Result<(), Finding> {

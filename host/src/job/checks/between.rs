@@ -1,4 +1,5 @@
-//! Jobs that name or need one another: `wait_for` and `flow`.
+//! Jobs that name or need one another: `wait_for` and `flow`, and jobs that end with
+//! the I/O of others.
 //!
 //! Called by `resolve` once, when all jobs were read. Jobs stand in the order of the files.
 
@@ -11,6 +12,7 @@ pub(crate) fn check(jobs: &[Judged<'_>], out: &mut Vec<Diagnostic>) {
     for (index, job) in jobs.iter().enumerate() {
         wait_for(jobs, index, job, out);
         flow(jobs, index, job, out);
+        company(jobs, index, job, out);
     }
 }
 
@@ -66,6 +68,23 @@ fn flow(jobs: &[Judged<'_>], index: usize, job: &Judged<'_>, out: &mut Vec<Diagn
         }
     };
     push_once(out, error.at(job.place("flow")));
+}
+
+/// A job without I/O that ends with the I/O of others needs others.
+fn company(jobs: &[Judged<'_>], index: usize, job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
+    let does_io = |at: &usize| jobs[*at].engine.is_none_or(|engine| !engine.no_io);
+    let mut others = (0..jobs.len()).filter(|at| stage(jobs, *at) == stage(jobs, index));
+    if !job.ends_with_io || others.any(|at| does_io(&at)) {
+        return;
+    }
+    let message = format!(
+        "job {} would never end, or end at once: it does no I/O, and ends when no other job of its \
+         stage does any",
+        job.name
+    );
+    let help =
+        "set `runtime` (and leave `exit_on_io_done` out), or run it beside a job that does I/O";
+    push_once(out, Diagnostic::error(message).at(job.section).help(help));
 }
 
 /// Stonewalls up to a job.

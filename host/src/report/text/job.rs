@@ -9,7 +9,7 @@ use crate::report::entry::{self, Entry, GroupDir, GroupRows, Row};
 use crate::run::result::{ErrorKind, RunResult};
 use crate::stats::classes::{NAMES, NAMES_MS};
 use crate::stats::figures::{time, Digits};
-use crate::stats::window::{DirWindows, Samples};
+use crate::stats::window::Samples;
 
 /// Appends the block.
 pub(super) fn block(out: &mut String, result: &RunResult, entry: &Entry<'_>, group: &GroupRows) {
@@ -34,7 +34,7 @@ pub(super) fn block(out: &mut String, result: &RunResult, entry: &Entry<'_>, gro
     let percentiles = &job.report.percentile_list;
     for &row in entry.rows().iter().filter(|&&row| entry.used(row)) {
         direction(out, entry, row);
-        windows(out, entry.windows(row), group[row.index()].as_ref());
+        windows(out, entry, row, group[row.index()].as_ref());
     }
     classes(out, entry);
     let sync = &entry.dir(Ddir::Sync).lat_ns;
@@ -81,18 +81,15 @@ pub(super) fn digits(entry: &Entry<'_>) -> Digits {
 fn direction(out: &mut String, entry: &Entry<'_>, row: Row) {
     let dir = entry.row(row);
     let (bandwidth, digits) = (entry.bandwidth(row) as u64, digits(entry));
-    line(
-        out,
-        format_args!(
-            "  {}: IOPS={}, BW={}/s ({}/s)({}/{}msec)",
-            row.name(),
-            digits.iops(entry.iops(row)),
-            digits.kib(bandwidth),
-            digits.kb(bandwidth),
-            digits.kib(dir.bytes),
-            entry::milliseconds(entry.runtime_ns),
-        ),
-    );
+    let iops = format!("  {}: IOPS={}", row.name(), digits.iops(entry.iops(row)));
+    let runtime = entry::milliseconds(entry.runtime_ns);
+    if entry.first.job.engine.whole_files {
+        line(out, format_args!("{iops} ({} files/{runtime}msec)", dir.ios));
+    } else {
+        let (kib, kb) = (digits.kib(bandwidth), digits.kb(bandwidth));
+        let bytes = digits.kib(dir.bytes);
+        line(out, format_args!("{iops}, BW={kib}/s ({kb}/s)({bytes}/{runtime}msec)"));
+    }
     let report = &entry.first.job.report;
     let latencies = [
         ("slat", &dir.slat_ns, report.slat_percentiles),
@@ -109,16 +106,19 @@ fn direction(out: &mut String, entry: &Entry<'_>, row: Row) {
     }
 }
 
-fn windows(out: &mut String, windows: &DirWindows, group: Option<&GroupDir>) {
+fn windows(out: &mut String, entry: &Entry<'_>, row: Row, group: Option<&GroupDir>) {
     const MIB: f64 = 1024.0;
+    let windows = entry.windows(row);
     let bw = &windows.bw_kib;
     if bw.count == 0 {
         return;
     }
-    let per = format!("per={:.2}%, ", entry::share(bw.mean, group));
-    let large = bw.mean > MIB * 1024.0;
-    let (unit, scale) = if large { ("MiB", MIB) } else { ("KiB", 1.0) };
-    line(out, format_args!("   bw ({unit:>5}/s): {}", samples(bw, scale, &per)));
+    if !entry.first.job.engine.whole_files {
+        let per = format!("per={:.2}%, ", entry::share(bw.mean, group));
+        let large = bw.mean > MIB * 1024.0;
+        let (unit, scale) = if large { ("MiB", MIB) } else { ("KiB", 1.0) };
+        line(out, format_args!("   bw ({unit:>5}/s): {}", samples(bw, scale, &per)));
+    }
     line(out, format_args!("   iops        : {}", samples(&windows.iops, 1.0, "")));
 }
 
@@ -167,6 +167,9 @@ fn footer(out: &mut String, entry: &Entry<'_>) {
             phase.minor_faults,
         ),
     );
+    if entry.first.job.engine.no_io {
+        return;
+    }
     let depths = ["1", "2", "4", "8", "16", "32", ">=64"];
     let batches = ["0", "4", "8", "16", "32", "64", ">=64"];
     line(out, format_args!("  IO depths    : {}", shares(&depths, &phase.depth_levels)));

@@ -6,7 +6,7 @@
 use super::super::content;
 use super::super::plan::{Plan, PlannedWorker};
 use super::super::result::RunError;
-use super::{discover, diskless, names, rules, sized, told};
+use super::{discover, diskless, names, per_file, rules, sized, told};
 use crate::job::spec::{JobSpec, RunSpec};
 use crate::target::{self, Direct, Kind, Probe, Target, TargetError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -121,7 +121,8 @@ pub(super) fn guard(
     targets: &[Target],
     guarded: &mut BTreeSet<PathBuf>,
 ) -> Result<(), TargetError> {
-    let writes = job.load.rw.writes() || job.load.rw.trims();
+    // What a request that is a whole file does to it, its direction does not say.
+    let writes = job.load.rw.writes() || job.load.rw.trims() || per_file(job);
     if !writes || job.target.allow_mounted_write {
         return Ok(());
     }

@@ -6,11 +6,11 @@
 
 use super::super::plan::{Plan, PlannedWorker};
 use super::check::{guard, Known};
-use super::{discover, diskless, layout, rules, sized, told};
+use super::{discover, diskless, layout, per_file, rules, sized, told, without_io};
 use crate::ddir::Ddir;
 use crate::job::spec::{JobSpec, RunSpec};
 use crate::target::{self, Direct, Kind, Probe, Purpose, Room, Target, TargetError};
-use iodyno_engine_api::abi::IOE_F_NOEXTEND;
+use iodyno_engine_api::abi::IOE_F_FAKE;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -126,6 +126,10 @@ fn look(
     ledger: &mut Ledger,
     outlook: &mut WorkerOutlook,
 ) -> Result<(), TargetError> {
+    if without_io(job) {
+        (outlook.bytes_per_loop, outlook.requests_per_loop) = (Some(0), Some(0));
+        return Ok(());
+    }
     let mut targets = discover(job, worker.clone)?;
     let found = targets.clone();
     outlook.files = found.iter().map(|target| file_outlook(job, target)).collect();
@@ -149,6 +153,11 @@ fn look(
     outlook.reserved = outlook.files.iter().map(|file| file.reserved).sum();
     outlook.bytes_per_loop = (!plan.unbounded).then_some(plan.amount);
     outlook.requests_per_loop = outlook.bytes_per_loop.and_then(|b| requests(job, &plan.files, b));
+    if per_file(job) {
+        let most = job.load.number_ios.unwrap_or(u64::MAX);
+        outlook.bytes_per_loop = Some(0);
+        outlook.requests_per_loop = Some(plan.amount.min(most));
+    }
     if job.target.create_only {
         (outlook.bytes_per_loop, outlook.requests_per_loop) = (Some(0), Some(0));
     }
@@ -205,7 +214,7 @@ fn lay_out_on_paper(job: &JobSpec, target: &Target, file_len: Option<u64>, out: 
         return;
     }
     let missing = len - target.size;
-    match layout::purpose(job, job.engine.flags & IOE_F_NOEXTEND) {
+    match layout::purpose(job, job.engine.flags) {
         Purpose::Fill => (out.filled, out.size_laid_out) = (missing, len),
         Purpose::Reserve(Room::None) => {}
         Purpose::Reserve(Room::Keep) => out.reserved = missing,
@@ -285,7 +294,7 @@ impl Ledger {
         run: &Plan,
         outlook: &mut WorkerOutlook,
     ) {
-        if !job.load.rw.writes() && !job.load.rw.trims() {
+        if (!job.load.rw.writes() && !job.load.rw.trims()) || per_file(job) {
             return;
         }
         for file in &outlook.files {
@@ -313,7 +322,8 @@ fn add_traps(job: &JobSpec, found: &[Target], outlook: &mut WorkerOutlook) {
             let why = &file.direct_reason;
             outlook.traps.push(format!("{path}: whether direct=1 will work is not known: {why}"));
         }
-        let blocks = target::allocated(target).filter(|_| job.load.rw.reads());
+        let reads = job.load.rw.reads() && job.engine.flags & IOE_F_FAKE == 0;
+        let blocks = target::allocated(target).filter(|_| reads);
         if let Some(blocks) = blocks.filter(|&blocks| blocks < target.size) {
             outlook.traps.push(format!(
                 "{path}: it has holes ({blocks} of {} bytes are on the device): reads of a hole \

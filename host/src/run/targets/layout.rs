@@ -37,14 +37,18 @@ impl LayoutDesk {
 
 /// What a file of the job is laid out for.
 pub(super) fn purpose(job: &JobSpec, engine_flags: u64) -> Purpose {
-    let fills = job.load.rw.reads() || job.target.overwrite || engine_flags & IOE_F_NOEXTEND != 0;
-    if fills {
+    let moves_data = engine_flags & IOE_F_FAKE == 0;
+    let reads = job.load.rw.reads() && moves_data;
+    if reads || job.target.overwrite || engine_flags & IOE_F_NOEXTEND != 0 {
         return Purpose::Fill;
     }
     Purpose::Reserve(match job.target.fallocate {
         // Who writes until it is full wants to see when that is.
         _ if job.load.fill_device => Room::None,
         Fallocate::None => Room::None,
+        // Nothing will be written: room would only take the work away that is to be measured. But
+        // what is trimmed has to be there.
+        Fallocate::Native if !moves_data && !job.load.rw.trims() => Room::None,
         Fallocate::Native => Room::Native,
         Fallocate::Posix => Room::Posix,
         Fallocate::Keep => Room::Keep,

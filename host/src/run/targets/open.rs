@@ -9,7 +9,7 @@ use super::super::protocol::ToControl;
 use super::super::result::{ErrorKind, RunError};
 use super::super::words::{self, io_error, place, refused};
 use super::super::worker::Context;
-use super::{discover, layout, root_of_made, rules, sized, told};
+use super::{discover, layout, per_file, root_of_made, rules, sized, told};
 use crate::job::spec::{JobSpec, SyncMode};
 use crate::plugin::handle::Instance;
 use crate::plugin::lent::{FileFacts, FileTable};
@@ -110,7 +110,7 @@ fn to_unlink(context: &Context, targets: &[Target]) -> Vec<PathBuf> {
     if !context.job.target.unlink {
         return Vec::new();
     }
-    let (files, others) = files_and_others(targets);
+    let (files, others) = files_and_others(targets, per_file(&context.job));
     for other in others {
         let words = format!(
             "{}: {} stays: it is no regular file, and unlink=1 removes nothing else",
@@ -122,9 +122,16 @@ fn to_unlink(context: &Context, targets: &[Target]) -> Vec<PathBuf> {
     files
 }
 
-/// Regular files, and all else.
-pub(in super::super) fn files_and_others(targets: &[Target]) -> (Vec<PathBuf>, Vec<PathBuf>) {
-    let is_file = |target: &&Target| matches!(target.kind, Kind::Regular | Kind::Missing);
+/// Regular files (and directories, where requests are such), and all else.
+pub(in super::super) fn files_and_others(
+    targets: &[Target],
+    and_directories: bool,
+) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let is_file = |target: &&Target| match target.kind {
+        Kind::Regular | Kind::Missing => true,
+        Kind::Directory => and_directories,
+        Kind::Block | Kind::Char | Kind::Pipe | Kind::Opaque => false,
+    };
     let (files, others): (Vec<&Target>, Vec<&Target>) = targets.iter().partition(is_file);
     let paths = |targets: Vec<&Target>| targets.iter().map(|target| target.path.clone()).collect();
     (paths(files), paths(others))
@@ -229,7 +236,7 @@ impl Files {
                 outcome = outcome.and(Err(refused(job, &refusal)));
             }
         }
-        for left in target::remove(&self.opened.unlinked) {
+        for left in target::remove(&self.opened.unlinked, per_file(job)) {
             let words = format!("{}: unlink {}: {}", place(job), left.path.display(), left.why);
             outcome = outcome.and(Err(io_error(job, None, words)));
         }

@@ -4,6 +4,7 @@
 //! Called by [`super::check`], [`super::explain`] and, since files may have changed since, by
 //! [`super::open`]. Pure: looks at what was found out, at no file.
 
+use super::per_file;
 use crate::ddir::Ddir;
 use crate::job::spec::JobSpec;
 use crate::target::{Direct, FilePlan, Kind, Plan, Target, TargetError};
@@ -16,9 +17,33 @@ fn refused(path: &Path, why: impl Into<String>) -> TargetError {
 
 /// How files are made, filled and read ahead.
 pub(super) fn judge(job: &JobSpec, targets: &[Target], plan: &Plan) -> Result<(), TargetError> {
+    if per_file(job) {
+        targets.iter().try_for_each(|target| judge_whole(job, target))?;
+    }
     judge_pre_read(job, targets)?;
     judge_fill(job, targets, plan)?;
     targets.iter().zip(&plan.files).try_for_each(|(target, file)| judge_making(job, target, file))
+}
+
+/// A request that is a whole file never is a device.
+fn judge_whole(job: &JobSpec, target: &Target) -> Result<(), TargetError> {
+    let what = match target.kind {
+        Kind::Regular | Kind::Missing | Kind::Directory | Kind::Opaque => {
+            let forbids = !job.target.allow_file_create && target.kind == Kind::Missing;
+            let why = format!(
+                "it does not exist, and allow_file_create=0 forbids to make it (engine {} does \
+                 one file with each request)",
+                job.engine.name
+            );
+            return if forbids { Err(refused(&target.path, why)) } else { Ok(()) };
+        }
+        Kind::Block => "a block device",
+        Kind::Char => "a character device",
+        Kind::Pipe => "a pipe or socket",
+    };
+    let engine = &job.engine.name;
+    let why = format!("{what}: a request of engine {engine} is a whole file (name files)");
+    Err(refused(&target.path, why))
 }
 
 fn judge_making(job: &JobSpec, target: &Target, file: &FilePlan) -> Result<(), TargetError> {

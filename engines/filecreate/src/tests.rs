@@ -1,0 +1,69 @@
+//! filecreate through its raw table, on names in a temporary directory.
+
+use crate::ioe_plugin_entry_v1;
+use iodyno_engine_api::abi::*;
+use iodyno_engine_api::testing::{TestHost, TestJob};
+use iodyno_engine_support::fileops::testing::{run, Came};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::ptr::null_mut;
+
+fn ops() -> &'static ioe_ops {
+    let host = TestHost::new();
+    // SAFETY: a whole host table; plugin and ops table are constants.
+    unsafe { &**(*ioe_plugin_entry_v1(host.table(), null_mut(), 0)).engines }
+}
+
+fn on(path: &Path, what: &[u32]) -> Came {
+    run(ops(), &TestJob::new(ops(), 1), path, IOE_KIND_REGULAR, what)
+}
+
+#[track_caller]
+fn refused(came: Came, words: &str) {
+    match came {
+        Came::Refused(said) if said.contains(words) => {}
+        other => panic!("no refusal with {words:?}: {other:?}"),
+    }
+}
+
+#[test]
+fn it_says_what_it_is() {
+    let flags = IOE_F_SYNC | IOE_F_FAKE | IOE_F_PER_FILE;
+    assert_eq!((ops().flags, ops().n_options), (flags, 0));
+    assert!(ops().getevents.is_none() && ops().commit.is_none());
+}
+
+#[test]
+fn a_request_makes_an_empty_file_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for name in [OsStr::new("plain"), OsStr::from_bytes(b"odd\xff\n name")] {
+        let path = dir.path().join(name);
+        let came = on(&path, &[IOE_OP_WRITE, IOE_OP_READ]);
+        assert_eq!(came, Came::To(vec![0, libc::EEXIST]), "{name:?}");
+        let made = fs::symlink_metadata(&path).expect("it is there");
+        assert!(made.is_file() && made.len() == 0);
+    }
+}
+
+#[test]
+fn only_reads_and_writes_are_whole_files() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("file");
+    let came = on(&path, &[IOE_OP_TRIM, IOE_OP_FSYNC]);
+    assert_eq!(came, Came::To(vec![libc::EOPNOTSUPP; 2]));
+    assert!(!path.exists());
+}
+
+#[test]
+fn what_is_in_the_way_is_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("file");
+    std::os::unix::fs::symlink("nowhere", &path).expect("a link");
+    refused(on(&path, &[IOE_OP_WRITE]), "is there already, and the job is to make it");
+    refused(on(&dir.path().join("no/such/file"), &[IOE_OP_WRITE]), "No such file or directory");
+    refused(on(Path::new("/dev/null/file"), &[IOE_OP_WRITE]), "Not a directory");
+    let job = TestJob::new(ops(), 1);
+    refused(run(ops(), &job, dir.path(), IOE_KIND_BLOCK, &[]), "regular files, and this is none");
+}
