@@ -1,4 +1,7 @@
 //! Named pipes as targets: the other end comes later, or never.
+//!
+//! A peer that is there and silent counts as one; a run that is ended while it waits for one is a
+//! run like any other.
 
 use iodyno_tests::run::Running;
 use iodyno_tests::{process, Scene};
