@@ -46,6 +46,7 @@ mod faults_damage;
 mod faults_matrix;
 mod faults_panics;
 mod faults_survive;
+mod fifos;
 mod io_errors;
 mod lab;
 mod lab_devices;
