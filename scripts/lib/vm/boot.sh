@@ -98,35 +98,49 @@ vm_listen() {
     vm_partial=
 }
 
+# Acts on a word of the guest's.
+vm_hear() {
+    case $vm_word in
+    start)
+        vm_begun=1
+        vm_seconds=$vm_timeout
+        vm_end=$((SECONDS + vm_seconds))
+        ;;
+    rc\ *) vm_status=${vm_word#rc } ;;
+    setup\ *) vm_setup_status=${vm_word#setup } ;;
+    bring) vm_incomplete=1 ;;
+    problem\ *)
+        vm_problem=1
+        vm_why="the guest lacks what was asked for: ${vm_word#problem }"
+        ;;
+    *) vm_why="the guest says '$vm_word', which nobody understands" ;;
+    esac
+}
+
+# vm_is_dead CONSOLE: QEMU ended, or the guest is about to start anew, which may take it long.
+vm_is_dead() {
+    ! kill -0 "$vm_qemu" 2>/dev/null || grep -q 'Kernel panic - not syncing' "$1"
+}
+
 # vm_boot GUEST DIR: one boot, to its end. Sets vm_begun (0, 1), vm_status (the command's status,
 # or empty: none came), vm_why (the reason in words for no status) and vm_problem (1: another boot
 # would end the same).
 vm_boot() {
-    local end=$((SECONDS + vm_boot_seconds)) seconds=$vm_boot_seconds
+    local dead=0
     vm_begun=0 vm_status='' vm_why='' vm_word='' vm_partial='' vm_incomplete=0 vm_problem=''
+    vm_seconds=$vm_boot_seconds
+    vm_end=$((SECONDS + vm_seconds))
     vm_start "$@"
     while [ -z "$vm_status$vm_why" ]; do
         if vm_listen; then
-            case $vm_word in
-            start)
-                vm_begun=1 seconds=$vm_timeout
-                end=$((SECONDS + vm_timeout))
-                ;;
-            rc\ *) vm_status=${vm_word#rc } ;;
-            setup\ *) vm_setup_status=${vm_word#setup } ;;
-            bring) vm_incomplete=1 ;;
-            problem\ *)
-                vm_problem=1
-                vm_why="the guest lacks what was asked for: ${vm_word#problem }"
-                ;;
-            *) vm_why="the guest says '$vm_word', which nobody understands" ;;
-            esac
-        elif ! kill -0 "$vm_qemu" 2>/dev/null; then
-            # What it said last is still to be read.
-            vm_listen && [ "${vm_word%% *}" = rc ] && vm_status=${vm_word#rc }
+            vm_hear
+        elif [ $dead = 1 ]; then
             vm_why="the guest died"
-        elif [ "$SECONDS" -ge "$end" ]; then
-            vm_why="nothing more came from the guest in $seconds s"
+        elif vm_is_dead "$2/console"; then
+            # All that it said before is to be heard first, above all that the command began.
+            dead=1
+        elif [ "$SECONDS" -ge "$vm_end" ]; then
+            vm_why="nothing more came from the guest in $vm_seconds s"
             if [ "$vm_begun" = 1 ]; then
                 vm_status=124
             fi
