@@ -1,0 +1,1 @@
+//! sg without a device: what is refused, in which words.
