@@ -65,15 +65,9 @@ impl Transfer {
 
     const fn second_byte(self) -> u8 {
         match self {
-            Transfer::Read { fua }
-            | Transfer::Write { fua }
-            | Transfer::WriteStream { fua, .. } => {
-                if fua {
-                    FUA
-                } else {
-                    0
-                }
-            }
+            Transfer::Read { fua: true }
+            | Transfer::Write { fua: true }
+            | Transfer::WriteStream { fua: true, .. } => FUA,
             Transfer::WriteSame { ndob: true } => NDOB,
             Transfer::Verify { bytchk } => bytchk << BYTCHK_SHIFT,
             _ => 0,
@@ -188,7 +182,7 @@ pub(crate) fn place(cdb: &[u8; 16]) -> Option<(u64, u64)> {
 
 /// Whether a device may lack the command, or this form of it, and say so by an illegal request.
 pub(crate) fn is_optional(cdb: &[u8; 16]) -> bool {
-    cdb[0] == 0x42 || cdb[0] == 0x9a || cdb[0] == 0x93 && cdb[1] & NDOB != 0
+    matches!(cdb[0], 0x42 | 0x9a | SERVICE_ACTION_IN_16) || cdb[0] == 0x93 && cdb[1] & NDOB != 0
 }
 
 /// The name of a command, as the standards write it.

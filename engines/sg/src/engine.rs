@@ -104,12 +104,11 @@ impl Engine for Sg {
                 Ok(_) => return self.flight.take_trim(io),
                 Err(early) => Err(early),
             },
-            IOE_OP_TRIM => prepare_trim(&io, device, packet).and_then(|(lba, blocks)| {
+            IOE_OP_TRIM => prepare_trim(&io, device, packet).map(|(lba, blocks)| {
                 let limits = device.unmap;
                 self.flight.list.clear();
                 self.flight.list.add(lba, blocks, limits);
                 arm_unmap(packet, self.flight.list.finish());
-                Ok(())
             }),
             _ => prepare(&io, device, packet, &self.settings, self.direct),
         };
@@ -252,7 +251,11 @@ impl Sg {
                 None
             }
             Verdict::Again(sense) => Some(Err((libc::EIO, sense.status()))),
-            Verdict::Failed { errno, vendor_status } => Some(Err((errno, vendor_status))),
+            // The kernel has no word of its own for what a device that was removed cuts off.
+            Verdict::Failed { errno, vendor_status } => match packet.hdr.host_status {
+                1.. if device.node.is_gone() => Some(Err((libc::ENODEV, vendor_status))),
+                _ => Some(Err((errno, vendor_status))),
+            },
         }
     }
 
@@ -275,7 +278,9 @@ impl Sg {
         // SAFETY: the request was handed back and not yet used again: nobody has its packet.
         let packet = unsafe { packet_of(io.as_ptr()) };
         if packet.hdr.cmd_len > 0 {
-            return tell(packet, out);
+            tell(packet, out)?;
+            let is_gone = io.error() == libc::ENODEV && device.node.is_gone();
+            return out.write_str(if is_gone { "; the device was removed" } else { "" });
         }
         let block_bytes = device.capacity.block_bytes;
         match io.error() {

@@ -43,10 +43,12 @@ impl Node {
         let refused = |errno, why: &str| Err(Error::new(errno, format!("{name}: {why}")));
         let stat = match stat(file.name()) {
             Ok(stat) => stat,
-            Err(errno) => {
-                let why = std::io::Error::from_raw_os_error(errno);
-                return refused(errno, &format!("{why} (name a device that is there)"));
+            Err(libc::ENOENT | libc::ENOTDIR) => {
+                let why = "it does not exist, and engine sg makes no files (name /dev/sgN or a \
+                           SCSI disk)";
+                return refused(libc::ENOENT, why);
             }
+            Err(errno) => return refused(errno, "it cannot be looked at"),
         };
         let (major, minor) = (libc::major(stat.st_rdev), libc::minor(stat.st_rdev));
         let sys = |kind| PathBuf::from(format!("/sys/dev/{kind}/{major}:{minor}"));
@@ -113,6 +115,15 @@ impl Node {
         }
         let why = "it does not take SCSI commands (name /dev/sgN or a SCSI disk)";
         Err(Error::new(libc::ENOTTY, format!("{}: {why}", self.name)))
+    }
+
+    /// Whether the device is not there any more, or about to go, whatever its last commands ended
+    /// with.
+    pub(crate) fn is_gone(&self) -> bool {
+        match fs::read_to_string(self.sys.join("device/state")) {
+            Ok(state) => matches!(state.trim(), "cancel" | "deleted"),
+            Err(_) => !self.sys.exists(),
+        }
     }
 
     /// The longest transfer of one command in bytes, as the kernel knows it.
