@@ -36,6 +36,7 @@ mod engine_posixaio;
 mod engine_psync;
 mod engine_pvsync;
 mod engine_pvsync2;
+mod engine_sg;
 mod engine_splice;
 mod engine_sync;
 mod engine_syslet_rw;
