@@ -1,8 +1,10 @@
 //! sg through a run, as far as a machine without a SCSI device goes: what is no such device is
-//! refused before the run, in words, and nothing is made. Devices are met in the laboratory.
+//! refused before the run, in words, and nothing is made.
+//!
+//! Devices are met in the laboratory (`scripts/vm`).
 
 use iodyno_tests::device::LoopDevice;
-use iodyno_tests::engines::{self, Engine};
+use iodyno_tests::engines::Engine;
 use iodyno_tests::{programs, require, Document, Scene};
 
 const SG: Engine = Engine::queued("sg");
@@ -18,8 +20,8 @@ fn refused(target: &str, lines: &str, status: i32, words: &[&str]) {
     if status == 1 {
         assert_eq!(outcome.document().all_ios(), 0, "it began:\n{outcome}");
     }
-    assert_eq!(std::fs::read(scene.path("file")).expect("the file"), vec![7; 1 << 20]);
-    assert!(!scene.path("missing").exists(), "{target} was made");
+    assert_eq!(std::fs::read(scene.path().join("file")).expect("the file"), vec![7; 1 << 20]);
+    assert!(!scene.path().join("missing").exists(), "{target} was made");
 }
 
 #[test]
@@ -43,7 +45,7 @@ fn what_is_no_scsi_device_is_refused() {
 fn a_block_device_of_another_kind_is_refused() {
     require!(loop_device);
     let device = LoopDevice::new(4 << 20);
-    let path = device.path().to_str().expect("UTF-8");
+    let path = device.name();
     let words = format!("{path}: it does not take SCSI commands");
     refused(path, "rw=randwrite\nbs=4k\niodepth=8", 1, &[&words]);
     let words = format!("{path}: bs of 1000 bytes: engine sg wants multiples of the device's");
@@ -69,7 +71,7 @@ fn the_example_is_understood() {
     scene.file("file", vec![7; 32 << 20]);
     let example = programs::repo().join("examples/engine-sg.toml");
     let example = example.to_str().expect("the project's path is UTF-8");
-    let outcome = scene.iodyno(["run", example, "--filename", "file"]).run().expect(1);
+    let outcome = scene.iodyno(["run", example, "--set", "filename=file"]).run().expect(1);
     outcome.says(&["engine sg", "file: no device"]);
 }
 

@@ -1,8 +1,8 @@
 //! /dev/sgN: commands are written and, once they have ended, read.
 //!
 //! Called by `engine`. The driver holds 16 commands of one descriptor, so that a target has as many
-//! descriptors, here lanes, as its depth needs. A lane knows which requests it has, for the day when
-//! the device is gone and the driver does not tell any more.
+//! descriptors, here lanes, as its depth needs. A lane knows which requests it has, for the day
+//! when the device is gone and the driver does not tell any more.
 
 use crate::header::{Packet, SgIoHdr};
 use iodyno_engine_api::abi::ioe_io;

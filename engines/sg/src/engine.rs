@@ -98,7 +98,7 @@ impl Engine for Sg {
         }
         // SAFETY: the request is ours for the length of this call, and this is the one reference.
         let packet = unsafe { packet_of(io.as_ptr()) };
-        *packet = Packet::EMPTY;
+        packet.clear();
         let prepared = match io.op() {
             IOE_OP_TRIM if is_char => match prepare_trim(&io, device, packet) {
                 Ok(_) => return self.flight.take_trim(io),

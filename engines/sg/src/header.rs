@@ -142,6 +142,14 @@ impl Packet {
         retries: 0,
     };
 
+    /// Forgets the command before: there is none.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.hdr.cmd_len = 0;
+        self.next = null_mut();
+        (self.covered, self.call_errno, self.retries) = (0, 0, 0);
+    }
+
     /// Makes it a command. The pointers are to this packet, which must not move from here on.
     #[inline]
     pub(crate) fn arm(&mut self, cdb: Cdb, data: Data, flags: u32) {

@@ -1,7 +1,7 @@
 //! What a device calls itself, and the extension `iodyno.identify/1` that tells it to the report.
 //!
-//! [`Identity`] is read by `device` when a target is opened; the extension's table asks `engine` for
-//! it, on the worker's thread, before the start.
+//! [`Identity`] is read by `device` when a target is opened; the extension's table asks `engine`
+//! for it, on the worker's thread, before the start.
 
 use crate::engine::Sg;
 use iodyno_engine_api::abi::{ioe_file, ioe_identify_1, ioe_put_fn, ioe_status};

@@ -1,7 +1,7 @@
 //! The node of a target: whether it is one that takes SCSI commands, and its opening.
 //!
-//! Called by `device`. Never makes a file: nothing here is opened with O_CREAT, and what is no whole
-//! device is refused in words. Sends no command.
+//! Called by `device`. Never makes a file: nothing here is opened with O_CREAT, and what is no
+//! whole device is refused in words. Sends no command.
 
 use iodyno_engine_api::abi::*;
 use iodyno_engine_api::{Error, File};

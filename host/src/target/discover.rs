@@ -66,7 +66,7 @@ pub struct Target {
     pub on_device: bool,
     /// Device and inode number of what the path leads to; none where it is missing.
     pub identity: Option<(u64, u64)>,
-    /// For [`Kind::Block`]; also for a [`Kind::Char`] that is another way to a disk, as /dev/sgN is.
+    /// For [`Kind::Block`]; and for a [`Kind::Char`] that is another way to a disk, as /dev/sgN is.
     pub device: Option<BlockDevice>,
 }
 
