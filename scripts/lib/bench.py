@@ -6,16 +6,12 @@ this repeats within a few percent. Compares nothing that does not ask both for t
 """
 
 import argparse
-import json
-import os
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-HOT_FILE_BYTES = 16 << 20
+from measure import cpu_ns_per_request, memory_directory, output_of, run, write_hot_file
 
 # name, options beside the common ones
 CASES = [
@@ -47,22 +43,6 @@ def job_text(options, seconds, hot):
     return "\n".join(lines) + "\n"
 
 
-def run(command):
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}{done.stdout}")
-    return json.loads(done.stdout)
-
-
-def cpu_ns_per_request(document):
-    job = document["jobs"][0]
-    requests = sum(job[direction]["total_ios"] for direction in ("read", "write", "trim"))
-    if requests == 0:
-        sys.exit("a run made no request")
-    cpu_ns = (job["usr_cpu"] + job["sys_cpu"]) / 100 * job["job_runtime"] * 1e6
-    return cpu_ns / requests
-
-
 def programs(iodyno, before):
     found = {"iodyno": lambda job: [iodyno, "run", job, "--output-format", "json"]}
     if before:
@@ -81,13 +61,6 @@ def measure(runners, job, runs):
     return samples
 
 
-def place_for_hot_file():
-    shm = Path("/dev/shm")
-    if shm.is_dir() and os.access(shm, os.W_OK):
-        return shm, "tmpfs"
-    return Path(tempfile.gettempdir()), "the temporary directory, no tmpfs here"
-
-
 def print_row(name, samples):
     ours = samples["iodyno"]
     cells = [f"{name:<34}", f"{min(ours):8.1f} {statistics.median(ours):8.1f}"]
@@ -101,11 +74,11 @@ def print_row(name, samples):
 def main():
     args = arguments()
     runners = programs(args.iodyno, args.before)
-    directory, where = place_for_hot_file()
+    directory, where = memory_directory()
     print(f"CPU ns per request, 4 KiB, 1 job; best and median of {args.runs} runs of "
           f"{args.seconds:g} s; hot file on {where}")
     if "fio" in runners:
-        print(subprocess.run(["fio", "--version"], capture_output=True, text=True).stdout.strip()
+        print(output_of(["fio", "--version"]).strip()
               + " alternates with iodyno; ratios are of medians, above 1 where iodyno is faster")
     else:
         print("fio is not here and could not be installed: iodyno alone")
@@ -114,7 +87,7 @@ def main():
     print(head + "".join(f"  {other:>8} {'median':>8} {'ratio':>8}" for other in others))
     with tempfile.TemporaryDirectory(prefix="iodyno-bench-", dir=directory) as scratch:
         hot = Path(scratch) / "hot"
-        hot.write_bytes(os.urandom(HOT_FILE_BYTES))
+        write_hot_file(hot)
         for name, options in CASES:
             job = Path(scratch) / "job.fio"
             job.write_text(job_text(options, args.seconds, hot))

@@ -47,6 +47,7 @@ mod faults_damage;
 mod faults_matrix;
 mod faults_panics;
 mod faults_survive;
+mod fifos;
 mod io_errors;
 mod load_data;
 mod load_errors;

@@ -7,7 +7,7 @@
 use crate::request::Iocb;
 use iodyno_engine_support::errno::{self, Errno};
 use libc::{c_long, c_ulong, timespec};
-use std::ptr::from_ref;
+use std::ptr::{from_ref, null};
 use std::time::Duration;
 
 /// What the kernel says at the end of a request: `struct io_event`.
@@ -58,21 +58,21 @@ impl Context {
         answer(unsafe { libc::syscall(libc::SYS_io_submit, self.0, count, iocbs.as_ptr()) })
     }
 
-    /// Takes what has ended, waiting until there are `min` or the time is over. EINTR only where
-    /// there was nothing yet.
+    /// Takes what has ended, waiting until there are `min` or the time, if any, is over. EINTR only
+    /// where there was nothing yet.
     #[inline]
     pub(crate) fn wait(
         &self,
         min: usize,
         events: &mut [Event],
-        limit: Duration,
+        limit: Option<Duration>,
     ) -> Result<usize, Errno> {
-        let limit = timespec {
+        let limit = limit.map(|limit| timespec {
             tv_sec: limit.as_secs() as libc::time_t, // engine never waits for more than a moment
             tv_nsec: limit.subsec_nanos().into(),
-        };
+        });
         let (min, max) = (min as c_long, events.len() as c_long);
-        let (events, limit) = (events.as_mut_ptr(), from_ref(&limit));
+        let (events, limit) = (events.as_mut_ptr(), limit.as_ref().map_or(null(), from_ref));
         // SAFETY: room for `max` events, each of which is valid whatever the kernel writes.
         answer(unsafe { libc::syscall(libc::SYS_io_getevents, self.0, min, max, events, limit) })
     }

@@ -255,7 +255,7 @@ impl Libaio {
     /// The kernel is short of room for requests that it counts itself: some have to end first.
     #[cold]
     fn make_room(&mut self) -> Result<(), Error> {
-        let count = self.fetch(1, self.events.len(), TICK)?;
+        let count = self.fetch(1, self.events.len(), Some(TICK))?;
         for i in 0..count {
             if let Some(ended) = self.settle(self.events[i]) {
                 self.ended.push_back(ended);
@@ -298,7 +298,7 @@ impl Libaio {
 
     /// Fetches events into `events`; none where the time was over or a signal came.
     #[inline]
-    fn fetch(&mut self, min: usize, max: usize, limit: Duration) -> Result<usize, Error> {
+    fn fetch(&mut self, min: usize, max: usize, limit: Option<Duration>) -> Result<usize, Error> {
         let min = min.min(self.submitted);
         match self.context.wait(min, &mut self.events[..max], limit) {
             Ok(count) => {
@@ -319,14 +319,15 @@ impl Libaio {
         if self.settings.userspace_reap {
             self.take_from_ring(reaped);
         }
-        if reaped.count() >= wait.min {
-            // As the library does it: an empty ring is seen without a system call.
-            if self.ring.as_ref().is_some_and(Ring::is_empty) {
-                return Ok(());
-            }
-            return self.reap(0, Duration::ZERO, reaped);
+        let missing = wait.min.saturating_sub(reaped.count()) as usize;
+        // The ring tells without a system call. Where all is there the kernel needs no time limit,
+        // which costs it something even if it does not wait.
+        match self.ring.as_ref().map(Ring::ready) {
+            Some(0) if missing == 0 => Ok(()),
+            Some(ready) if ready >= missing => self.reap(missing, None, reaped),
+            None if missing == 0 => self.reap(0, Some(Duration::ZERO), reaped),
+            _ => self.wait(wait, reaped),
         }
-        self.wait(wait, reaped)
     }
 
     #[inline]
@@ -359,7 +360,7 @@ impl Libaio {
                     Duration::from_nanos(all.cast_unsigned().saturating_sub(passed))
                 }
             };
-            self.reap(missing, left.min(TICK), reaped)?;
+            self.reap(missing, Some(left.min(TICK)), reaped)?;
             self.hand_back_ended(reaped);
             // Nothing left to wait for: by the contract this cannot be, and is no reason to hang.
             let over = left.is_zero() || self.submitted == 0;
@@ -370,7 +371,12 @@ impl Libaio {
     }
 
     #[inline]
-    fn reap(&mut self, min: usize, limit: Duration, reaped: &mut Reaped<'_>) -> Result<(), Error> {
+    fn reap(
+        &mut self,
+        min: usize,
+        limit: Option<Duration>,
+        reaped: &mut Reaped<'_>,
+    ) -> Result<(), Error> {
         let max = self.submitted.min(reaped.room() as usize);
         if max == 0 {
             return Ok(());

@@ -50,11 +50,14 @@ impl Ring {
         unsafe { self.head.as_ref() }
     }
 
-    /// Whether nothing has ended that was not fetched.
+    /// How many requests have ended whose events were not fetched.
     #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(crate) fn ready(&self) -> usize {
         let shared = self.shared();
-        shared.head.load(Ordering::Relaxed) == shared.tail.load(Ordering::Acquire)
+        let (head, tail) =
+            (shared.head.load(Ordering::Relaxed), shared.tail.load(Ordering::Acquire));
+        let ready = if tail >= head { tail - head } else { tail + self.count - head };
+        ready as usize
     }
 
     /// Takes up to `events.len()` events; how many.

@@ -2,17 +2,23 @@
 //!
 //! Called once per request by `engine`. A page of a mapping that is not there any more (a file
 //! that was cut, a medium that fails, a disk that is full) is a SIGBUS for whoever touches it, and
-//! no look at the file's size beforehand helps against a cut in the middle of a copy. The kernel
-//! as the one who copies stops there and says how far it came. Must not catch signals: they are
-//! the host's.
+//! no look at the file's size beforehand helps against a cut in the middle of a copy. `guard` ends
+//! such a copy early where this machine's code is known to it; the kernel as the one who copies
+//! stops there, too, and says how far it came.
 
+#[cfg(target_arch = "x86_64")]
+use crate::guard::{self, Guard};
+use crate::options::CopyBy;
 use iodyno_engine_api::Error;
 use iodyno_engine_support::errno::{last, retry, Errno};
 use libc::{iovec, pid_t};
 
 /// Who copies.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) enum Copier {
+    /// This thread, ended early by a handler that stays as long as its guard.
+    #[cfg(target_arch = "x86_64")]
+    Guarded(Guard),
     /// The kernel, for this process.
     Kernel(pid_t),
     /// This thread: fast, and a fault is the end of the process.
@@ -20,11 +26,17 @@ pub(crate) enum Copier {
 }
 
 impl Copier {
-    /// The kernel where it can, which is tried; this thread alone where that is wished.
-    pub(crate) fn new(memcpy: bool) -> Result<Copier, Error> {
-        if memcpy {
-            return Ok(Copier::Memcpy);
+    /// As wished; what it needs of the system is tried.
+    pub(crate) fn new(wish: CopyBy) -> Result<Copier, Error> {
+        match wish {
+            #[cfg(target_arch = "x86_64")]
+            CopyBy::Guarded => Guard::new().map(Copier::Guarded),
+            CopyBy::Kernel => Copier::of_the_kernel(),
+            CopyBy::Memcpy => Ok(Copier::Memcpy),
         }
+    }
+
+    fn of_the_kernel() -> Result<Copier, Error> {
         // SAFETY: no memory is handed over.
         let own = Copier::Kernel(unsafe { libc::getpid() });
         let (from, mut to) = ([7_u8], [0_u8]);
@@ -36,9 +48,22 @@ impl Copier {
         }
     }
 
-    /// Whether a copy may stop early.
-    pub(crate) fn is_guarded(self) -> bool {
-        matches!(self, Copier::Kernel(_))
+    /// Whether a copy that was done to its end was all inside the file, if `witness` is mapped in
+    /// a page behind all of what was copied. A cut takes all pages behind the file's new last one
+    /// out of every mapping: while the witness is there, none has come as far as the copy. `None`
+    /// where there is no such byte; `false`: not known.
+    ///
+    /// # Safety
+    /// The witness lies in a mapping of this process.
+    #[inline]
+    pub(crate) unsafe fn is_inside(&self, witness: Option<*const u8>) -> bool {
+        match (self, witness) {
+            (Copier::Memcpy, _) => true,
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: mapped, says the caller; the copier has a guard.
+            (Copier::Guarded(_), Some(witness)) => unsafe { guard::is_there(witness) },
+            _ => false,
+        }
     }
 
     /// From a mapping into a buffer: bytes copied, fewer where the mapping has no page.
@@ -48,7 +73,7 @@ impl Copier {
     /// nobody else's.
     #[inline]
     pub(crate) unsafe fn out_of(
-        self,
+        &self,
         mapped: *const u8,
         buf: *mut u8,
         len: usize,
@@ -60,10 +85,13 @@ impl Copier {
                 unsafe { std::ptr::copy_nonoverlapping(mapped, buf, len) };
                 Ok(len)
             }
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above; the copier has a guard.
+            Copier::Guarded(_) => Ok(unsafe { guard::copy(buf, mapped, len) }),
             // The mapping as the "remote" side is the cheaper one, and read only, so that no page
             // of a file is changed behind its file system's back.
             // SAFETY: as above.
-            Copier::Kernel(own) => unsafe { in_kernel(own, buf, mapped, len) },
+            Copier::Kernel(own) => unsafe { in_kernel(*own, buf, mapped, len) },
         }
     }
 
@@ -72,8 +100,8 @@ impl Copier {
     /// # Safety
     /// As for [`Copier::out_of`], the mapping writable and the buffer readable.
     #[inline]
-    pub(crate) unsafe fn into(
-        self,
+    pub(crate) unsafe fn put_into(
+        &self,
         mapped: *mut u8,
         buf: *const u8,
         len: usize,
@@ -84,10 +112,13 @@ impl Copier {
                 unsafe { std::ptr::copy_nonoverlapping(buf, mapped, len) };
                 Ok(len)
             }
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as in out_of().
+            Copier::Guarded(_) => Ok(unsafe { guard::copy(mapped, buf, len) }),
             // The mapping as the "local" side is stored to as by a program: each page is faulted
             // in for writing, so that its file system knows.
             // SAFETY: as in out_of().
-            Copier::Kernel(own) => unsafe { in_kernel(own, mapped, buf, len) },
+            Copier::Kernel(own) => unsafe { in_kernel(*own, mapped, buf, len) },
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use crate::copy::{self, Copier};
 use crate::options::{self, OPTIONS};
-use crate::windows::{Place, Windows};
+use crate::windows::{Piece, Place, Windows};
 use iodyno_engine_api::abi::*;
 use iodyno_engine_api::engine::{CapsFn, DetailsFn, FileFn, OpenFn};
 use iodyno_engine_api::{
@@ -64,7 +64,7 @@ impl Engine for Mmap {
             try_huge_pages(page)?;
         }
         Ok(Mmap {
-            copier: Copier::new(wishes.memcpy)?,
+            copier: Copier::new(wishes.copy)?,
             windows: Windows::new(wishes, job.max_bs(), page as u64),
             files: Vec::new(),
             next: 0,
@@ -124,21 +124,21 @@ impl Mmap {
 
     #[inline]
     fn read(&mut self, io: &Request) -> Result<u64, Errno> {
-        let (offset, len, copier) = (io.offset(), io.len(), self.copier);
+        let (offset, len) = (io.offset(), io.len());
         let target = met(&mut self.files, io)?;
         if !target.reach(offset, len)? {
             return Ok(0);
         }
-        let (from, len) = self.windows.find(&target.place, offset, len)?;
+        let piece = self.windows.find(&target.place, offset, len)?;
         // SAFETY: find() gave `len` mapped bytes, no more than the request has room for.
-        let done = unsafe { copier.out_of(from, io.buf_ptr(), len) }?;
+        let done = unsafe { self.copier.out_of(piece.start, io.buf_ptr(), piece.len) }?;
         // Behind the end a page holds zeroes: of what ends with something else, all was there.
         // SAFETY: `done` bytes of the buffer were just written, one at least.
-        if done == len && unsafe { *io.buf_ptr().add(done - 1) } != 0 || !copier.is_guarded() {
+        if done == piece.len && unsafe { *io.buf_ptr().add(done - 1) } != 0 {
             return Ok(done as u64);
         }
-        let there = target.still_there(offset, done)?;
-        if there == done as u64 && done < len && target.place.size > offset + there {
+        let there = there(&self.copier, &mut self.windows, target, (&piece, offset, done))?;
+        if there == done as u64 && done < piece.len && target.place.size > offset + there {
             return again(target, offset + there, there, false);
         }
         Ok(there)
@@ -146,7 +146,7 @@ impl Mmap {
 
     #[inline]
     fn write(&mut self, io: &Request) -> Result<u64, Errno> {
-        let (offset, len, copier) = (io.offset(), io.len(), self.copier);
+        let (offset, len) = (io.offset(), io.len());
         let target = met(&mut self.files, io)?;
         if !target.place.writable {
             return Err(libc::EBADF);
@@ -154,24 +154,21 @@ impl Mmap {
         if !target.reach(offset, len)? {
             return if len == 0 { Ok(0) } else { Err(BEYOND) };
         }
-        let (to, len) = self.windows.find(&target.place, offset, len)?;
+        let piece = self.windows.find(&target.place, offset, len)?;
         // SAFETY: find() gave `len` mapped bytes, of a writable file, no more than the request
         // has.
-        let done = unsafe { copier.into(to, io.buf_ptr(), len) }?;
-        let mut there = done as u64;
-        if copier.is_guarded() {
-            // What was stored behind the end, in the last page, is lost without a word.
-            there = target.still_there(offset, done)?;
-            if there == done as u64 && done < len && target.place.size > offset + there {
-                return again(target, offset + there, there, true);
-            }
-            if there == 0 {
-                return Err(BEYOND);
-            }
+        let done = unsafe { self.copier.put_into(piece.start, io.buf_ptr(), piece.len) }?;
+        // What was stored behind the end, in the last page, is lost without a word.
+        let there = there(&self.copier, &mut self.windows, target, (&piece, offset, done))?;
+        if there == done as u64 && done < piece.len && target.place.size > offset + there {
+            return again(target, offset + there, there, true);
+        }
+        if there == 0 {
+            return Err(BEYOND);
         }
         if target.durable || io.flags() & IOE_IO_FUA != 0 {
             // SAFETY: `done` bytes from there on are mapped.
-            unsafe { copy::msync(to, done, self.page) }?;
+            unsafe { copy::msync(piece.start, done, self.page) }?;
         }
         Ok(there)
     }
@@ -204,6 +201,11 @@ impl Mmap {
                 out,
                 "no room to map it: no address space (ulimit -v) or too many mappings \
                  (vm.max_map_count); smaller window= or windows= take less"
+            ),
+            (libc::EIO, IOE_OP_READ | IOE_OP_WRITE) => write!(
+                out,
+                "the mapping has no page for it: what lies beneath cannot be read, or the file is \
+                 cut and grown at this moment"
             ),
             (errno, _) => write!(out, "{}", std::io::Error::from_raw_os_error(errno)),
         }
@@ -261,6 +263,33 @@ fn met<'a>(files: &'a mut [Target], io: &Request) -> Result<&'a mut Target, Errn
         target.meet(file.fd())?;
     }
     Ok(target)
+}
+
+/// How much of a piece, of which `done` bytes were copied, lies inside the file after the copy. The
+/// file's size is looked at only where the piece's witness does not know.
+#[inline]
+fn there(
+    copier: &Copier,
+    windows: &mut Windows,
+    target: &mut Target,
+    (piece, offset, done): (&Piece, u64, usize),
+) -> Result<u64, Errno> {
+    // SAFETY: the witness is of the window that the piece was just found in.
+    if done == piece.len && unsafe { copier.is_inside(windows.witness(piece)) } {
+        return Ok(done as u64);
+    }
+    look(windows, target, (piece, offset, done))
+}
+
+#[cold]
+fn look(
+    windows: &mut Windows,
+    target: &mut Target,
+    (piece, offset, done): (&Piece, u64, usize),
+) -> Result<u64, Errno> {
+    let there = target.still_there(offset, done)?;
+    windows.judge(piece, there == piece.len as u64);
+    Ok(there)
 }
 
 /// A copy stopped at `at`, inside the file, after `done` bytes: those are told first, so that the

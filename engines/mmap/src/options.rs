@@ -5,9 +5,15 @@
 
 use iodyno_engine_api::abi::ioe_option;
 use iodyno_engine_api::{choice, Error, Job, Opt};
+use std::ffi::CStr;
 
 const KERNEL: u64 = 0;
 const MEMCPY: u64 = 1;
+const GUARDED: u64 = 2;
+
+/// Fast and safe where there is code for this machine, else safe.
+const DEFAULT: (u64, &CStr) =
+    if cfg!(target_arch = "x86_64") { (GUARDED, c"guarded") } else { (KERNEL, c"kernel") };
 
 /// The rows, for `Engine::OPTIONS`.
 pub(crate) const OPTIONS: &[&ioe_option] = &[
@@ -27,11 +33,13 @@ pub(crate) const OPTIONS: &[&ioe_option] = &[
         c"copy",
         c"who copies between buffer and mapping",
         &[
+            #[cfg(target_arch = "x86_64")]
+            &choice(c"guarded", GUARDED, c"the engine: what cannot be read is an error"),
             &choice(c"kernel", KERNEL, c"process_vm_readv: what cannot be read is an error"),
             &choice(c"memcpy", MEMCPY, c"the engine, as in fio: what cannot be read is a crash"),
         ],
     )
-    .default(c"kernel")
+    .default(DEFAULT.1)
     .build(),
     &Opt::size(c"window", c"how much of a file is mapped at a time, in one piece")
         .default(c"1g")
@@ -45,6 +53,18 @@ pub(crate) const OPTIONS: &[&ioe_option] = &[
         .build(),
 ];
 
+/// Who copies, as `copy=` says it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum CopyBy {
+    /// The engine, guarded by a handler.
+    #[cfg(target_arch = "x86_64")]
+    Guarded,
+    /// The kernel.
+    Kernel,
+    /// The engine, with nobody to catch a fault.
+    Memcpy,
+}
+
 /// How an instance maps and copies.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wishes {
@@ -52,8 +72,8 @@ pub(crate) struct Wishes {
     pub(crate) thp: bool,
     /// `MADV_*` about the order.
     pub(crate) advice: i32,
-    /// The engine copies, with nobody to catch a fault.
-    pub(crate) memcpy: bool,
+    /// Who copies.
+    pub(crate) copy: CopyBy,
     /// Bytes of a window, a power of two.
     pub(crate) window: u64,
     /// Windows at a time, a power of two.
@@ -66,7 +86,12 @@ pub(crate) fn read(job: &Job) -> Result<Wishes, Error> {
     Ok(Wishes {
         thp: job.boolean("thp")?.unwrap_or(false),
         advice: uint("advice", libc::MADV_NORMAL as u64)? as i32,
-        memcpy: uint("copy", KERNEL)? == MEMCPY,
+        copy: match uint("copy", DEFAULT.0)? {
+            #[cfg(target_arch = "x86_64")]
+            GUARDED => CopyBy::Guarded,
+            MEMCPY => CopyBy::Memcpy,
+            _ => CopyBy::Kernel,
+        },
         window: uint("window", 1 << 30)?.next_power_of_two(),
         windows: uint("windows", 64)?.next_power_of_two() as usize,
     })

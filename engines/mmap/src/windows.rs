@@ -32,6 +32,18 @@ struct Window {
     number: u64,
     start: *mut u8,
     len: usize,
+    seen: u64, // the highest page of it that was found to lie inside the file
+}
+
+/// A piece of a file, mapped.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece {
+    /// Its first byte.
+    pub(crate) start: *mut u8,
+    /// Its bytes.
+    pub(crate) len: usize,
+    slot: usize,
+    last: u64, // the page of the window that its last byte is in
 }
 
 impl Drop for Window {
@@ -49,6 +61,7 @@ pub(crate) struct Windows {
     shift: u32,
     overlap: u64,
     page: u64,
+    page_shift: u32,
     wishes: Wishes,
 }
 
@@ -60,6 +73,7 @@ impl Windows {
             shift: wishes.window.trailing_zeros(),
             overlap: max_bs.next_multiple_of(page),
             page,
+            page_shift: page.trailing_zeros(),
             wishes,
         }
     }
@@ -69,15 +83,10 @@ impl Windows {
         (size >> self.shift) as usize + 1
     }
 
-    /// The address of a byte of a file, and how many bytes from there on can be used: at least
-    /// one, `len` at most, none of them beyond `place.size`. `offset` lies within that.
+    /// A byte of a file, and what can be used from there on: at least one byte, `len` at most, none
+    /// of them beyond `place.size`. `offset` lies within that, `len` is not 0.
     #[inline]
-    pub(crate) fn find(
-        &mut self,
-        place: &Place,
-        offset: u64,
-        len: u64,
-    ) -> Result<(*mut u8, usize), Errno> {
+    pub(crate) fn find(&mut self, place: &Place, offset: u64, len: u64) -> Result<Piece, Errno> {
         let number = offset >> self.shift;
         let inside = offset - (number << self.shift);
         let len = len.min(place.size - offset).min((1 << self.shift) + self.overlap - inside);
@@ -92,7 +101,25 @@ impl Windows {
         };
         // SAFETY: a window reaches from its beginning to its size and the overlap, or to the end
         // of the file's last page; `len` was cut to both.
-        Ok((unsafe { start.add(inside as usize) }, len as usize))
+        let start = unsafe { start.add(inside as usize) };
+        Ok(Piece { start, len: len as usize, slot, last: (inside + len - 1) >> self.page_shift })
+    }
+
+    /// A byte of the piece's window, in a page behind all of the piece's which was inside the file
+    /// when it was last looked at: the piece has to be the last one that was found.
+    #[inline]
+    pub(crate) fn witness(&self, piece: &Piece) -> Option<*const u8> {
+        let window = self.slots[piece.slot].as_ref().filter(|w| piece.last < w.seen)?;
+        // SAFETY: a page that a piece of this window had a byte in, and so in the mapping.
+        Some(unsafe { window.start.add((window.seen << self.page_shift) as usize) })
+    }
+
+    /// The file's size was looked at: all of the piece is inside it, or not. If the piece's witness
+    /// was asked before, it is not there any more, or cannot be read.
+    pub(crate) fn judge(&mut self, piece: &Piece, inside: bool) {
+        if let Some(window) = &mut self.slots[piece.slot] {
+            window.seen = if inside { piece.last } else { 0 };
+        }
     }
 
     /// The window that holds a whole file, if there is such a one and it is mapped.
@@ -150,7 +177,7 @@ impl Windows {
                 return Err(errno);
             }
         }
-        self.slots[slot] = Some(Window { file: place.file, number, start: window, len });
+        self.slots[slot] = Some(Window { file: place.file, number, start: window, len, seen: 0 });
         Ok(window)
     }
 }

@@ -10,6 +10,7 @@ use super::targets::{self, told};
 use super::words::{io_error, place};
 use super::worker::Context;
 use crate::io::doors::{Doors, Doorway};
+use crate::io::signal::Signal;
 use crate::io::trouble::{Breach, Fault, FileTrouble, Trouble};
 use crate::job::spec::JobSpec;
 use crate::plugin::handle::{Callback, Instance, Refusal};
@@ -118,7 +119,17 @@ impl Opened {
     fn open_path(&self, context: &Context, at: usize) -> Result<OwnedFd, TargetError> {
         let job = &context.job;
         let (found, planned) = (&self.targets[at], &self.plan.files[at]);
-        let descriptor = target::open(&found.path, targets::open_wish(job))?;
+        let wish = targets::open_wish(job);
+        let descriptor = match found.kind {
+            Kind::Pipe => {
+                let is_over = || context.signal.get() >= Signal::STOP;
+                let say = |words: &str| {
+                    context.outbox.send(&ToControl::Note(format!("{}: {words}", place(job))));
+                };
+                target::open_pipe(&found.path, wish, is_over, say)?
+            }
+            _ => target::open(&found.path, wish)?,
+        };
         // As in fio: what was read ahead is not dropped again.
         if job.target.invalidate && !job.target.pre_read {
             let (offset, len) = (planned.offset, planned.len);

@@ -22,6 +22,7 @@ use crate::io::flow::{Flow, Partner};
 use crate::io::pace::Pace;
 use crate::io::signal::Signal;
 use crate::io::slots::{SlabError, Slots};
+use crate::io::trouble::Trouble;
 use crate::io::worker::{Parts, Worker};
 use crate::job::spec::JobSpec;
 use crate::plugin::handle::Instance;
@@ -130,7 +131,7 @@ fn live(context: &Context) -> Ending {
             engine.cleanup();
             // A wait for a peer that the end of the run interrupted is no failure.
             let canceled = error.errno == Some(libc::ECANCELED);
-            let by_us = canceled && context.signal.get() >= Signal::ABORT;
+            let by_us = canceled && context.signal.get() >= Signal::STOP;
             Ending::in_order(if by_us { Ok(()) } else { Err(error) })
         }
     }
@@ -295,7 +296,12 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
     for line in words::dump(job, names, &failures) {
         context.outbox.send(&ToControl::Note(line));
     }
-    let outcome = outcome.map_err(|trouble| words::told(job, names, trouble, interrupted));
+    let is_over = context.signal.get() >= Signal::STOP;
+    let outcome = match outcome {
+        // A file that was to be opened in mid-run waited for its peer until the run's end.
+        Err(Trouble::File(file)) if is_over && file.errno == Some(libc::ECANCELED) => Ok(()),
+        other => other.map_err(|trouble| words::told(job, names, trouble, interrupted)),
+    };
     let mut outcome = words::with_failures(job, names, outcome, &failures);
     if lost > 0 {
         outcome = outcome.map_err(|error| words::with_loss(error, lost));

@@ -58,9 +58,17 @@ impl OpenWish {
 /// What stands in the way and what helps: [`TargetError::Refused`], [`TargetError::NoDirectory`]
 /// and [`TargetError::IsDirectory`] where the job can mend it, else [`TargetError::Io`].
 pub fn open(path: &Path, wish: OpenWish) -> Result<OwnedFd, TargetError> {
+    open_more(path, wish, OFlags::empty())
+}
+
+/// As [`open`], with these flags more; ENXIO with O_NONBLOCK is left to the caller.
+pub(super) fn open_more(path: &Path, wish: OpenWish, more: OFlags) -> Result<OwnedFd, TargetError> {
     let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH;
     loop {
-        match rustix::fs::open(path, wish.flags(), mode) {
+        match rustix::fs::open(path, wish.flags() | more, mode) {
+            Err(Errno::NXIO) if more.contains(OFlags::NONBLOCK) => {
+                return Err(TargetError::io(format!("open {}", path.display()), Errno::NXIO));
+            }
             Ok(fd) => return Ok(fd),
             Err(Errno::INTR) => {}
             Err(errno) => return Err(explain(path, wish, errno)),
