@@ -1,7 +1,8 @@
 //! SG_IO: one command, and the wait for its end.
 //!
 //! Called by `engine` for requests to block devices, and by `device` for what it asks of a target
-//! of either kind. What the kernel itself refuses is an errno; what the device says is in the packet.
+//! of either kind. What the kernel itself refuses is an errno; what the device says is in the
+//! packet.
 
 use crate::header::Packet;
 use iodyno_engine_support::errno::{retry, Errno};

@@ -1,8 +1,8 @@
 //! Commands in flight on /dev/sgN: sent, waited for, handed back; trims gathered until commit.
 //!
 //! The second part of the engine, called by `engine` on the worker's thread. A command is carried
-//! by the driver as the address of its request; several trims are a chain of requests behind the one
-//! whose packet is the command.
+//! by the driver as the address of its request; several trims are a chain of requests behind the
+//! one whose packet is the command.
 
 use crate::char_device::Lane;
 use crate::device::Device;
