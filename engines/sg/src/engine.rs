@@ -24,6 +24,7 @@ use iodyno_engine_api::{Answer, Caps, Engine, Error, Failed, File, Host, Io, Job
 use iodyno_engine_support::errno::Errno;
 use std::ffi::CStr;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const OPS: u64 = 1 << IOE_OP_READ
     | 1 << IOE_OP_WRITE
@@ -34,6 +35,9 @@ const OPS: u64 = 1 << IOE_OP_READ
     | 1 << IOE_OP_WRITE_ZEROES;
 /// A command is sent again so often when the device had something to say first.
 const RETRIES_MAX: u32 = 1;
+
+/// One warning of an `iodepth` in vain is enough for all workers of a process.
+static TOLD_OF_DEPTH: AtomicBool = AtomicBool::new(false);
 
 /// How a command ended: bytes done, or errno and vendor status.
 pub(crate) type Settled = Result<u64, (Errno, u32)>;
@@ -146,7 +150,8 @@ impl Sg {
     fn open_file(&mut self, file: &mut File<'_>) -> Result<Opened, Error> {
         let device = Device::open(file, &self.settings, self.depth)?;
         self.check_size(&device)?;
-        if device.node.kind == Kind::Block && self.depth > 1 {
+        let is_in_vain = device.node.kind == Kind::Block && self.depth > 1;
+        if is_in_vain && !TOLD_OF_DEPTH.swap(true, Ordering::Relaxed) {
             let words = format!(
                 "{}: SG_IO is one command at a time, whatever iodepth says; the disk's node \
                  /dev/sgN takes {} at once",
