@@ -10,6 +10,7 @@ pub mod corpus;
 pub mod device;
 pub mod document;
 pub mod engines;
+pub mod lab;
 pub mod memory_group;
 pub mod needs;
 pub mod plugins;

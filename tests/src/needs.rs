@@ -127,6 +127,15 @@ pub fn ipv6() -> Result<(), String> {
     bound.map(drop).map_err(|why| format!("needs IPv6 on loopback: {why}"))
 }
 
+/// The laboratory's guest is ready to start. Nothing is fetched for it here: tests need no network.
+pub fn lab() -> Result<(), String> {
+    static ANSWER: OnceLock<Result<(), String>> = OnceLock::new();
+    let script = crate::programs::repo().join("scripts/vm");
+    let script = script.to_str().expect("the project's path is UTF-8");
+    let probe = || works(script, &["ready"]).map_err(|why| format!("needs the laboratory: {why}"));
+    ANSWER.get_or_init(probe).clone()
+}
+
 /// zstd's command.
 pub fn zstd() -> Result<(), String> {
     works("zstd", &["--version"]).map_err(|why| format!("needs zstd: {why}"))

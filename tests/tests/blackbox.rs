@@ -49,6 +49,8 @@ mod faults_panics;
 mod faults_survive;
 mod fifos;
 mod io_errors;
+mod lab;
+mod lab_devices;
 mod load_data;
 mod load_errors;
 mod load_examples;
