@@ -60,7 +60,13 @@ impl Lab {
         judge: impl Fn(&Outcome) + 'static,
     ) {
         let [device, engine, what] = [device, engine, what].map(str::to_owned);
-        self.cases.push(Case { device, engine, what, script: script.into(), judge: Box::new(judge) });
+        self.cases.push(Case {
+            device,
+            engine,
+            what,
+            script: script.into(),
+            judge: Box::new(judge),
+        });
     }
 
     /// Runs all cases in one boot, prints the table of them, panics if one failed.

@@ -51,6 +51,7 @@ mod fifos;
 mod io_errors;
 mod lab;
 mod lab_devices;
+mod lab_sg;
 mod load_data;
 mod load_errors;
 mod load_examples;
