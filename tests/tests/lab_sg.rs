@@ -62,7 +62,7 @@ fn made(direction: &'static str, count: u64) -> impl Fn(&Outcome) {
 fn failed(errno: u64, words: &'static [&'static str]) -> impl Fn(&Outcome) {
     move |outcome| {
         assert_eq!(outcome.status, 1, "{outcome}");
-        assert_eq!(outcome.document().number("/jobs/0/first_error"), errno, "{outcome}");
+        assert_eq!(outcome.document().number("/jobs/0/error"), errno, "{outcome}");
         for word in words {
             assert!(outcome.stderr.contains(word), "{word:?} is missing:\n{outcome}");
             assert!(outcome.stdout.contains(word), "{word:?} is not in the report:\n{outcome}");
@@ -115,9 +115,13 @@ fn sg_data_arrives() {
         let lines = "rw=write\nbs=64k\noffset=1m\nsize=1m\niodepth=4\nbuffer_pattern=0x5a";
         let script = with_opts("0x100", 3, &job(node, lines));
         lab.case((node, "sg", "short transfers go on"), script, made("write", 16));
-        let check = format!("iodyno check sg --target /dev/{node}");
+        let of = "^(data|cancel|units|errdetails|terminate|instance.memory)";
+        let check = format!("iodyno check sg --target /dev/{node} --only '{of}'");
         lab.case((node, "sg", "iodyno check"), check, |outcome| {
             assert_eq!(outcome.status, 0, "{outcome}");
+            for id in ["data.read-after-write", "cancel.answers", "instance.memory"] {
+                assert!(outcome.stdout.contains(id), "{outcome}");
+            }
         });
     }
     lab.run(&scene);
@@ -163,8 +167,10 @@ fn sg_says_what_the_device_says() {
     trims(&mut lab);
     // The last one: the disk is gone after it.
     let lines = "rw=randread\nsize=4m\ntime_based=1\nruntime=30\niodepth=8";
-    let script =
-        format!("(sleep 2; echo 1 >/sys/block/sda/device/delete) &\n{}", job("sg0", lines));
+    let unplug = "count=/sys/block/sda/device/iorequest_cnt; begin=$(($(cat $count)))\n\
+                  (while [ $(($(cat $count) - begin)) -lt 500 ]; do sleep 0.1; done\n\
+                  echo 1 >/sys/block/sda/device/delete) &";
+    let script = format!("{unplug}\n{}", job("sg0", lines));
     lab.case(
         ("sg0", "sg", "unplugged in mid-run"),
         script,
@@ -181,9 +187,11 @@ fn medium_errors(lab: &mut Lab, node: &str) {
     let lines = "rw=randread\nsize=4m\niodepth=32\ncontinue_on_error=read";
     let script = with_opts("2", 0, &job(node, lines));
     lab.case((node, "sg", "medium errors, the others are right"), script, |outcome| {
-        failed(61, &["(03/11/00)"])(outcome);
+        assert_eq!(outcome.status, 1, "{outcome}");
+        assert!(outcome.stderr.contains("(03/11/00), at LBA 46"), "{outcome}");
         let document = outcome.document();
         assert_eq!(document.number("/jobs/0/total_err"), 2, "{outcome}");
+        assert_eq!(document.number("/jobs/0/first_error"), 61, "{outcome}");
         assert_eq!(document.bytes(0, "read"), 1022 * BLOCK as u64, "{outcome}");
     });
 }
