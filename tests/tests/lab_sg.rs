@@ -112,9 +112,9 @@ fn sg_data_arrives() {
             });
         }
         // 0x100: half of what was asked for.
-        let lines = "rw=write\nbs=64k\noffset=1m\nsize=1m\niodepth=4\nbuffer_pattern=0x5a";
-        let script = with_opts("0x100", 3, &job(node, lines));
-        lab.case((node, "sg", "short transfers go on"), script, made("write", 16));
+        let lines = "rw=write\noffset=1m\nsize=1m\niodepth=4\nbuffer_pattern='/root/pattern'";
+        let script = compared(&with_opts("0x100", 3, &job(node, lines)));
+        lab.case((node, "sg", "short transfers go on"), script, made("write", 256));
         let of = "^(data|cancel|units|errdetails|terminate|instance.memory)";
         let check = format!("iodyno check sg --target /dev/{node} --only '{of}'");
         lab.case((node, "sg", "iodyno check"), check, |outcome| {
@@ -131,7 +131,7 @@ fn sg_data_arrives() {
 fn compared(script: &str) -> String {
     format!(
         "dd if=/root/before of=/dev/sda bs=1M conv=fsync 2>/dev/null || exit 92\n\
-         {script} || exit $?\nblockdev --flushbufs /dev/sda\n\
+         ({script}) || exit $?\nblockdev --flushbufs /dev/sda\n\
          cmp -n {} /root/expected /dev/sda >&2 || exit 91",
         3 * MIB
     )
