@@ -114,7 +114,10 @@ fn sg_data_arrives() {
         // 0x100: half of what was asked for.
         let lines = "rw=write\noffset=1m\nsize=1m\niodepth=4\nbuffer_pattern='/root/pattern'";
         let script = compared(&with_opts("0x100", 3, &job(node, lines)));
-        lab.case((node, "sg", "short transfers go on"), script, made("write", 256));
+        lab.case((node, "sg", "short transfers go on"), script, |outcome| {
+            made("write", 256)(outcome);
+            assert!(outcome.document().number("/jobs/0/write/short_ios") > 0, "{outcome}");
+        });
         let of = "^(data|cancel|units|errdetails|terminate|instance.memory)";
         let check = format!("iodyno check sg --target /dev/{node} --only '{of}'");
         lab.case((node, "sg", "iodyno check"), check, |outcome| {
