@@ -66,7 +66,7 @@ pub struct Target {
     pub on_device: bool,
     /// Device and inode number of what the path leads to; none where it is missing.
     pub identity: Option<(u64, u64)>,
-    /// For [`Kind::Block`].
+    /// For [`Kind::Block`]; and for a [`Kind::Char`] that is another way to a disk, as /dev/sgN is.
     pub device: Option<BlockDevice>,
 }
 
@@ -118,6 +118,16 @@ pub fn discover(path: &Path) -> Result<Target, TargetError> {
             target.size = u64::try_from(stat.st_size).unwrap_or(0);
             target.block_size = direct_alignment(path, stat.st_dev);
             target.on_device = is_device(stat.st_dev);
+        }
+        Kind::Char => {
+            let sys = Path::new("/sys");
+            let number = (major(stat.st_rdev), minor(stat.st_rdev));
+            if let Some(disk) = disk_behind(sys, number) {
+                let directory = sys_directory(sys, disk);
+                target.size = read_number(&directory.join("size")).unwrap_or(0) * SYS_SECTOR_BYTES;
+                target.block_size = sys_block_bytes(&directory);
+                target.device = Some(describe(sys, disk));
+            }
         }
         Kind::Block => {
             let number = (major(stat.st_rdev), minor(stat.st_rdev));
@@ -230,6 +240,16 @@ fn device_sizes(path: &Path, number: (u32, u32)) -> Result<(u64, u32), TargetErr
             None => Err(TargetError::io(format!("ask {} for its size", path.display()), errno)),
         }
     })
+}
+
+/// The disk that a character device leads to as well: /dev/sgN takes commands for the same device
+/// as /dev/sdX. None for all others.
+pub(super) fn disk_behind(sys: &Path, (major, minor): (u32, u32)) -> Option<(u32, u32)> {
+    let disks = sys.join(format!("dev/char/{major}:{minor}/device/block"));
+    let disk = fs::read_dir(disks).ok()?.flatten().next()?;
+    let number = fs::read_to_string(disk.path().join("dev")).ok()?;
+    let (major, minor) = number.trim().split_once(':')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 /// What /sys says about a device's place.

@@ -48,7 +48,7 @@ pub fn check_write(target: &Target) -> Result<(), TargetError> {
 /// As [`check_write`].
 pub fn check_write_in(roots: &Roots, target: &Target) -> Result<(), TargetError> {
     let mut users = match (&target.kind, &target.device) {
-        (Kind::Block, Some(device)) => device_users(roots, target, device),
+        (Kind::Block | Kind::Char, Some(device)) => device_users(roots, target, device),
         (Kind::Regular, _) => file_users(roots, target),
         _ => Vec::new(),
     };
@@ -75,7 +75,7 @@ struct Member {
 
 impl Family {
     fn of(sys: &Path, target: &Target, device: &BlockDevice) -> Family {
-        let own_name = target.path.display().to_string();
+        let own_name = node_of(target, device).display().to_string();
         let mut members = vec![Member { number: device.number, name: own_name }];
         let Some(disk) = &device.disk else { return Family { members } };
         let disk_directory = sys.join("block").join(disk);
@@ -101,6 +101,14 @@ impl Family {
     }
 }
 
+/// The block device's node: the target itself, or the disk behind a character device.
+fn node_of(target: &Target, device: &BlockDevice) -> PathBuf {
+    match (&target.kind, &device.name) {
+        (Kind::Char, Some(name)) => Path::new("/dev").join(name),
+        _ => target.path.clone(),
+    }
+}
+
 fn device_users(roots: &Roots, target: &Target, device: &BlockDevice) -> Vec<String> {
     let family = Family::of(&roots.sys, target, device);
     let mut users = mount_users(&roots.proc, &family);
@@ -117,7 +125,7 @@ fn device_users(roots: &Roots, target: &Target, device: &BlockDevice) -> Vec<Str
             users.push(format!("{} is behind /dev/{loop_name}", member.name));
         }
     }
-    if users.is_empty() && is_claimed(&target.path) {
+    if users.is_empty() && is_claimed(&node_of(target, device)) {
         users.push("the kernel says that somebody holds it exclusively".into());
     }
     users

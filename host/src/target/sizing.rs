@@ -221,7 +221,11 @@ fn fit(
     let Some(end) = offset.checked_add(len).filter(|&end| end <= i64::MAX as u64) else {
         return Err(TargetError::Overflow { path: path(), what: "offset plus size" });
     };
-    let is_bounded = target.kind == Kind::Block || (target.kind == Kind::Opaque && target.size > 0);
+    let is_bounded = match target.kind {
+        Kind::Block => true,
+        Kind::Char | Kind::Opaque => target.size > 0,
+        _ => false,
+    };
     if is_bounded {
         let size = target.size;
         if offset >= size {

@@ -4,7 +4,7 @@
 
 use super::super::check::{Check, Finding, Level, Outcome, DEADLINE};
 use super::super::place::Place;
-use super::super::rig::{init, Request, Rig, RigWish};
+use super::super::rig::{init, not_made, rules, Request, Rig, RigWish};
 use super::super::stand::Stand;
 use crate::plugin::lent::{FileFacts, FileTable};
 use iodyno_engine_api::abi::*;
@@ -70,7 +70,11 @@ fn open(stand: &Stand) -> Outcome {
     let subject = stand.subject()?;
     let mut rig = Rig::bare(stand, subject, &wish)?;
     if rig.instance().has(crate::plugin::handle::Callback::OpenFile) {
-        let answer = rig.open_answer(0).map_err(|refusal| Finding::fail(refusal.to_string()))?;
+        let answer = rig.open_answer(0);
+        let answer = answer.map_err(|refusal| match refusal.errno {
+            libc::ENOTBLK => not_made(stand, rules::OPEN, &refusal),
+            _ => Finding::fail(refusal.to_string()),
+        })?;
         if answer > IOE_OPEN_HOST as u32 {
             return Err(Finding::fail(format!("open_file answered {answer}, neither 0 nor 1")));
         }

@@ -168,6 +168,10 @@ pub(in super::super) fn not_made(stand: &Stand, rule: &str, refusal: &Refusal) -
         Some(words) if stand.is_untold() => Finding::skip(format!(
             "it wants to be told where to go: {words} (--target NAME, --set OPTION=VALUE)"
         )),
+        // Whose targets are devices alone says so by this errno.
+        Some(words) if refusal.errno == libc::ENOTBLK && stand.place.is_directory() => {
+            Finding::skip(format!("it takes no files: {words} (--target DEVICE)"))
+        }
         _ => refused(rule, refusal),
     }
 }

@@ -8,7 +8,7 @@ use super::per_file;
 use crate::ddir::Ddir;
 use crate::job::spec::JobSpec;
 use crate::target::{Direct, FilePlan, Kind, Plan, Target, TargetError};
-use iodyno_engine_api::abi::{IOE_F_NOEXTEND, IOE_F_PIPE};
+use iodyno_engine_api::abi::{IOE_F_NOEXTEND, IOE_F_PIPE, IOE_F_RAW};
 use std::path::Path;
 
 fn refused(path: &Path, why: impl Into<String>) -> TargetError {
@@ -22,6 +22,7 @@ pub(super) fn judge(job: &JobSpec, targets: &[Target], plan: &Plan) -> Result<()
     }
     judge_pre_read(job, targets)?;
     judge_fill(job, targets, plan)?;
+    judge_raw(job, targets, plan)?;
     targets.iter().zip(&plan.files).try_for_each(|(target, file)| judge_making(job, target, file))
 }
 
@@ -113,6 +114,31 @@ fn judge_fill(job: &JobSpec, targets: &[Target], plan: &Plan) -> Result<(), Targ
     })
 }
 
+/// An engine that goes around the page cache reaches a device in whole blocks alone, whatever
+/// `direct` says.
+fn judge_raw(job: &JobSpec, targets: &[Target], plan: &Plan) -> Result<(), TargetError> {
+    if job.engine.flags & IOE_F_RAW == 0 || per_file(job) {
+        return Ok(());
+    }
+    let wants = |bytes: u64| {
+        format!(
+            "engine {} wants multiples of the device's blocks of {bytes} bytes",
+            job.engine.name
+        )
+    };
+    for (target, file) in targets.iter().zip(&plan.files) {
+        let block = u64::from(target.block_size);
+        if !matches!(target.kind, Kind::Block | Kind::Char) || block <= 1 {
+            continue;
+        }
+        let ddirs = [Ddir::Read, Ddir::Write, Ddir::Trim];
+        if let Some(wrong) = misaligned(job, file, block, &ddirs) {
+            return Err(refused(&target.path, format!("{wrong}: {} (change it)", wants(block))));
+        }
+    }
+    Ok(())
+}
+
 /// O_DIRECT: whether it works, and whether the load keeps to what it asks for. `directs`: one for
 /// each target, or none where the job does not want it.
 pub(super) fn judge_direct(
@@ -130,7 +156,12 @@ pub(super) fn judge_direct(
             }
             Direct::Possible { offset_align, mem_align } => {
                 let (blocks, memory) = (offset_align.unwrap_or(1), mem_align.unwrap_or(1));
-                let wrong = misaligned(job, file, u64::from(blocks.max(1)))
+                let blocks = u64::from(blocks.max(1));
+                let wants = format!(
+                    "direct=1 wants multiples of {blocks} bytes here (change it, or set direct=0)"
+                );
+                let wrong = misaligned(job, file, blocks, &[Ddir::Read, Ddir::Write])
+                    .map(|wrong| format!("{wrong}: {wants}"))
                     .or_else(|| misaligned_memory(job, u64::from(memory.max(1))));
                 if let Some(why) = wrong {
                     return Err(refused(&target.path, why));
@@ -141,14 +172,19 @@ pub(super) fn judge_direct(
     Ok(())
 }
 
-/// What of the load does not fall on blocks of `align` bytes.
-fn misaligned(job: &JobSpec, file: &FilePlan, align: u64) -> Option<String> {
+/// What of the load, in these directions, does not fall on blocks of `align` bytes.
+fn misaligned(job: &JobSpec, file: &FilePlan, align: u64, ddirs: &[Ddir]) -> Option<String> {
     let load = &job.load;
     if align == 1 {
         return None;
     }
     let mut lengths: Vec<(&str, u64)> = Vec::new();
-    for (ddir, used) in [(Ddir::Read, load.rw.reads()), (Ddir::Write, load.rw.writes())] {
+    for &ddir in ddirs {
+        let used = match ddir {
+            Ddir::Read => load.rw.reads(),
+            Ddir::Write => load.rw.writes(),
+            _ => load.rw.trims(),
+        };
         if !used {
             continue;
         }
@@ -162,11 +198,10 @@ fn misaligned(job: &JobSpec, file: &FilePlan, align: u64) -> Option<String> {
         lengths.push(("zonerange", zones.range.0));
         lengths.push(("zoneskip", zones.skip.0));
     }
-    let wants = format!("direct=1 wants multiples of {align} bytes here");
     if let Some((name, bytes)) = lengths.into_iter().find(|(_, bytes)| bytes % align != 0) {
-        return Some(format!("{name} of {bytes} bytes: {wants} (change it, or set direct=0)"));
+        return Some(format!("{name} of {bytes} bytes"));
     }
-    load.bs_unaligned.then(|| format!("bs_unaligned=1: {wants} (leave one of them out)"))
+    load.bs_unaligned.then(|| "bs_unaligned=1".to_owned())
 }
 
 fn misaligned_memory(job: &JobSpec, align: u64) -> Option<String> {

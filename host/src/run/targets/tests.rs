@@ -191,6 +191,27 @@ fn direct_wants_its_multiples() {
 }
 
 #[test]
+fn a_raw_engine_wants_whole_blocks_of_a_device() {
+    let here = tempfile::tempdir().expect("a directory");
+    let judged = |job: &JobSpec, kind| {
+        let base = Target::opaque(Path::new("/dev/sg7"), 1 << 30);
+        let targets = [Target { kind, block_size: 4096, ..base }];
+        let plan = sized(job, 0, &targets).expect("a plan");
+        rules::judge(job, &targets, &plan)
+    };
+    let mut job = job(&here);
+    job.load.bs.read.min = Bytes(512);
+    judged(&job, target::Kind::Char).expect("another engine may have a cache");
+    job.engine.flags |= IOE_F_RAW;
+    judged(&job, target::Kind::Missing).expect("no device");
+    for kind in [target::Kind::Char, target::Kind::Block] {
+        let said = judged(&job, kind).expect_err("half a block").to_string();
+        assert!(said.starts_with("/dev/sg7: bs of 512 bytes: engine "), "{said}");
+        assert!(said.contains("multiples of the device's blocks of 4096 bytes"), "{said}");
+    }
+}
+
+#[test]
 fn a_file_that_an_earlier_stage_lays_out_may_be_opened_without_layout() {
     let here = tempfile::tempdir().expect("a directory");
     let mut writer = job(&here);

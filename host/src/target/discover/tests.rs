@@ -89,6 +89,21 @@ fn a_partition_knows_its_disk() {
 }
 
 #[test]
+fn a_character_device_may_lead_to_a_disk() {
+    let sys = tempfile::tempdir().expect("a directory");
+    let disk = sys.path().join("dev/char/21:3/device/block/sdd");
+    fs::create_dir_all(&disk).expect("directories");
+    fs::write(disk.join("dev"), "8:48\n").expect("a file");
+    // A tape has a node of the same kind and no blocks.
+    fs::create_dir_all(sys.path().join("dev/char/21:4/device")).expect("directories");
+    for (number, expected) in [((21, 3), Some((8, 48))), ((21, 4), None), ((1, 3), None)] {
+        assert_eq!(disk_behind(sys.path(), number), expected, "{number:?}");
+    }
+    let null = discover(Path::new("/dev/null")).expect("a device");
+    assert_eq!((null.size, null.device), (0, None));
+}
+
+#[test]
 fn a_dash_is_no_target_and_a_file_of_that_name_is() {
     let error = discover(Path::new("-")).expect_err("no name").to_string();
     assert!(error.starts_with("filename=-: a run has no standard input"), "{error}");

@@ -94,6 +94,24 @@ fn a_mount_protects_partition_and_disk_but_no_sibling() {
 }
 
 #[test]
+fn a_mount_protects_the_other_way_to_its_disk() {
+    let machine = Machine::new();
+    let line = "36 35 8:1 / /mnt rw,relatime shared:1 - ext4 /dev/sda1 rw\n";
+    machine.write("proc/self/mountinfo", line);
+    for (number, expected) in [((8, 0), "/dev/sda1 is mounted on /mnt"), ((8, 16), "")] {
+        let device = Some(describe(&machine.path("sys"), number));
+        let target =
+            Target { kind: Kind::Char, device, ..Target::opaque(Path::new("/dev/sg0"), 0) };
+        let said = check_write_in(&machine.roots(), &target).err().map(|error| error.to_string());
+        assert_eq!(said.is_some(), !expected.is_empty(), "{said:?}");
+        if let Some(said) = said {
+            assert!(said.starts_with("/dev/sg0: refusing to write"), "{said}");
+            assert!(said.contains(expected), "{said}");
+        }
+    }
+}
+
+#[test]
 fn a_mounted_disk_protects_its_partitions() {
     let machine = Machine::new();
     machine.write("proc/self/mountinfo", "36 35 8:0 / /mnt rw - ext4 /dev/sda rw\n");
