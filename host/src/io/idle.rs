@@ -15,7 +15,9 @@ use crate::sys::clock::Clock;
 const LOOK_NS: i64 = 10_000_000;
 
 impl<C: Clock> Worker<'_, C> {
-    /// The loop.
+    /// The loop. Apart, so that the loop of requests has the registers for itself.
+    #[cold]
+    #[inline(never)]
     pub(super) fn drive_without_io(&mut self, runs: u64) -> Result<(), Trouble> {
         let mut begun = 0;
         loop {
