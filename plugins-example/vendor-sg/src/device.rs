@@ -3,7 +3,7 @@
 //! Made by `lib` when a target is opened. Everything that is asked is asked here, before the run;
 //! nothing here is called for a request. What cannot be served is refused in words.
 
-use crate::scsi::{Command, Data, Failure};
+use crate::scsi::{Command, Data, Failure, ANSWER_MAX};
 use iodyno_engine_api::{Error, File};
 use std::fs::{self, OpenOptions};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -37,16 +37,16 @@ impl Device {
             return refused(libc::ENOTBLK, "no device (name /dev/sgN or a whole SCSI disk)");
         }
         let (major, minor) = (libc::major(node.rdev()), libc::minor(node.rdev()));
-        if fs::exists(format!("/sys/dev/block/{major}:{minor}/partition")).unwrap_or(true)
-            && node.file_type().is_block_device()
-        {
+        let partition = format!("/sys/dev/block/{major}:{minor}/partition");
+        if node.file_type().is_block_device() && fs::exists(partition).unwrap_or(true) {
             return refused(libc::EINVAL, "a partition (commands count from the disk's beginning)");
         }
         let opened = OpenOptions::new().read(true).write(true).open(&*name).map_err(not_opened)?;
         let fd = OwnedFd::from(opened);
 
         // A vendor that serves its own disks alone compares the bytes 8 to 16 here: b"ACME    ".
-        let inquiry = ask(&fd, Command::inquiry(None, 96)).map_err(|f| told("INQUIRY", f))?;
+        let inquiry =
+            ask(&fd, Command::inquiry(None)).map_err(|f| told("is it a SCSI disk?", f))?;
         if inquiry.len() < 36 || !matches!(inquiry[0] & 0x1f, 0x00 | 0x14) {
             return refused(libc::ENOTBLK, "no disk");
         }
@@ -56,20 +56,20 @@ impl Device {
             ("firmware", plain(&inquiry[32..36])),
         ];
         // A disk may lack both pages, and then has no such fact.
-        if let Ok(page) = ask(&fd, Command::inquiry(Some(0x80), 252)) {
+        if let Ok(page) = ask(&fd, Command::inquiry(Some(0x80))) {
             facts.push(("serial", plain(page.get(4..).unwrap_or_default())));
         }
-        if let Ok(page) = ask(&fd, Command::inquiry(Some(0x83), 252)) {
+        if let Ok(page) = ask(&fd, Command::inquiry(Some(0x83))) {
             facts.extend(world_wide_name(&page).map(|name| ("wwn", name)));
         }
         if log_page != 0 {
-            let page = ask(&fd, Command::log_sense(log_page, 252))
+            let page = ask(&fd, Command::log_sense(log_page))
                 .map_err(|f| told(&format!("acme_log_page={log_page:#04x}"), f))?;
             facts.push(("acme_log", log_words(log_page, &page)));
         }
         facts.retain(|(_, value)| !value.is_empty());
 
-        let capacity = ask(&fd, Command::capacity(32)).map_err(|f| told("READ CAPACITY", f))?;
+        let capacity = ask(&fd, Command::capacity()).map_err(|f| told("READ CAPACITY", f))?;
         match (capacity.get(0..8).map(number), capacity.get(8..12).map(number)) {
             (Some(last), Some(block_bytes)) if (512..=1 << 16).contains(&block_bytes) => {
                 let (blocks, block_bytes) = (last.saturating_add(1), block_bytes as u32);
@@ -82,11 +82,10 @@ impl Device {
 
 /// What the device answers, as long as it is.
 fn ask(fd: &OwnedFd, mut command: Command) -> Result<Vec<u8>, Failure> {
-    let mut data = vec![0; 252];
-    let room = command.room().min(data.len());
+    let mut data = vec![0; usize::from(ANSWER_MAX)];
     let mut retries = 3; // a disk that was just attached says so to the first commands
     loop {
-        match command.execute(fd.as_raw_fd(), Data::FromDevice(&mut data[..room])) {
+        match command.execute(fd.as_raw_fd(), Data::FromDevice(&mut data)) {
             Ok(bytes) => {
                 data.truncate(bytes);
                 return Ok(data);
@@ -129,13 +128,9 @@ fn log_words(code: u8, page: &[u8]) -> String {
         words.push(match (code, u16::from_be_bytes([*high, *low])) {
             (PAGE_TEMPERATURE, 0) => format!("{} C", number(value)),
             (PAGE_TEMPERATURE, 1) => format!("{} C at most", number(value)),
-            (_, parameter) => format!("{parameter:#06x}={}", hex(value)),
+            (_, parameter) => format!("parameter {parameter}: {value:02x?}"),
         });
         rest = &more[value.len()..];
     }
     words.join(", ")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

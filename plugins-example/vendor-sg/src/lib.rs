@@ -11,7 +11,7 @@ use device::Device;
 use iodyno_engine_api::abi::*;
 use iodyno_engine_api::engine::{CapsFn, DetailsFn, ExtensionFn, FileFn, OpenFn};
 use iodyno_engine_api::{vtable, Answer, Caps, Engine, Error, Failed, File, Host, Io, Job};
-use iodyno_engine_api::{Opened, Opt, Request};
+use iodyno_engine_api::{Opened, Opt};
 use scsi::{Command, Data, Failure};
 use std::ffi::{c_void, CStr, CString};
 use std::fmt;
@@ -26,6 +26,9 @@ iodyno_engine_api::export_plugin! {
     engines: [AcmeSg],
 }
 
+const READ_16: u8 = 0x88;
+const WRITE_16: u8 = 0x8a;
+const SYNCHRONIZE_CACHE_16: u8 = 0x91;
 /// What ACME's adapter takes in one command.
 const TRANSFER_MAX: u64 = 1 << 20;
 
@@ -118,38 +121,37 @@ impl AcmeSg {
     /// One request is one command, sent again where that may help.
     #[inline]
     fn perform(&mut self, io: &mut Io<'_>) -> Result<u64, Failure> {
-        let index = io.file().map_or(usize::MAX, |file| file.index() as usize);
         let fail = |errno| Err(Failure { errno, ..Failure::default() });
+        let index = io.file().map_or(usize::MAX, |file| file.index() as usize);
         let Some(Some(device)) = self.devices.get(index) else { return fail(libc::EBADF) };
-        let (fua, block) = (io.flags() & IOE_IO_FUA != 0, u64::from(device.block_bytes));
-        let (lba, mut blocks) = (io.offset() / block, io.len() / block);
+        let (fd, fua) = (device.fd.as_raw_fd(), io.flags() & IOE_IO_FUA != 0);
         let opcode = match io.op() {
-            IOE_OP_READ => 0x88,
-            IOE_OP_WRITE => 0x8a,
-            IOE_OP_FSYNC | IOE_OP_FDATASYNC => 0x91,
+            IOE_OP_READ => READ_16,
+            IOE_OP_WRITE => WRITE_16,
+            IOE_OP_FSYNC | IOE_OP_FDATASYNC => {
+                let mut command = Command::blocks(SYNCHRONIZE_CACHE_16, false, 0, 0);
+                again(self.retries, || command.execute(fd, Data::None))?;
+                return Ok(io.len());
+            }
             _ => return fail(libc::EOPNOTSUPP),
         };
-        if opcode == 0x91 {
-            let mut command = Command::blocks(opcode, false, 0, 0);
-            return again(self.retries, || command.execute(device.fd.as_raw_fd(), Data::None))
-                .map(|_| io.len());
-        }
+        let block = u64::from(device.block_bytes);
         if io.offset() % block != 0 || io.len() % block != 0 {
             return fail(libc::EINVAL);
         }
-        // A transfer up to the disk's end is short; iodyno asks for the rest, and learns the end.
-        blocks = blocks.min(device.blocks.saturating_sub(lba));
-        if blocks == 0 && !io.is_empty() {
-            return if opcode == 0x88 { Ok(0) } else { fail(libc::ENOSPC) };
+        // What reaches beyond the disk's end is short; iodyno asks for the rest, and is told.
+        let lba = io.offset() / block;
+        let blocks = (io.len() / block).min(device.blocks.saturating_sub(lba));
+        match (blocks, opcode) {
+            (0, READ_16) => return Ok(0),
+            (0, _) => return fail(libc::ENOSPC),
+            _ => {}
         }
         let bytes = (blocks * block) as usize;
         let mut command = Command::blocks(opcode, fua, lba, blocks as u32);
-        let done = again(self.retries, || {
-            let data = match opcode {
-                0x88 => Data::FromDevice(&mut io.buf_mut()[..bytes]),
-                _ => Data::ToDevice(&io.buf()[..bytes]),
-            };
-            command.execute(device.fd.as_raw_fd(), data)
+        let done = again(self.retries, || match opcode {
+            READ_16 => command.execute(fd, Data::FromDevice(&mut io.buf_mut()[..bytes])),
+            _ => command.execute(fd, Data::ToDevice(&io.buf()[..bytes])),
         })? as u64;
         Ok(done - done % block)
     }
@@ -157,25 +159,17 @@ impl AcmeSg {
     fn errdetails(&mut self, io: &Failed<'_>, out: &mut dyn fmt::Write) -> fmt::Result {
         // SAFETY: zeroed by the host or written by queue(): all zeroes are a Failure, too.
         let failure = unsafe { io.private().cast::<Failure>().read() };
-        write!(out, "{} of {} bytes at {}: {failure}", verb(io), io.len(), io.offset())
+        write!(out, "{failure}") // iodyno has said what failed where
     }
 }
 
-fn again<T>(retries: u64, mut send: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
-    let mut left = retries;
+/// Sends again what failed in passing.
+fn again<T>(mut left: u64, mut send: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
     loop {
         match send() {
             Err(failure) if failure.is_passing() && left > 0 => left -= 1,
             end => return end,
         }
-    }
-}
-
-fn verb(io: &Request) -> &'static str {
-    match io.op() {
-        IOE_OP_READ => "READ(16)",
-        IOE_OP_WRITE => "WRITE(16)",
-        _ => "SYNCHRONIZE CACHE(16)",
     }
 }
 

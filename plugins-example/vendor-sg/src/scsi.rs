@@ -9,6 +9,8 @@ const SG_IO: libc::c_ulong = 0x2285;
 const CHECK_CONDITION: u8 = 2;
 /// How long a command may take before the kernel begins to abort it.
 const TIMEOUT_MS: u32 = 30_000;
+/// Room for the answer to a question.
+pub(crate) const ANSWER_MAX: u8 = 252;
 
 /// struct sg_io_hdr of <scsi/sg.h>.
 #[repr(C)]
@@ -76,36 +78,25 @@ impl Command {
     }
 
     /// INQUIRY: standard data, or a page of vital product data.
-    pub(crate) fn inquiry(page: Option<u8>, room: u8) -> Self {
+    pub(crate) fn inquiry(page: Option<u8>) -> Self {
         let mut cdb = [0; 16];
         let evpd = u8::from(page.is_some());
-        cdb[..5].copy_from_slice(&[0x12, evpd, page.unwrap_or(0), 0, room]);
+        cdb[..5].copy_from_slice(&[0x12, evpd, page.unwrap_or(0), 0, ANSWER_MAX]);
         Command { cdb, len: 6 }
     }
 
     /// LOG SENSE: the current values of a log page.
-    pub(crate) fn log_sense(page: u8, room: u8) -> Self {
+    pub(crate) fn log_sense(page: u8) -> Self {
         let mut cdb = [0; 16];
-        (cdb[0], cdb[2], cdb[8]) = (0x4d, 0x40 | page, room);
+        (cdb[0], cdb[2], cdb[8]) = (0x4d, 0x40 | page, ANSWER_MAX);
         Command { cdb, len: 10 }
     }
 
     /// READ CAPACITY(16), a service action.
-    pub(crate) fn capacity(room: u8) -> Self {
+    pub(crate) fn capacity() -> Self {
         let mut cdb = [0; 16];
-        (cdb[0], cdb[1], cdb[13]) = (0x9e, 0x10, room);
+        (cdb[0], cdb[1], cdb[13]) = (0x9e, 0x10, ANSWER_MAX);
         Command { cdb, len: 16 }
-    }
-
-    /// The bytes that a question leaves room for in its answer.
-    pub(crate) fn room(&self) -> usize {
-        usize::from(
-            self.cdb[match self.cdb[0] {
-                0x12 => 4,
-                0x4d => 8,
-                _ => 13,
-            }],
-        )
     }
 
     /// Sends it and waits for its end; the answer is how many bytes were transferred.
@@ -182,6 +173,7 @@ impl Failure {
             (_, 0x3, 0x11) => libc::ENODATA,
             (_, 0x5, 0x20) => libc::EOPNOTSUPP,
             (_, 0x5, 0x21) => libc::ENXIO,
+            (_, 0x5, 0x24) => libc::EINVAL,
             (_, 0x7, _) => libc::EROFS,
             _ => libc::EIO,
         }
@@ -216,8 +208,10 @@ impl Failure {
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.errno != 0 {
-            return write!(f, "SG_IO: {}", std::io::Error::from_raw_os_error(self.errno));
+        match self.errno {
+            0 => {}
+            libc::ENOTTY => return f.write_str("it takes no SCSI commands"),
+            errno => return write!(f, "{}", std::io::Error::from_raw_os_error(errno)),
         }
         f.write_str(self.words())?;
         match self.key {
