@@ -52,6 +52,7 @@ mod io_errors;
 mod lab;
 mod lab_devices;
 mod lab_sg;
+mod lab_vendor;
 mod load_data;
 mod load_errors;
 mod load_examples;

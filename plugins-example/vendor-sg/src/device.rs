@@ -107,7 +107,7 @@ fn plain(bytes: &[u8]) -> String {
 }
 
 /// The first NAA name of the page "device identification".
-fn world_wide_name(page: &[u8]) -> Option<String> {
+pub(crate) fn world_wide_name(page: &[u8]) -> Option<String> {
     let mut rest = page.get(4..)?;
     while let [_, kind, _, len, more @ ..] = rest {
         let id = more.get(..usize::from(*len))?;
@@ -120,7 +120,7 @@ fn world_wide_name(page: &[u8]) -> Option<String> {
 }
 
 /// The parameters of a log page: a code of two bytes, control, length, value.
-fn log_words(code: u8, page: &[u8]) -> String {
+pub(crate) fn log_words(code: u8, page: &[u8]) -> String {
     let mut words = Vec::new();
     let mut rest = page.get(4..).unwrap_or_default();
     while let [high, low, _, len, more @ ..] = rest {

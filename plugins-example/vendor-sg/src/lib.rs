@@ -6,6 +6,8 @@
 
 mod device;
 mod scsi;
+#[cfg(test)]
+mod tests;
 
 use device::Device;
 use iodyno_engine_api::abi::*;

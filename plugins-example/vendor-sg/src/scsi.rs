@@ -139,7 +139,7 @@ impl Command {
 
 impl Failure {
     /// Reads sense data, of which there is some after a check condition, in both of its formats.
-    fn new(host: u16, status: u8, sense: &[u8; 32]) -> Failure {
+    pub(crate) fn new(host: u16, status: u8, sense: &[u8; 32]) -> Failure {
         let mut failure = Failure { host, status, ..Failure::default() };
         if status != CHECK_CONDITION {
             return failure;
