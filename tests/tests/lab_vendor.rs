@@ -137,7 +137,7 @@ fn boot(scene: &Scene, cases: impl FnOnce(&mut Lab)) {
         format!("{path}:{name}")
     };
     let mut expected = PATTERN.repeat(WRITTEN / PATTERN.len());
-    expected.extend([BEFORE; MIB]);
+    expected.extend(vec![BEFORE; MIB]);
     let files = [
         bring(&plugin(scene)),
         bring(&example(scene)),
