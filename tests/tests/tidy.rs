@@ -8,7 +8,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Directories that hold nothing of ours, from the root. A room of the host is called target, too.
-const SKIPPED: [&str; 4] = ["target", "fuzz/target", ".git", "plugins-example/c-minimal/build"];
+const SKIPPED: [&str; 5] = [
+    "target",
+    "fuzz/target",
+    ".git",
+    "plugins-example/c-minimal/build",
+    "plugins-example/vendor-sg/target",
+];
 
 /// Files that may be longer than the rest, each with its reason.
 const LONG: [(&str, &str); 1] =

@@ -3,7 +3,7 @@
 //! Made by `lib` when a target is opened. Everything that is asked is asked here, before the run;
 //! nothing here is called for a request. What cannot be served is refused in words.
 
-use crate::scsi::{Command, Data, Failure, ANSWER_MAX};
+use crate::scsi::{again, Command, Data, Failure, ANSWER_MAX};
 use iodyno_engine_api::{Error, File};
 use std::fs::{self, OpenOptions};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -83,17 +83,10 @@ impl Device {
 /// What the device answers, as long as it is.
 fn ask(fd: &OwnedFd, mut command: Command) -> Result<Vec<u8>, Failure> {
     let mut data = vec![0; usize::from(ANSWER_MAX)];
-    let mut retries = 3; // a disk that was just attached says so to the first commands
-    loop {
-        match command.execute(fd.as_raw_fd(), Data::FromDevice(&mut data)) {
-            Ok(bytes) => {
-                data.truncate(bytes);
-                return Ok(data);
-            }
-            Err(failure) if failure.is_passing() && retries > 0 => retries -= 1,
-            Err(failure) => return Err(failure),
-        }
-    }
+    // A disk that was just attached says so to the first commands.
+    let bytes = again(3, || command.execute(fd.as_raw_fd(), Data::FromDevice(&mut data)))?;
+    data.truncate(bytes);
+    Ok(data)
 }
 
 fn number(bytes: &[u8]) -> u64 {

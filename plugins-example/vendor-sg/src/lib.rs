@@ -14,7 +14,7 @@ use iodyno_engine_api::abi::*;
 use iodyno_engine_api::engine::{CapsFn, DetailsFn, ExtensionFn, FileFn, OpenFn};
 use iodyno_engine_api::{vtable, Answer, Caps, Engine, Error, Failed, File, Host, Io, Job};
 use iodyno_engine_api::{Opened, Opt};
-use scsi::{Command, Data, Failure};
+use scsi::{again, Command, Data, Failure};
 use std::ffi::{c_void, CStr, CString};
 use std::fmt;
 use std::os::fd::AsRawFd;
@@ -138,7 +138,7 @@ impl AcmeSg {
             _ => return fail(libc::EOPNOTSUPP),
         };
         let block = u64::from(device.block_bytes);
-        if io.offset() % block != 0 || io.len() % block != 0 {
+        if !io.offset().is_multiple_of(block) || !io.len().is_multiple_of(block) {
             return fail(libc::EINVAL);
         }
         // What reaches beyond the disk's end is short; iodyno asks for the rest, and is told.
@@ -150,7 +150,7 @@ impl AcmeSg {
             _ => {}
         }
         let bytes = (blocks * block) as usize;
-        let mut command = Command::blocks(opcode, fua, lba, blocks as u32);
+        let mut command = Command::blocks(opcode, fua, lba, blocks as u32); // TRANSFER_MAX
         let done = again(self.retries, || match opcode {
             READ_16 => command.execute(fd, Data::FromDevice(&mut io.buf_mut()[..bytes])),
             _ => command.execute(fd, Data::ToDevice(&io.buf()[..bytes])),
@@ -162,16 +162,6 @@ impl AcmeSg {
         // SAFETY: zeroed by the host or written by queue(): all zeroes are a Failure, too.
         let failure = unsafe { io.private().cast::<Failure>().read() };
         write!(out, "{failure}") // iodyno has said what failed where
-    }
-}
-
-/// Sends again what failed in passing.
-fn again<T>(mut left: u64, mut send: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
-    loop {
-        match send() {
-            Err(failure) if failure.is_passing() && left > 0 => left -= 1,
-            end => return end,
-        }
     }
 }
 

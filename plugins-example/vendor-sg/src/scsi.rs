@@ -52,7 +52,7 @@ pub(crate) enum Data<'a> {
     FromDevice(&'a mut [u8]),
 }
 
-/// Why a command failed. All zeroes is no failure, so that it may lie in a request's private memory.
+/// Why a command failed. All zeroes are no failure: it may lie in a request's private memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Failure {
     /// Of the call, where the kernel did not send the command.
@@ -137,6 +137,20 @@ impl Command {
     }
 }
 
+/// Sends again what failed in passing, so often.
+#[inline]
+pub(crate) fn again<T>(
+    mut left: u64,
+    mut send: impl FnMut() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    loop {
+        match send() {
+            Err(failure) if failure.is_passing() && left > 0 => left -= 1,
+            end => return end,
+        }
+    }
+}
+
 impl Failure {
     /// Reads sense data, of which there is some after a check condition, in both of its formats.
     pub(crate) fn new(host: u16, status: u8, sense: &[u8; 32]) -> Failure {
@@ -162,7 +176,7 @@ impl Failure {
     }
 
     /// Whether the same command may succeed if it is sent again: unit attention, aborted command.
-    pub(crate) fn is_passing(&self) -> bool {
+    fn is_passing(&self) -> bool {
         matches!(self.key, 0x6 | 0xb)
     }
 
