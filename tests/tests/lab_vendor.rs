@@ -5,7 +5,8 @@
 //! `plugins-example/vendor-sg` is no member of the workspace; it has a lock of its own.
 
 use iodyno_tests::lab::{self, Lab};
-use iodyno_tests::{abi, needs, programs, require, Outcome, Scene};
+use iodyno_tests::{abi, programs, require, Outcome, Scene};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -59,15 +60,30 @@ fn the_project_stands_alone() {
     let path = scene.at("engines");
     scene.iodyno(["engines", "show", "acme-sg", "--engine-path", &path]).run().expect(0);
     assert!(cargo(&["test", "--quiet"]).contains("test result: ok."));
-    if Command::new("rustfmt").arg("--version").output().is_ok_and(|out| out.status.success()) {
-        let source = project().join("src/lib.rs");
-        abi::succeed(Command::new("rustfmt").args(["--check", "--edition", "2021"]).arg(source));
-    } else {
-        needs::skip("whether vendor-sg is well formatted: needs rustfmt");
-    }
     // The version is what counts; the path beside it is for this tree.
     let manifest = std::fs::read_to_string(project().join("Cargo.toml")).expect("a manifest");
     assert!(manifest.contains("iodyno-engine-api = { version = \"1.0\""), "{manifest}");
+}
+
+/// Name and version of each package of a lock.
+fn locked(path: &Path) -> BTreeSet<(String, String)> {
+    let text = std::fs::read_to_string(path).expect("a lock");
+    let value = |line: Option<&str>| line.unwrap_or_default().to_owned();
+    let packages = text.split("[[package]]").skip(1).map(|package| {
+        let mut lines = package.lines().filter(|line| !line.is_empty());
+        (value(lines.next()), value(lines.next()))
+    });
+    packages.collect()
+}
+
+/// What the workspace fetches is then enough to build the project as well.
+#[test]
+fn the_project_locks_what_the_workspace_locks() {
+    let own = locked(&project().join("Cargo.lock"));
+    let all = locked(&programs::repo().join("Cargo.lock"));
+    let other: Vec<_> = own.difference(&all).map(|(name, _)| name.as_str()).collect();
+    let words = "copy the workspace's Cargo.lock there and run cargo build --offline";
+    assert_eq!(other, ["name = \"acme-sg\""], "{words}");
 }
 
 #[test]

@@ -86,9 +86,8 @@ impl Engine for AcmeSg {
 
 impl AcmeSg {
     fn get_caps(&mut self, caps: &mut Caps<'_>) -> Result<(), Error> {
-        caps.set_ops(
-            1 << IOE_OP_READ | 1 << IOE_OP_WRITE | 1 << IOE_OP_FSYNC | 1 << IOE_OP_FDATASYNC,
-        );
+        let transfers = 1 << IOE_OP_READ | 1 << IOE_OP_WRITE;
+        caps.set_ops(transfers | 1 << IOE_OP_FSYNC | 1 << IOE_OP_FDATASYNC);
         caps.set_max_transfer(TRANSFER_MAX);
         Ok(())
     }
@@ -155,7 +154,10 @@ impl AcmeSg {
             READ_16 => command.execute(fd, Data::FromDevice(&mut io.buf_mut()[..bytes])),
             _ => command.execute(fd, Data::ToDevice(&io.buf()[..bytes])),
         })? as u64;
-        Ok(done - done % block)
+        match done - done % block {
+            0 if bytes > 0 => fail(libc::EIO), // not the end: the disk kept the data back
+            whole => Ok(whole),
+        }
     }
 
     fn errdetails(&mut self, io: &Failed<'_>, out: &mut dyn fmt::Write) -> fmt::Result {
@@ -186,8 +188,8 @@ unsafe extern "C" fn identify(
     put: ioe_put_fn,
 ) -> ioe_status {
     let Some(put) = put else { return -libc::EINVAL };
-    // SAFETY: the host calls with an instance of this engine, a file of its own and its thread, and
-    // `put` copies the texts.
+    // SAFETY: by the ABI the host calls with an instance of this engine, an open file of it, and on
+    // its thread; `put` copies the texts before it returns.
     unsafe {
         let index = (*file).index as usize;
         vtable::enter::<AcmeSg, _>(instance, "identify", -libc::EIO, |engine, _| {

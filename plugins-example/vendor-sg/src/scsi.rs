@@ -193,9 +193,11 @@ impl Failure {
         }
     }
 
-    /// What goes into the report as a number: key, asc, ascq; without sense data the two statuses.
+    /// What goes into the report as a number: key, asc, ascq; without sense data the two statuses;
+    /// 0 where the kernel did not send the command.
     pub(crate) fn vendor_status(&self) -> u32 {
         match self.key {
+            0 if self.errno != 0 => 0,
             0 => 1 << 31 | u32::from(self.host) << 8 | u32::from(self.status),
             key => u32::from_be_bytes([0, key, self.asc, self.ascq]),
         }
@@ -214,7 +216,8 @@ impl Failure {
             (0x7, ..) => "ACME-700 write protected: see the jumper beside the connector",
             (0xb, 0x10, _) => "ACME-B10 data damaged on its way: check cables and adapter",
             (0xb, ..) => "ACME-B00 command given up",
-            (0, ..) => "ACME-001 no answer from the disk",
+            (0, ..) if self.host != 0 => "ACME-001 no answer from the disk",
+            (0, ..) => "ACME-002 the disk is busy, or reserved by another host",
             _ => "ACME-999 call ACME's service with these numbers",
         }
     }

@@ -20,6 +20,10 @@ fn sense_data_in_both_formats() {
     let silent = Failure::new(3, 0, &[0; 32]);
     assert_eq!(silent.vendor_status(), 0x8000_0300);
     assert!(silent.to_string().starts_with("ACME-001 no answer"), "{silent}");
+    let reserved = Failure::new(0, 0x18, &[0; 32]);
+    assert!(reserved.to_string().starts_with("ACME-002"), "{reserved}");
+    let not_sent = Failure { errno: libc::ENODEV, ..Failure::default() };
+    assert_eq!((not_sent.vendor_status(), not_sent.as_errno()), (0, libc::ENODEV));
 }
 
 #[test]
