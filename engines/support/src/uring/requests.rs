@@ -226,7 +226,7 @@ pub trait OnRing: Engine {
     fn hand_back(&mut self, reaped: &mut Reaped<'_>) {
         let mut seen = false;
         while reaped.room() > 0 {
-            let Some(answer) = self.core().ring.next() else { break };
+            let Some(answer) = self.core().ring.take() else { break };
             seen = true;
             match answer.user_data() {
                 WAKE => self.core().woken(),

@@ -460,7 +460,7 @@ impl<S: Submission, C: Completion> Ring<S, C> {
 
     /// The next completion.
     #[inline]
-    pub fn next(&mut self) -> Option<C> {
+    pub fn take(&mut self) -> Option<C> {
         if self.cq_next == self.cq_tail_seen {
             self.cq_tail_seen = self.word(self.cq_tail).load(Ordering::Acquire);
             if self.cq_next == self.cq_tail_seen {
@@ -474,7 +474,7 @@ impl<S: Submission, C: Completion> Ring<S, C> {
         Some(cqe)
     }
 
-    /// The kernel may write over what `next` gave.
+    /// The kernel may write over what `take` gave.
     #[inline]
     pub fn release(&mut self) {
         self.word(self.cq_head).store(self.cq_next, Ordering::Release);
