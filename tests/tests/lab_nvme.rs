@@ -1,5 +1,7 @@
 //! io_uring_cmd on the NVMe device that QEMU makes up: data, its ways through the ring, what the
 //! device says when it refuses, targets that are in use or none of its own.
+//!
+//! What is written by commands is compared through the block device, and the other way round.
 
 use iodyno_tests::lab::Lab;
 use iodyno_tests::{require, Outcome, Scene};
