@@ -166,7 +166,38 @@ fn nvme_says_what_the_device_says() {
     lab.case((NODE, ENGINE, "unplugged in mid-run"), script, |outcome| {
         assert_eq!(outcome.status, 1, "{outcome}");
         assert!(outcome.document().all_ios() > 0, "{outcome}");
+        // What the driver gives up first, it may give up before the node is gone.
+        let words = ["the device was removed", "the driver gave the command up"];
+        assert!(words.iter().any(|words| outcome.stderr.contains(words)), "{outcome}");
     });
+    lab.run(&scene);
+}
+
+/// The device adds, checks and takes off protection information, or finds fault with the zeroes
+/// that stand in its place; metadata without it goes through buffers of its own.
+#[test]
+fn nvme_metadata_and_protection_information() {
+    require!(lab);
+    let scene = Scene::new();
+    let mut lab = Lab::new(&["--nvme=pi", "--nvme=metadata"]);
+    let (pi, metadata) = ("ng0n1", "ng1n1");
+    let (read, write) = ("rw=randread\nsize=1m\niodepth=8", "rw=randwrite\nsize=1m\niodepth=8");
+    let with = |node: &str, lines: &str, more: &str| job(node, &format!("{lines}\n{more}"));
+    lab.case((pi, ENGINE, "added by the device"), with(pi, write, ""), made("write", 256));
+    let all = "pi_chk=GUARD,REFTAG,APPTAG";
+    lab.case((pi, ENGINE, "checked by the device"), with(pi, read, all), made("read", 256));
+    let words = &["end-to-end application tag check error (type 2, code 0x83)"];
+    let other = with(pi, read, "pi_chk=APPTAG\napptag=1");
+    lab.case((pi, ENGINE, "another application tag"), other, failed(84, words));
+    let words = &["end-to-end guard check error (type 2, code 0x82)"];
+    let wrong = with(pi, write, "pi_act=0\nmd_per_io_size=64\npi_chk=GUARD");
+    lab.case((pi, ENGINE, "a wrong guard"), wrong, failed(84, words));
+    let words = &["8 bytes of metadata each: md_per_io_size=64 at least"];
+    lab.case((pi, ENGINE, "no room for it"), with(pi, read, "pi_act=0"), failed(22, words));
+    lab.case((metadata, ENGINE, "no room for it"), with(metadata, read, ""), failed(22, words));
+    let room = "md_per_io_size=64";
+    lab.case((metadata, ENGINE, "written"), with(metadata, write, room), made("write", 256));
+    lab.case((metadata, ENGINE, "read"), with(metadata, read, room), made("read", 256));
     lab.run(&scene);
 }
 

@@ -5,12 +5,13 @@
 //! later, such as the range of a trim, lies in the request's private memory. Must not allocate or
 //! lock between start and end.
 
-use crate::command::{Command, Op, Protection, Range, BLOCKS_MAX, RANGE_BLOCKS_MAX};
+use crate::command::{Command, Op, Range, BLOCKS_MAX, RANGE_BLOCKS_MAX};
 use crate::entry::{Answered, Entry};
 use crate::identify::{self, Controller};
 use crate::node::Node;
 use crate::options::{Settings, OPTIONS};
 use crate::status::Status;
+use crate::target::{Early, Target};
 use iodyno_engine_api::abi::*;
 use iodyno_engine_api::engine::{
     CancelFn, CapsFn, DetailsFn, ExtensionFn, FileFn, OpenFn, PlainFn, ReapFn,
@@ -18,7 +19,6 @@ use iodyno_engine_api::engine::{
 use iodyno_engine_api::{
     Answer, Caps, Engine, Error, Failed, File, Host, Io, Job, Opened, Reaped, Request, Unit,
 };
-use iodyno_engine_support::errno::Errno;
 use iodyno_engine_support::uring::buffers::{self, FixesBuffers};
 use iodyno_engine_support::uring::kernel::{ENTRIES_MAX, SQE_ASYNC};
 use iodyno_engine_support::uring::requests::{Core, OnRing};
@@ -48,20 +48,6 @@ struct Private {
     slot: Option<u32>,
     /// `None`: no command was sent.
     op: Option<Op>,
-}
-
-/// The answer to a request that ends without a command.
-type Early = Result<u64, Errno>;
-
-/// A target, and what of it each request needs.
-struct Target {
-    node: Node,
-    nsid: u32,
-    block_shift: u32,
-    blocks: u64,
-    protection: Option<Protection>,
-    /// Bytes of metadata of a block that go through the engine's buffers.
-    metadata: u32,
 }
 
 /// An instance: one ring.
@@ -130,13 +116,14 @@ impl Engine for IoUringCmd {
         if self.core.in_flight == self.core.depth {
             return io.busy();
         }
+        // Before the entry, which takes a piece of the metadata buffers.
+        if !self.core.make_room() {
+            return io.busy();
+        }
         let entry = match self.entry(&io) {
             Ok(entry) => entry,
             Err(early) => return io.finish(early),
         };
-        if !self.core.make_room() {
-            return io.busy();
-        }
         // SAFETY: the entry points to the request, its buffer and its private part. By Queued, the
         // answer below, the host leaves these alone until the unit was handed back, which happens
         // after the completion was read or the entry taken back.
@@ -173,23 +160,6 @@ unsafe fn private_of<'a>(io: &Request) -> &'a mut Private {
     unsafe { &mut *io.private().cast::<Private>() }
 }
 
-/// A request's range in blocks, as much of it as the device has.
-#[inline(always)]
-fn range_of(io: &Request, target: &Target) -> Result<(u64, u64), Early> {
-    let shift = target.block_shift;
-    if (io.offset() | io.len()) & ((1 << shift) - 1) != 0 {
-        return Err(Err(libc::EINVAL));
-    }
-    let (lba, blocks) = (io.offset() >> shift, io.len() >> shift);
-    match target.blocks.saturating_sub(lba).min(blocks) {
-        0 if blocks == 0 => Err(Ok(0)),
-        // As with a file: nothing to read behind the end, and no space there.
-        0 if io.op() == IOE_OP_READ => Err(Ok(0)),
-        0 => Err(Err(libc::ENOSPC)),
-        some => Ok((lba, some)),
-    }
-}
-
 impl IoUringCmd {
     fn get_caps(&mut self, caps: &mut Caps<'_>) -> Result<(), Error> {
         caps.set_ops(OPS);
@@ -204,7 +174,7 @@ impl IoUringCmd {
 
     fn open_file(&mut self, file: &mut File<'_>) -> Result<Opened, Error> {
         let node = Node::open(file)?;
-        let target = self.target(node)?;
+        let target = Target::new(node, &self.settings, self.max_bs, self.op_mask)?;
         file.set_fd(target.node.fd());
         self.core.files.opened(file);
         let index = file.index() as usize;
@@ -213,74 +183,6 @@ impl IoUringCmd {
         }
         self.targets[index] = Some(Box::new(target));
         Ok(Opened::ByEngine)
-    }
-
-    /// What requests need to know of a node; refuses what no command could carry.
-    fn target(&self, node: Node) -> Result<Target, Error> {
-        let (namespace, settings) = (node.namespace, &self.settings);
-        let refused = |errno, why: String| Err(Error::new(errno, format!("{}: {why}", node.name)));
-        let writes = self.op_mask & (1 << IOE_OP_WRITE) != 0;
-        let lacks = |op: Op| op.oncs().is_some_and(|bit| node.controller.oncs & bit == 0);
-        if writes && lacks(settings.write) {
-            let why =
-                format!("write_mode: the controller has no command {}", settings.write.name());
-            return refused(libc::EOPNOTSUPP, why);
-        }
-        match node.controller.transfer_max {
-            Some(max) if self.op_mask & self.carrying() != 0 && self.max_bs > max => {
-                let why = format!(
-                    "bs of {} bytes: a command to this device transfers {max} bytes at most \
-                     (lower bs)",
-                    self.max_bs
-                );
-                return refused(libc::EINVAL, why);
-            }
-            _ => {}
-        }
-        // The device adds all the metadata there is, so that none is transferred.
-        let acts = settings.pi_act && namespace.is_pi_alone();
-        let metadata = if acts { 0 } else { u32::from(namespace.metadata) };
-        if metadata > 0 && namespace.extended {
-            let why = format!(
-                "its blocks have {metadata} bytes of metadata at their end (extended LBA), which \
-                 this engine does not make (format it with separate metadata, or with none)"
-            );
-            return refused(libc::EINVAL, why);
-        }
-        let needed = (self.max_bs >> namespace.block_shift) * u64::from(metadata);
-        if u64::from(settings.metadata) < needed {
-            let why = format!(
-                "its blocks have {metadata} bytes of metadata each: md_per_io_size={needed} at \
-                 least, for bs of {} bytes",
-                self.max_bs
-            );
-            return refused(libc::EINVAL, why);
-        }
-        if settings.pi_check != 0 && namespace.pi_type == 0 {
-            let why = "pi_chk: it is formatted without protection information".to_owned();
-            return refused(libc::EINVAL, why);
-        }
-        let protection = (namespace.pi_type != 0).then_some(Protection {
-            act: settings.pi_act,
-            check: settings.pi_check,
-            has_reference: namespace.pi_type != 3,
-            apptag: settings.apptag,
-            apptag_mask: settings.apptag_mask,
-        });
-        Ok(Target {
-            nsid: namespace.nsid,
-            block_shift: namespace.block_shift,
-            blocks: namespace.blocks,
-            protection,
-            metadata,
-            node,
-        })
-    }
-
-    /// Operations that carry data, as bits.
-    fn carrying(&self) -> u32 {
-        let writes = if self.settings.write.has_data() { 1 << IOE_OP_WRITE } else { 0 };
-        1 << IOE_OP_READ | writes
     }
 
     fn close(&mut self, file: &mut File<'_>) -> Result<(), Error> {
@@ -321,14 +223,14 @@ impl IoUringCmd {
                 Command::flush(target.nsid)
             }
             Op::DatasetManagement => {
-                let (lba, blocks) = range_of(io, target)?;
+                let (lba, blocks) = target.range(io)?;
                 let blocks = blocks.min(RANGE_BLOCKS_MAX);
                 private.range = Range::new(lba, blocks).ok_or(Err(libc::EINVAL))?;
                 (private.lba, private.covered) = (lba, blocks << target.block_shift);
                 Command::deallocate_range(target.nsid, (&raw const private.range) as u64)
             }
             _ => {
-                let (lba, blocks) = range_of(io, target)?;
+                let (lba, blocks) = target.range(io)?;
                 let blocks = blocks.min(BLOCKS_MAX);
                 (private.lba, private.covered) = (lba, blocks << target.block_shift);
                 let command = Command::range(op, target.nsid, lba, blocks);

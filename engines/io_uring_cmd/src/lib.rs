@@ -1,7 +1,8 @@
 //! io_uring_cmd: NVMe commands built here, sent through a ring to /dev/ngXnY.
 //!
 //! This file only exports. `command` builds commands and `status` puts the device's answers into
-//! words, both pure; `node` looks at a target and asks it what it is, `identify` reads the answer;
+//! words, both pure; `node` looks at a target and asks it what it is, `identify` reads the answer,
+//! `target` keeps what requests need of it;
 //! `options` reads the job's options; `engine` keeps the rules of the engine contract, over the
 //! ring of `support::uring`; `entry` is the form of the ring's entries.
 
@@ -12,6 +13,7 @@ mod identify;
 mod node;
 mod options;
 mod status;
+mod target;
 #[cfg(test)]
 mod tests;
 
