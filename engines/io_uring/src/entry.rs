@@ -3,12 +3,11 @@
 //! Called by `engine` for each request, again after an interruption. What the ring has no operation
 //! for, or a polling ring refuses, is done here and now by a system call. Queues nothing itself.
 
-use crate::buffers::Buffers;
-use crate::kernel::*;
 use crate::options::Settings;
 use iodyno_engine_api::abi::*;
 use iodyno_engine_api::Request;
 use iodyno_engine_support::priority::Priority;
+use iodyno_engine_support::uring::{buffers::Buffers, kernel::*};
 use iodyno_engine_support::{errno::Errno, fd};
 use libc::iovec;
 

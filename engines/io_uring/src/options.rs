@@ -3,10 +3,10 @@
 //! The table is what `iodyno engines show io_uring` prints. `engine` calls [`Settings::read`] once
 //! at init; what cannot go together is refused there, in words. Touches no ring and no kernel.
 
-use crate::ring::TaskRun;
 use iodyno_engine_api::abi::ioe_option;
 use iodyno_engine_api::{choice, Error, Job, Opt};
 use iodyno_engine_support::priority::Priority;
+use iodyno_engine_support::uring::ring::TaskRun;
 
 const AUTO: u64 = 0;
 const DEFER: u64 = 1;

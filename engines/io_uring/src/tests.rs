@@ -4,10 +4,10 @@
 //! child process, so that the tests can run side by side.
 
 use crate::ioe_plugin_entry_v1;
-use crate::ring::{Ring, TaskRun, Wish};
-use crate::share;
 use iodyno_engine_api::abi::*;
 use iodyno_engine_api::testing::{file, request, TestHost, TestInstance, TestJob};
+use iodyno_engine_support::uring::ring::{Ring, TaskRun, Wish};
+use iodyno_engine_support::uring::share;
 use iodyno_tests::require;
 use std::ffi::{c_char, c_void, CStr};
 use std::fs::File;

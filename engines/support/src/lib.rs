@@ -1,5 +1,5 @@
 //! What engines share: errno, iovec, descriptors, positions, priorities, requests that are done as
-//! a whole, requests that are whole files.
+//! a whole, requests that are whole files, rings.
 //!
 //! Thin safe wrappers of the system calls that an engine makes for a request. An rlib for engines
 //! only: the host never links it, and it must not know any engine.
@@ -12,4 +12,5 @@ pub mod kernel;
 pub mod path;
 pub mod position;
 pub mod priority;
+pub mod uring;
 pub mod whole;

@@ -243,11 +243,18 @@ fn device_sizes(path: &Path, number: (u32, u32)) -> Result<(u64, u32), TargetErr
 }
 
 /// The disk that a character device leads to as well: /dev/sgN takes commands for the same device
-/// as /dev/sdX. None for all others.
+/// as /dev/sdX, and /dev/ngXnY for that of /dev/nvmeXnY. None for all others.
 pub(super) fn disk_behind(sys: &Path, (major, minor): (u32, u32)) -> Option<(u32, u32)> {
-    let disks = sys.join(format!("dev/char/{major}:{minor}/device/block"));
-    let disk = fs::read_dir(disks).ok()?.flatten().next()?;
-    let number = fs::read_to_string(disk.path().join("dev")).ok()?;
+    let node = sys.join(format!("dev/char/{major}:{minor}"));
+    let disk = match fs::read_dir(node.join("device/block")) {
+        Ok(disks) => disks.flatten().next()?.path(),
+        Err(_) => {
+            let name = fs::canonicalize(&node).ok()?;
+            let numbers = name.file_name()?.to_str()?.strip_prefix("ng")?;
+            sys.join(format!("class/block/nvme{numbers}"))
+        }
+    };
+    let number = fs::read_to_string(disk.join("dev")).ok()?;
     let (major, minor) = number.trim().split_once(':')?;
     Some((major.parse().ok()?, minor.parse().ok()?))
 }

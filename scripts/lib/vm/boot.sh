@@ -32,7 +32,9 @@ vm_devices() {
         case $kind in
         plain) ;;
         zns) properties=,$vm_nvme_zns ;;
-        *) fail "--nvme is plain or zns, not '$kind'" ;;
+        metadata) properties=,$vm_nvme_metadata ;;
+        pi) properties=,$vm_nvme_metadata,$vm_nvme_pi ;;
+        *) fail "--nvme is plain, zns, metadata or pi, not '$kind'" ;;
         esac
         truncate -s "${vm_nvme_mb}M" "$dir/nvme$number"
         vm_device_words+=(

@@ -1,25 +1,26 @@
 //! Buffers that the kernel keeps mapped (option fixedbufs).
 //!
-//! The host gives their region through `iodyno.iomem/1`, `engine` registers it here, and `entry`
-//! asks for each transfer whether its buffer lies inside. The kernel takes 1 GiB at most in one
+//! The host gives their region through `iodyno.iomem/1`, it is registered here, and an engine asks
+//! for each transfer whether its buffer lies inside. The kernel takes 1 GiB at most in one
 //! piece, so a larger region is several, and a buffer across their border is an ordinary one.
 
-use crate::kernel::{REGISTER_BUFFERS, UNREGISTER_BUFFERS};
-use crate::ring::Ring;
+use super::kernel::{REGISTER_BUFFERS, UNREGISTER_BUFFERS};
+use super::requests::OnRing;
+use super::ring::{Completion, Ring, Submission};
+use super::words;
+use crate::errno::Errno;
 use iodyno_engine_api::abi::ioe_iomem_1;
-use iodyno_engine_api::vtable;
-use iodyno_engine_support::errno::Errno;
+use iodyno_engine_api::{vtable, Error};
 use libc::iovec;
-use std::ffi::{c_void, CStr};
+use std::ffi::c_void;
+use std::marker::PhantomData;
 use std::ptr::null;
-
-use crate::engine::IoUring;
 
 const PIECE_MAX: u64 = 1 << 30;
 
 /// What is registered.
-#[derive(Default)]
-pub(crate) struct Buffers {
+#[derive(Debug, Default)]
+pub struct Buffers {
     /// First address and the one behind the last.
     pieces: Vec<(u64, u64)>,
 }
@@ -29,7 +30,12 @@ impl Buffers {
     ///
     /// # Safety
     /// The region stays valid until `release` or the ring's end.
-    pub(crate) unsafe fn add(&mut self, ring: &Ring, base: u64, len: u64) -> Result<(), Errno> {
+    pub unsafe fn add<S: Submission, C: Completion>(
+        &mut self,
+        ring: &Ring<S, C>,
+        base: u64,
+        len: u64,
+    ) -> Result<(), Errno> {
         let end = base.checked_add(len).ok_or(libc::EINVAL)?;
         let starts = (base..end).step_by(PIECE_MAX as usize);
         let mut pieces = self.pieces.clone();
@@ -51,14 +57,14 @@ impl Buffers {
 
     /// The number of the piece that this buffer lies in.
     #[inline]
-    pub(crate) fn find(&self, base: u64, len: u32) -> Option<u16> {
+    pub fn find(&self, base: u64, len: u32) -> Option<u16> {
         let end = base.checked_add(u64::from(len))?;
         let inside = |piece: &(u64, u64)| piece.0 <= base && end <= piece.1;
         self.pieces.iter().position(inside).map(|n| n as u16) // the kernel takes 2^14 at most
     }
 
     /// Takes the registration back.
-    pub(crate) fn release(&mut self, ring: &Ring) {
+    pub fn release<S: Submission, C: Completion>(&mut self, ring: &Ring<S, C>) {
         if !self.pieces.is_empty() {
             // SAFETY: no argument. What it answers changes nothing: the ring's end does the same.
             let _ = unsafe { ring.register(UNREGISTER_BUFFERS, null(), 0) };
@@ -67,29 +73,40 @@ impl Buffers {
     }
 }
 
-static IOMEM: ioe_iomem_1 = ioe_iomem_1 {
-    struct_size: size_of::<ioe_iomem_1>() as u32,
-    reserved: 0,
-    alloc: None,
-    free: None,
-    add: Some(add),
-};
+/// An engine whose job may want its buffers fixed.
+pub trait FixesBuffers: OnRing {
+    /// Whether the job wants that.
+    fn wants_fixed(&self) -> bool;
+}
 
-/// The engine's `get_extension`.
-pub(crate) fn extension(id: &CStr) -> *const c_void {
-    match id.to_bytes() {
-        b"iodyno.iomem/1" => (&raw const IOMEM).cast(),
-        _ => null(),
-    }
+struct Table<E>(PhantomData<E>);
+
+impl<E: FixesBuffers> Table<E> {
+    const IOMEM: &'static ioe_iomem_1 = &ioe_iomem_1 {
+        struct_size: size_of::<ioe_iomem_1>() as u32,
+        reserved: 0,
+        alloc: None,
+        free: None,
+        add: Some(add::<E>),
+    };
+}
+
+/// The table of `iodyno.iomem/1`, for the engine's `get_extension`.
+pub fn iomem<E: FixesBuffers>() -> *const c_void {
+    std::ptr::from_ref(Table::<E>::IOMEM).cast()
 }
 
 /// `add` of `iodyno.iomem/1`.
-unsafe extern "C" fn add(inst: *mut c_void, base: *mut c_void, len: u64, _index: u32) -> i32 {
+unsafe extern "C" fn add<E: FixesBuffers>(
+    inst: *mut c_void,
+    base: *mut c_void,
+    len: u64,
+    _index: u32,
+) -> i32 {
     // SAFETY: a callback by the host, on the job's thread and outside of other callbacks.
     unsafe {
-        vtable::enter::<IoUring, i32>(inst, "add", -libc::EIO, |engine, host| {
-            // The region stays valid until cleanup, by the contract.
-            match engine.add_buffers(base as u64, len) {
+        vtable::enter::<E, i32>(inst, "add", -libc::EIO, |engine, host| {
+            match register::<E>(engine, base as u64, len) {
                 Ok(()) => 0,
                 Err(error) => {
                     host.set_error(error.errno(), error.text());
@@ -98,4 +115,16 @@ unsafe extern "C" fn add(inst: *mut c_void, base: *mut c_void, len: u64, _index:
             }
         })
     }
+}
+
+/// # Safety
+/// The region stays valid for as long as the instance lives.
+unsafe fn register<E: FixesBuffers>(engine: &mut E, base: u64, len: u64) -> Result<(), Error> {
+    if !engine.wants_fixed() || len == 0 {
+        return Ok(());
+    }
+    let core = engine.core();
+    // SAFETY: by the contract of this function; the ring's end takes the registration back.
+    let added = unsafe { core.buffers.add(&core.ring, base, len) };
+    added.map_err(|errno| words::no_buffers(errno, len))
 }

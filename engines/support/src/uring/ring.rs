@@ -1,11 +1,11 @@
 //! One ring: its memory shared with the kernel, its entries, its system calls.
 //!
-//! Used by `engine` for every request, so: no allocation, no lock, and a look at memory that the
+//! Used by engines for every request, so: no allocation, no lock, and a look at memory that the
 //! kernel writes only where the answer may have changed. Knows entries and their `user_data`, not
 //! what they mean. One thread uses a ring, the one that made it: newer kernels insist on that.
 
-use crate::kernel::*;
-use iodyno_engine_support::errno::{self, Errno};
+use super::kernel::*;
+use crate::errno::{self, Errno};
 use std::ffi::c_void;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr::{null, null_mut, NonNull};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// When the kernel does the work that a completion needs in the task that owns the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TaskRun {
+pub enum TaskRun {
     /// As late as the kernel can: the best of the following that it has.
     Auto,
     /// When completions are waited for (DEFER_TASKRUN).
@@ -27,19 +27,22 @@ pub(crate) enum TaskRun {
 
 /// What a ring is to be.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wish {
-    pub(crate) entries: u32,
-    pub(crate) iopoll: bool,
+pub struct Wish {
+    /// Room for so many at least.
+    pub entries: u32,
+    /// The kernel finds completions by asking the device.
+    pub iopoll: bool,
     /// A kernel thread submits; on this processor.
-    pub(crate) sqpoll: Option<Option<u32>>,
-    pub(crate) task_run: TaskRun,
+    pub sqpoll: Option<Option<u32>>,
+    /// When completions are worked on.
+    pub task_run: TaskRun,
     /// Descriptor of a ring whose back end is to be shared.
-    pub(crate) attach: Option<i32>,
+    pub attach: Option<i32>,
 }
 
 /// Why there is no ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoRing {
+pub enum NoRing {
     /// The kernel refuses, with this errno.
     Setup(Errno),
     /// The kernel's rings lack what Linux 5.11 brought.
@@ -48,7 +51,59 @@ pub(crate) enum NoRing {
     Map(Errno),
 }
 
+/// A form of submission entry.
+///
+/// # Safety
+/// An entry has the size that `SETUP` gives those of a ring (64 bytes, 128 with SQE128), and the
+/// kernel finds in its bytes what [`Sqe`] says of the first 64.
+pub unsafe trait Submission: Copy {
+    /// Flags for `io_uring_setup`.
+    const SETUP: u32;
+    /// An entry that is no more than this.
+    fn plain(sqe: Sqe) -> Self;
+    /// What its completion will be known by.
+    fn user_data(&self) -> u64;
+}
+
+/// A form of completion entry.
+///
+/// # Safety
+/// An entry has the size that `SETUP` gives those of a ring (16 bytes, 32 with CQE32), begins as
+/// [`Cqe`] does, and any bytes are one.
+pub unsafe trait Completion: Copy {
+    /// Flags for `io_uring_setup`.
+    const SETUP: u32;
+    /// What the entry that it completes was given.
+    fn user_data(&self) -> u64;
+}
+
+// SAFETY: 64 bytes, without a flag; itself.
+unsafe impl Submission for Sqe {
+    const SETUP: u32 = 0;
+
+    #[inline(always)]
+    fn plain(sqe: Sqe) -> Sqe {
+        sqe
+    }
+
+    #[inline(always)]
+    fn user_data(&self) -> u64 {
+        self.user_data
+    }
+}
+
+// SAFETY: 16 bytes, without a flag; numbers alone.
+unsafe impl Completion for Cqe {
+    const SETUP: u32 = 0;
+
+    #[inline(always)]
+    fn user_data(&self) -> u64 {
+        self.user_data
+    }
+}
+
 /// Memory of a ring.
+#[derive(Debug)]
 struct Mapping {
     start: NonNull<u8>,
     len: usize,
@@ -87,8 +142,9 @@ impl Drop for Mapping {
     }
 }
 
-/// A ring.
-pub(crate) struct Ring {
+/// A ring, with entries of these forms.
+#[derive(Debug)]
+pub struct Ring<S = Sqe, C = Cqe> {
     /// Next submission entry to be written; grows for ever, as all counters here.
     tail: u32,
     /// Entries that the kernel may take.
@@ -98,12 +154,12 @@ pub(crate) struct Ring {
     /// The kernel's head as last seen: entries before it may be written over.
     head_seen: u32,
     sq_mask: u32,
-    sqes: NonNull<Sqe>,
+    sqes: NonNull<S>,
     /// Next completion to be read.
     cq_next: u32,
     cq_tail_seen: u32,
     cq_mask: u32,
-    cqes: NonNull<Cqe>,
+    cqes: NonNull<C>,
     sq_head: NonNull<AtomicU32>,
     sq_tail: NonNull<AtomicU32>,
     sq_flags: NonNull<AtomicU32>,
@@ -121,8 +177,7 @@ pub(crate) struct Ring {
 }
 
 /// The kernel's flags for a wish, best first.
-fn ladder(wish: &Wish) -> Vec<u32> {
-    let mut base = 0;
+fn ladder(wish: &Wish, mut base: u32) -> Vec<u32> {
     let defer = SETUP_SINGLE_ISSUER | SETUP_DEFER_TASKRUN | SETUP_TASKRUN_FLAG;
     let coop = SETUP_COOP_TASKRUN | SETUP_TASKRUN_FLAG;
     let task_run: &[u32] = match (wish.sqpoll, wish.task_run) {
@@ -147,8 +202,8 @@ fn ladder(wish: &Wish) -> Vec<u32> {
     task_run.iter().flat_map(|run| newer.map(|more| base | run | more)).collect()
 }
 
-fn set_up(wish: &Wish) -> Result<(OwnedFd, Params), NoRing> {
-    for flags in ladder(wish) {
+fn set_up(wish: &Wish, forms: u32) -> Result<(OwnedFd, Params), NoRing> {
+    for flags in ladder(wish, forms) {
         let mut params = Params { flags, ..Params::default() };
         params.sq_thread_cpu = wish.sqpoll.flatten().unwrap_or(0);
         params.wq_fd = wish.attach.unwrap_or(0) as u32;
@@ -161,18 +216,19 @@ fn set_up(wish: &Wish) -> Result<(OwnedFd, Params), NoRing> {
     Err(NoRing::Setup(libc::EINVAL))
 }
 
-impl Ring {
-    pub(crate) fn new(wish: &Wish) -> Result<Ring, NoRing> {
+impl<S: Submission, C: Completion> Ring<S, C> {
+    /// Makes a ring.
+    pub fn new(wish: &Wish) -> Result<Ring<S, C>, NoRing> {
         const NEEDED: u32 = FEAT_SINGLE_MMAP | FEAT_NODROP | FEAT_SUBMIT_STABLE | FEAT_EXT_ARG;
-        let (fd, p) = set_up(wish)?;
+        let (fd, p) = set_up(wish, S::SETUP | C::SETUP)?;
         if p.features & NEEDED != NEEDED {
             return Err(NoRing::TooOld);
         }
         let (sq_count, cq_count) = (p.sq_entries as usize, p.cq_entries as usize);
-        let cqes_end = p.cq_off.cqes as usize + cq_count * size_of::<Cqe>();
+        let cqes_end = p.cq_off.cqes as usize + cq_count * size_of::<C>();
         let array_end = p.sq_off.array as usize + sq_count * size_of::<u32>();
         let rings = Mapping::new(&fd, cqes_end.max(array_end), OFF_SQ_RING)?;
-        let entries = Mapping::new(&fd, sq_count * size_of::<Sqe>(), OFF_SQES)?;
+        let entries = Mapping::new(&fd, sq_count * size_of::<S>(), OFF_SQES)?;
         if p.flags & SETUP_NO_SQARRAY == 0 {
             let array = rings.at::<u32>(p.sq_off.array, sq_count * size_of::<u32>())?;
             for i in 0..sq_count {
@@ -187,11 +243,11 @@ impl Ring {
             submitted: 0,
             head_seen: 0,
             sq_mask: p.sq_entries - 1,
-            sqes: entries.at(0, sq_count * size_of::<Sqe>())?,
+            sqes: entries.at(0, sq_count * size_of::<S>())?,
             cq_next: 0,
             cq_tail_seen: 0,
             cq_mask: p.cq_entries - 1,
-            cqes: rings.at(p.cq_off.cqes, cq_count * size_of::<Cqe>())?,
+            cqes: rings.at(p.cq_off.cqes, cq_count * size_of::<C>())?,
             sq_head: rings.at(p.sq_off.head, 4)?,
             sq_tail: rings.at(p.sq_off.tail, 4)?,
             sq_flags: rings.at(p.sq_off.flags, 4)?,
@@ -210,7 +266,7 @@ impl Ring {
     }
 
     /// The ring's descriptor, for those who share its back end.
-    pub(crate) fn descriptor(&self) -> &Arc<OwnedFd> {
+    pub fn descriptor(&self) -> &Arc<OwnedFd> {
         &self.fd
     }
 
@@ -229,12 +285,7 @@ impl Ring {
     ///
     /// # Safety
     /// As for [`register`].
-    pub(crate) unsafe fn register(
-        &self,
-        opcode: u32,
-        arg: *const c_void,
-        n: u32,
-    ) -> Result<u32, Errno> {
+    pub unsafe fn register(&self, opcode: u32, arg: *const c_void, n: u32) -> Result<u32, Errno> {
         // SAFETY: passed on to the caller.
         unsafe { register(self.fd.as_raw_fd(), opcode, arg, n) }
     }
@@ -248,7 +299,7 @@ impl Ring {
 
     /// Whether another entry can be pushed.
     #[inline]
-    pub(crate) fn has_room(&mut self) -> bool {
+    pub fn has_room(&mut self) -> bool {
         if self.tail.wrapping_sub(self.head_seen) <= self.sq_mask {
             return true;
         }
@@ -261,7 +312,7 @@ impl Ring {
     /// # Safety
     /// What the entry points to is good until its completion was read, or it was taken back.
     #[inline(always)]
-    pub(crate) unsafe fn push(&mut self, sqe: Sqe) {
+    pub unsafe fn push(&mut self, sqe: S) {
         debug_assert!(self.tail.wrapping_sub(self.head_seen) <= self.sq_mask);
         // SAFETY: masked, so inside the array; has_room() was asked, so that the kernel has read
         // what stood there before.
@@ -271,18 +322,18 @@ impl Ring {
 
     /// Entries that the kernel may take and has not taken yet.
     #[inline]
-    pub(crate) fn unsubmitted(&self) -> u32 {
+    pub fn unsubmitted(&self) -> u32 {
         self.committed.wrapping_sub(self.submitted)
     }
 
     /// Whether there are entries that the kernel may not take before the next `submit`.
     #[inline]
-    pub(crate) fn has_uncommitted(&self) -> bool {
+    pub fn has_uncommitted(&self) -> bool {
         self.tail != self.committed
     }
 
     /// The youngest entry that the kernel has not taken is taken back: its `user_data`.
-    pub(crate) fn take_back(&mut self) -> Option<u64> {
+    pub fn take_back(&mut self) -> Option<u64> {
         if self.tail == self.submitted {
             return None;
         }
@@ -292,7 +343,7 @@ impl Ring {
         }
         self.tail = self.tail.wrapping_sub(1);
         // SAFETY: as in push(); by push() it was written, and the kernel is not told of it.
-        Some(unsafe { self.sqes.add((self.tail & self.sq_mask) as usize).read() }.user_data)
+        Some(unsafe { self.sqes.add((self.tail & self.sq_mask) as usize).read() }.user_data())
     }
 
     /// Shows the kernel what it may take. With a kernel thread that submits, that is all there is
@@ -314,13 +365,13 @@ impl Ring {
 
     /// The kernel may take all entries, with the next call that hands some over.
     #[inline]
-    pub(crate) fn commit(&mut self) {
+    pub fn commit(&mut self) {
         self.committed = self.tail;
     }
 
     /// Hands all entries to the kernel. On an error, EAGAIN and EBUSY included, some are left.
     #[inline]
-    pub(crate) fn submit(&mut self) -> Result<(), Errno> {
+    pub fn submit(&mut self) -> Result<(), Errno> {
         self.commit();
         while self.unsubmitted() > 0 {
             let flags = self.publish();
@@ -339,7 +390,7 @@ impl Ring {
     /// Hands the kernel what it may take and left, lets it do what it put off, and waits until
     /// `min` completions lie ready or the time is over. May return before: the caller looks for
     /// itself.
-    pub(crate) fn wait(&mut self, min: u32, limit: Option<Timespec>) -> Result<(), Errno> {
+    pub fn wait(&mut self, min: u32, limit: Option<Timespec>) -> Result<(), Errno> {
         let flags = self.publish() | ENTER_GETEVENTS;
         let answer = match limit {
             None => self.enter(min, flags, null(), 0),
@@ -357,7 +408,7 @@ impl Ring {
     }
 
     /// As `wait`, without handing over entries: for when the kernel is short of something.
-    pub(crate) fn wait_only(&mut self, limit: Timespec) {
+    pub fn wait_only(&mut self, limit: Timespec) {
         let ts = (&raw const limit) as u64;
         let arg = GeteventsArg { sigmask: 0, sigmask_sz: 0, pad: 0, ts };
         let (flags, min) = (ENTER_GETEVENTS | ENTER_EXT_ARG | self.enter_flags, 1);
@@ -368,7 +419,7 @@ impl Ring {
     }
 
     /// Waits until a kernel thread that submits has made room.
-    pub(crate) fn wait_for_room(&mut self) {
+    pub fn wait_for_room(&mut self) {
         while !self.has_room() {
             let wake = self.publish();
             if self.enter(0, wake | ENTER_SQ_WAIT, null(), 0).is_err() {
@@ -396,20 +447,20 @@ impl Ring {
     /// Whether a completion may come to light by asking the kernel: it has put work off, or it asks
     /// the device only when told to.
     #[inline]
-    pub(crate) fn should_ask(&self) -> bool {
+    pub fn should_ask(&self) -> bool {
         self.polls
             || self.unsubmitted() > 0
             || self.word(self.sq_flags).load(Ordering::Relaxed) & SQ_TASKRUN != 0
     }
 
     /// Whether waiting is asking again and again.
-    pub(crate) fn polls(&self) -> bool {
+    pub fn polls(&self) -> bool {
         self.polls
     }
 
     /// The next completion.
     #[inline]
-    pub(crate) fn next(&mut self) -> Option<Cqe> {
+    pub fn take(&mut self) -> Option<C> {
         if self.cq_next == self.cq_tail_seen {
             self.cq_tail_seen = self.word(self.cq_tail).load(Ordering::Acquire);
             if self.cq_next == self.cq_tail_seen {
@@ -423,20 +474,21 @@ impl Ring {
         Some(cqe)
     }
 
-    /// The kernel may write over what `next` gave.
+    /// The kernel may write over what `take` gave.
     #[inline]
-    pub(crate) fn release(&mut self) {
+    pub fn release(&mut self) {
         self.word(self.cq_head).store(self.cq_next, Ordering::Release);
     }
 }
 
-impl Drop for Ring {
+impl<S, C> Drop for Ring<S, C> {
     fn drop(&mut self) {
         if self.enter_flags & ENTER_REGISTERED_RING != 0 {
             let own = Update { offset: self.enter_fd as u32, resv: 0, data: 0 };
+            let (fd, n) = (self.fd.as_raw_fd(), 1);
             // SAFETY: one Update, read during the call. What it answers changes nothing: the
             // thread's end would take the registration back as well.
-            let _ = unsafe { self.register(UNREGISTER_RING_FDS, (&raw const own).cast(), 1) };
+            let _ = unsafe { register(fd, UNREGISTER_RING_FDS, (&raw const own).cast(), n) };
         }
     }
 }

@@ -1,22 +1,23 @@
 //! How `terminate` ends a wait: an eventfd that the ring itself polls.
 //!
-//! Made by `engine` at init; the closure given to the host writes to it from any thread, and the
+//! Made by `requests` at init; the closure given to the host writes to it from any thread, and the
 //! ring's waiting thread finds a completion. At most one poll is armed, so that at most one
 //! completion of it can lie in the ring. Rings that poll devices cannot do this.
 
-use crate::kernel::{Sqe, OP_POLL_ADD};
-use iodyno_engine_support::errno::{self, Errno};
+use super::kernel::{Sqe, OP_POLL_ADD};
+use crate::errno::{self, Errno};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
 
 /// `user_data` of the poll; no request has so low an address.
-pub(crate) const WAKE: u64 = 1;
+pub(super) const WAKE: u64 = 1;
 
 /// The eventfd of an instance.
-pub(crate) struct Wake(Arc<OwnedFd>);
+#[derive(Debug)]
+pub(super) struct Wake(Arc<OwnedFd>);
 
 impl Wake {
-    pub(crate) fn new() -> Result<Wake, Errno> {
+    pub(super) fn new() -> Result<Wake, Errno> {
         // SAFETY: no memory is handed over.
         match unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) } {
             -1 => Err(errno::last()),
@@ -26,7 +27,7 @@ impl Wake {
     }
 
     /// What ends a wait, from any thread.
-    pub(crate) fn waker(&self) -> impl Fn() + Send + Sync + 'static {
+    pub(super) fn waker(&self) -> impl Fn() + Send + Sync + 'static {
         let fd = Arc::clone(&self.0);
         move || {
             let one = 1_u64;
@@ -37,7 +38,7 @@ impl Wake {
     }
 
     /// The entry that waits for the waker.
-    pub(crate) fn entry(&self) -> Sqe {
+    pub(super) fn entry(&self) -> Sqe {
         Sqe {
             opcode: OP_POLL_ADD,
             fd: self.0.as_raw_fd(),
@@ -48,7 +49,7 @@ impl Wake {
     }
 
     /// Forgets the wakes so far.
-    pub(crate) fn clear(&self) {
+    pub(super) fn clear(&self) {
         let mut count = 0_u64;
         // SAFETY: eight bytes to write. The descriptor does not block; nothing there is well.
         unsafe { libc::read(self.0.as_raw_fd(), (&raw mut count).cast(), 8) };

@@ -1,25 +1,22 @@
-//! Files that the ring knows by number (option registerfiles), and what can be asked of a target
-//! before the run.
+//! Files that the ring knows by number (option registerfiles).
 //!
 //! A file gets its place when it is opened, carries it in its `engine_data`, and is registered
 //! under it with its first request, because only then its descriptor is there. Closing takes it
 //! back, so files may come and go during the run.
 
-use crate::kernel::{Update, REGISTER_FILES, REGISTER_FILES_UPDATE, SQE_FIXED_FILE};
-use crate::ring::Ring;
+use super::kernel::{Update, REGISTER_FILES, REGISTER_FILES_UPDATE, SQE_FIXED_FILE};
+use super::ring::{Completion, Ring, Submission};
+use crate::errno::Errno;
 use iodyno_engine_api::host::Level;
-use iodyno_engine_api::{Error, File, Host, Request};
-use iodyno_engine_support::errno::Errno;
-use std::ffi::{c_void, CStr, OsStr};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use iodyno_engine_api::{File, Host, Request};
+use std::ffi::c_void;
 
 /// Places that a table has at least, so that files that are opened later find one.
 const PLACES_MIN: u64 = 1024;
 
 /// The files of an instance.
-#[derive(Default)]
-pub(crate) struct Files {
+#[derive(Debug, Default)]
+pub struct Files {
     wanted: bool,
     /// By place: the descriptor that is registered there, or -1.
     fds: Vec<i32>,
@@ -30,12 +27,13 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    pub(crate) fn new(wanted: bool) -> Files {
+    /// None yet; `wanted`: they are to be registered.
+    pub fn new(wanted: bool) -> Files {
         Files { wanted, ..Files::default() }
     }
 
     /// Gives a file its place.
-    pub(crate) fn opened(&mut self, file: &mut File<'_>) {
+    pub fn opened(&mut self, file: &mut File<'_>) {
         if !self.wanted || !file.private().is_null() {
             return;
         }
@@ -47,7 +45,7 @@ impl Files {
     }
 
     /// Takes it back.
-    pub(crate) fn closed(&mut self, ring: &Ring, file: &mut File<'_>) {
+    pub fn closed<S: Submission, C: Completion>(&mut self, ring: &Ring<S, C>, file: &mut File<'_>) {
         let Some(place) = (file.private() as usize).checked_sub(1) else { return };
         file.set_private(std::ptr::null_mut());
         if self.fds[place] >= 0 {
@@ -58,7 +56,7 @@ impl Files {
     }
 
     /// Makes the kernel's table.
-    pub(crate) fn start(&mut self, ring: &Ring) -> Result<(), Errno> {
+    pub fn start<S: Submission, C: Completion>(&mut self, ring: &Ring<S, C>) -> Result<(), Errno> {
         if !self.wanted || self.table > 0 {
             return Ok(());
         }
@@ -73,7 +71,12 @@ impl Files {
 
     /// How an entry names the request's file: number and flag.
     #[inline(always)]
-    pub(crate) fn name(&mut self, ring: &Ring, host: &Host, io: &Request) -> (i32, u8) {
+    pub fn name<S: Submission, C: Completion>(
+        &mut self,
+        ring: &Ring<S, C>,
+        host: &Host,
+        io: &Request,
+    ) -> (i32, u8) {
         if !self.wanted {
             return (io.fd(), 0);
         }
@@ -87,7 +90,13 @@ impl Files {
     }
 
     #[cold]
-    fn register(&mut self, ring: &Ring, host: &Host, place: usize, fd: i32) -> (i32, u8) {
+    fn register<S: Submission, C: Completion>(
+        &mut self,
+        ring: &Ring<S, C>,
+        host: &Host,
+        place: usize,
+        fd: i32,
+    ) -> (i32, u8) {
         match update(ring, place as u32, fd) {
             Ok(()) => {
                 self.fds[place] = fd;
@@ -114,7 +123,11 @@ impl Files {
 }
 
 /// Puts a descriptor, or -1, into a place of the kernel's table.
-fn update(ring: &Ring, place: u32, fd: i32) -> Result<(), Errno> {
+fn update<S: Submission, C: Completion>(
+    ring: &Ring<S, C>,
+    place: u32,
+    fd: i32,
+) -> Result<(), Errno> {
     let update = Update { offset: place, resv: 0, data: (&raw const fd) as u64 };
     // SAFETY: one Update, whose data points to one descriptor; both are read during the call.
     unsafe { ring.register(REGISTER_FILES_UPDATE, (&raw const update).cast(), 1) }.map(drop)
@@ -127,28 +140,5 @@ fn descriptors_max() -> u64 {
     match unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) } {
         0 => limit.rlim_cur,
         _ => PLACES_MIN,
-    }
-}
-
-/// Refuses a target whose device is known to have no queue that can be polled. What is not known,
-/// such as a file that does not exist yet, is left to the first request.
-pub(crate) fn check_polled(name: &CStr) -> Result<(), Error> {
-    let path = OsStr::from_bytes(name.to_bytes());
-    let Ok(target) = std::fs::metadata(path) else { return Ok(()) };
-    let device = if target.file_type().is_block_device() { target.rdev() } else { target.dev() };
-    let (major, minor) = (libc::major(device), libc::minor(device));
-    let at = |file: &str| std::fs::read_to_string(format!("/sys/dev/block/{major}:{minor}/{file}"));
-    // A partition has no queue of its own.
-    let Ok(answer) = at("queue/io_poll").or_else(|_| at("../queue/io_poll")) else { return Ok(()) };
-    match answer.trim() {
-        "0" => Err(Error::new(
-            libc::EOPNOTSUPP,
-            format!(
-                "hipri: {} lies on a device without poll queues (queue/io_poll is 0); for NVMe, \
-                 load the driver with poll_queues=N",
-                name.to_string_lossy()
-            ),
-        )),
-        _ => Ok(()),
     }
 }
