@@ -6,7 +6,7 @@
 //! submit a batch and one to wait, where there is something to wait for.
 
 use crate::buffers::{self, Buffers};
-use crate::entry::{self, Answered, Shape, PRIVATE_SIZE};
+use crate::entry::{Answered, Shape, PRIVATE_SIZE};
 use crate::files::{self, Files};
 use crate::kernel::{self, Cqe, Sqe, SyncCancel, Timespec, ENTRIES_MAX};
 use crate::options::{Settings, OPTIONS};
@@ -23,6 +23,7 @@ use iodyno_engine_api::{
     Unit, Wait,
 };
 use iodyno_engine_support::errno::Errno;
+use iodyno_engine_support::whole::{whole, OPS};
 use std::ffi::CStr;
 use std::fmt;
 
@@ -30,15 +31,6 @@ use std::fmt;
 /// something.
 const SLICE_NS: u64 = 50_000_000;
 const SHORT_OF_NS: u64 = 1_000_000;
-
-/// Bit per operation that `entry` knows.
-const OPS: u64 = 1 << IOE_OP_READ
-    | 1 << IOE_OP_WRITE
-    | 1 << IOE_OP_TRIM
-    | 1 << IOE_OP_FSYNC
-    | 1 << IOE_OP_FDATASYNC
-    | 1 << IOE_OP_SYNC_RANGE
-    | 1 << IOE_OP_WRITE_ZEROES;
 
 /// An instance: one ring.
 pub(crate) struct IoUring {
@@ -279,7 +271,7 @@ impl IoUring {
         let is_trim = unit.op() == IOE_OP_TRIM && kind == IOE_KIND_BLOCK;
         if is_trim && self.shape.discards && matches!(errno, libc::EOPNOTSUPP | libc::EINVAL) {
             // A kernel before Linux 6.12, or a device that cannot: the ioctl knows which.
-            result = entry::now(&unit, kind).map(|()| unit.len());
+            result = whole(&unit).map(|()| unit.len());
             self.shape.discards = result.is_err();
         }
         self.in_flight -= 1;
