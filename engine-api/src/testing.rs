@@ -14,6 +14,24 @@ use std::alloc::{alloc_zeroed, dealloc, Layout};
 use std::ffi::CString;
 use std::sync::{Mutex, PoisonError};
 
+/// The first engine of a plugin, from the entry that `export_plugin!` made.
+///
+/// # Panics
+/// When the entry refuses the host, or the plugin has no engine.
+pub fn ops(entry: PluginEntry) -> &'static ioe_ops {
+    let host = TestHost::new();
+    // SAFETY: a whole host table, and no room for words.
+    let plugin = unsafe { entry(host.table(), null_mut(), 0).as_ref() };
+    let plugin = plugin.expect("the entry takes this host");
+    assert!(plugin.n_engines > 0, "the plugin has no engine");
+    // SAFETY: so many tables follow each other there; plugin and tables are constants.
+    unsafe { &**plugin.engines }
+}
+
+/// `ioe_plugin_entry_v1` of a plugin.
+pub type PluginEntry =
+    unsafe extern "C" fn(*const ioe_host, *mut c_char, usize) -> *const ioe_plugin;
+
 /// A host table and what was said to it.
 pub struct TestHost {
     table: ioe_host,

@@ -2,30 +2,19 @@
 
 use crate::ioe_plugin_entry_v1;
 use iodyno_engine_api::abi::*;
-use iodyno_engine_api::testing::{TestHost, TestJob};
+use iodyno_engine_api::testing::{self, TestJob};
 use iodyno_engine_support::fileops::testing::{run, Came};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::ptr::null_mut;
 
 fn ops() -> &'static ioe_ops {
-    let host = TestHost::new();
-    // SAFETY: a whole host table; plugin and ops table are constants.
-    unsafe { &**(*ioe_plugin_entry_v1(host.table(), null_mut(), 0)).engines }
+    testing::ops(ioe_plugin_entry_v1)
 }
 
 fn on(path: &Path, what: &[u32]) -> Came {
     run(ops(), &TestJob::new(ops(), 1), path, IOE_KIND_NONE, what)
-}
-
-#[track_caller]
-fn refused(came: Came, words: &str) {
-    match came {
-        Came::Refused(said) if said.contains(words) => {}
-        other => panic!("no refusal with {words:?}: {other:?}"),
-    }
 }
 
 #[test]
@@ -49,7 +38,7 @@ fn a_request_makes_a_directory_once() {
 #[test]
 fn what_is_in_the_way_is_refused() {
     let dir = tempfile::tempdir().expect("a directory");
-    refused(on(dir.path(), &[IOE_OP_WRITE]), "is there already, and the job is to make it");
-    refused(on(&dir.path().join("no/such"), &[IOE_OP_WRITE]), "No such file or directory");
-    refused(on(Path::new("/dev/null/dir"), &[IOE_OP_WRITE]), "Not a directory");
+    on(dir.path(), &[IOE_OP_WRITE]).refused("is there already, and the job is to make it");
+    on(&dir.path().join("no/such"), &[IOE_OP_WRITE]).refused("No such file or directory");
+    on(Path::new("/dev/null/dir"), &[IOE_OP_WRITE]).refused("Not a directory");
 }

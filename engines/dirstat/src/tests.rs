@@ -2,30 +2,19 @@
 
 use crate::ioe_plugin_entry_v1;
 use iodyno_engine_api::abi::*;
-use iodyno_engine_api::testing::{TestHost, TestJob};
+use iodyno_engine_api::testing::{self, TestJob};
 use iodyno_engine_support::fileops::testing::{run, Came};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::ptr::null_mut;
 
 fn ops() -> &'static ioe_ops {
-    let host = TestHost::new();
-    // SAFETY: a whole host table; plugin and ops table are constants.
-    unsafe { &**(*ioe_plugin_entry_v1(host.table(), null_mut(), 0)).engines }
+    testing::ops(ioe_plugin_entry_v1)
 }
 
 fn on(path: &Path, what: &[u32]) -> Came {
     run(ops(), &TestJob::new(ops(), 1), path, IOE_KIND_NONE, what)
-}
-
-#[track_caller]
-fn refused(came: Came, words: &str) {
-    match came {
-        Came::Refused(said) if said.contains(words) => {}
-        other => panic!("no refusal with {words:?}: {other:?}"),
-    }
 }
 
 #[test]
@@ -58,7 +47,7 @@ fn what_is_no_directory_is_refused() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("file");
     fs::write(&path, "content").expect("a file");
-    refused(on(&path, &[IOE_OP_READ]), "directories, and this is none");
-    refused(on(&dir.path().join("no/such"), &[IOE_OP_READ]), "No such file or directory");
-    refused(on(Path::new("/dev/null/dir"), &[IOE_OP_READ]), "Not a directory");
+    on(&path, &[IOE_OP_READ]).refused("directories, and this is none");
+    on(&dir.path().join("no/such"), &[IOE_OP_READ]).refused("No such file or directory");
+    on(Path::new("/dev/null/dir"), &[IOE_OP_READ]).refused("Not a directory");
 }

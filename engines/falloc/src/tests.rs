@@ -2,7 +2,7 @@
 
 use crate::ioe_plugin_entry_v1;
 use iodyno_engine_api::abi::*;
-use iodyno_engine_api::testing::{file, request, TestHost, TestJob};
+use iodyno_engine_api::testing::{self, file, request, TestHost, TestJob};
 use std::ffi::CString;
 use std::fs::File;
 use std::io::Write;
@@ -10,12 +10,9 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::ptr::null_mut;
 
 fn ops() -> &'static ioe_ops {
-    let host = TestHost::new();
-    // SAFETY: a whole host table; plugin and ops table are constants.
-    unsafe { &**(*ioe_plugin_entry_v1(host.table(), null_mut(), 0)).engines }
+    testing::ops(ioe_plugin_entry_v1)
 }
 
 fn on(f: &File, op: u32, offset: u64, len: u64) -> i32 {

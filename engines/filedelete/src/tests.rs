@@ -2,30 +2,19 @@
 
 use crate::ioe_plugin_entry_v1;
 use iodyno_engine_api::abi::*;
-use iodyno_engine_api::testing::{TestHost, TestJob};
+use iodyno_engine_api::testing::{self, TestJob};
 use iodyno_engine_support::fileops::testing::{run, Came};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::ptr::null_mut;
 
 fn ops() -> &'static ioe_ops {
-    let host = TestHost::new();
-    // SAFETY: a whole host table; plugin and ops table are constants.
-    unsafe { &**(*ioe_plugin_entry_v1(host.table(), null_mut(), 0)).engines }
+    testing::ops(ioe_plugin_entry_v1)
 }
 
 fn on(path: &Path, what: &[u32]) -> Came {
     run(ops(), &TestJob::new(ops(), 1), path, IOE_KIND_REGULAR, what)
-}
-
-#[track_caller]
-fn refused(came: Came, words: &str) {
-    match came {
-        Came::Refused(said) if said.contains(words) => {}
-        other => panic!("no refusal with {words:?}: {other:?}"),
-    }
 }
 
 #[test]
@@ -60,9 +49,9 @@ fn a_link_goes_and_what_it_leads_to_stays() {
 #[test]
 fn what_is_no_file_is_refused_or_stays() {
     let dir = tempfile::tempdir().expect("a directory");
-    refused(on(&dir.path().join("no/such/file"), &[IOE_OP_WRITE]), "No such file or directory");
+    on(&dir.path().join("no/such/file"), &[IOE_OP_WRITE]).refused("No such file or directory");
     let job = TestJob::new(ops(), 1);
-    refused(run(ops(), &job, dir.path(), IOE_KIND_CHAR, &[]), "regular files, and this is none");
+    run(ops(), &job, dir.path(), IOE_KIND_CHAR, &[]).refused("regular files, and this is none");
     assert_eq!(on(dir.path(), &[IOE_OP_WRITE]), Came::To(vec![libc::EISDIR]));
     assert!(dir.path().is_dir());
 }

@@ -4,7 +4,7 @@
 //! `support::uring`'s; here stands what is this engine's own. Must not allocate or lock between
 //! start and end.
 
-use crate::entry::{self, Answered, Shape, PRIVATE_SIZE};
+use crate::entry::{Answered, Shape, PRIVATE_SIZE};
 use crate::options::{Settings, OPTIONS};
 use crate::{polled, words};
 use iodyno_engine_api::abi::*;
@@ -20,17 +20,9 @@ use iodyno_engine_support::uring::kernel::{Cqe, Sqe, ENTRIES_MAX};
 use iodyno_engine_support::uring::requests::{Core, OnRing};
 use iodyno_engine_support::uring::ring::{Ring, Wish};
 use iodyno_engine_support::uring::{share, words::no_ring};
+use iodyno_engine_support::whole::{whole, OPS};
 use std::ffi::{c_void, CStr};
 use std::fmt;
-
-/// Bit per operation that `entry` knows.
-const OPS: u64 = 1 << IOE_OP_READ
-    | 1 << IOE_OP_WRITE
-    | 1 << IOE_OP_TRIM
-    | 1 << IOE_OP_FSYNC
-    | 1 << IOE_OP_FDATASYNC
-    | 1 << IOE_OP_SYNC_RANGE
-    | 1 << IOE_OP_WRITE_ZEROES;
 
 /// An instance: one ring.
 pub(crate) struct IoUring {
@@ -149,7 +141,7 @@ impl IoUring {
         let is_trim = unit.op() == IOE_OP_TRIM && kind == IOE_KIND_BLOCK;
         if is_trim && self.shape.discards && matches!(errno, libc::EOPNOTSUPP | libc::EINVAL) {
             // A kernel before Linux 6.12, or a device that cannot: the ioctl knows which.
-            result = entry::now(&unit, kind).map(|()| unit.len());
+            result = whole(&unit).map(|()| unit.len());
             self.shape.discards = result.is_err();
         }
         self.core.in_flight -= 1;

@@ -6,9 +6,10 @@
 use crate::options::Settings;
 use iodyno_engine_api::abi::*;
 use iodyno_engine_api::Request;
+use iodyno_engine_support::errno::Errno;
 use iodyno_engine_support::priority::Priority;
 use iodyno_engine_support::uring::{buffers::Buffers, kernel::*};
-use iodyno_engine_support::{errno::Errno, fd};
+use iodyno_engine_support::whole::{range_flags, whole};
 use libc::iovec;
 
 /// Bytes of a request's private part: the iovec of a vectored transfer, which the kernel reads when
@@ -164,7 +165,7 @@ impl Shape {
                 sqe.opcode = OP_URING_CMD;
                 (sqe.off, sqe.addr, sqe.addr3) = (u64::from(BLOCK_CMD_DISCARD), offset, len);
             }
-            _ => return Err(now(io, kind).map(|()| len)),
+            _ => return Err(whole(io).map(|()| len)),
         }
         Ok(sqe)
     }
@@ -182,32 +183,5 @@ fn ioprio(io: &Request, is_read: bool, rules: &mut Option<Priority>) -> Result<u
     match drawn {
         Some(drawn) => Ok(drawn),
         None => u16::try_from(io.ioprio()).map_err(|_| Err(libc::EINVAL)),
-    }
-}
-
-/// What sync_file_range(2) is to do: what the request's flags say, all where they say nothing.
-fn range_flags(io: &Request) -> u32 {
-    const ALL: u64 = IOE_IO_SYNC_WAIT_BEFORE | IOE_IO_SYNC_WRITE | IOE_IO_SYNC_WAIT_AFTER;
-    let asked = if io.flags() & ALL == 0 { ALL } else { io.flags() };
-    let names = [
-        (IOE_IO_SYNC_WAIT_BEFORE, libc::SYNC_FILE_RANGE_WAIT_BEFORE),
-        (IOE_IO_SYNC_WRITE, libc::SYNC_FILE_RANGE_WRITE),
-        (IOE_IO_SYNC_WAIT_AFTER, libc::SYNC_FILE_RANGE_WAIT_AFTER),
-    ];
-    names.iter().filter(|(flag, _)| asked & flag != 0).fold(0, |all, (_, kernel)| all | kernel)
-}
-
-/// A request without data by its system call.
-pub(crate) fn now(io: &Request, kind: u32) -> Result<(), Errno> {
-    let (at, offset, len) = (io.fd(), io.offset(), io.len());
-    match (io.op(), kind) {
-        (IOE_OP_FSYNC, _) => fd::fsync(at),
-        (IOE_OP_FDATASYNC, _) => fd::fdatasync(at),
-        (IOE_OP_SYNC_RANGE, _) => fd::sync_range(at, offset, len, range_flags(io)),
-        (IOE_OP_TRIM, IOE_KIND_REGULAR) => fd::punch_hole(at, offset, len),
-        (IOE_OP_TRIM, IOE_KIND_BLOCK) => fd::block_discard(at, offset, len),
-        (IOE_OP_WRITE_ZEROES, IOE_KIND_REGULAR) => fd::zero_range(at, offset, len),
-        (IOE_OP_WRITE_ZEROES, IOE_KIND_BLOCK) => fd::block_zero(at, offset, len),
-        _ => Err(libc::EOPNOTSUPP),
     }
 }

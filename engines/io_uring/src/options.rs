@@ -5,7 +5,7 @@
 
 use iodyno_engine_api::abi::ioe_option;
 use iodyno_engine_api::{choice, Error, Job, Opt};
-use iodyno_engine_support::priority::Priority;
+use iodyno_engine_support::priority::{self, Priority};
 use iodyno_engine_support::uring::ring::TaskRun;
 
 const AUTO: u64 = 0;
@@ -57,13 +57,10 @@ pub(crate) const OPTIONS: &[&ioe_option] = &[
     )
     .default(c"auto")
     .build(),
-    &Opt::text(c"cmdprio_percentage", c"percent of requests with a priority: all, or READ,WRITE")
-        .build(),
-    &Opt::text(c"cmdprio_class", c"class of that priority, 0 to 3, as in ionice; default 1")
-        .build(),
-    &Opt::text(c"cmdprio", c"level of that priority, 0 (highest) to 7; default 0").build(),
-    &Opt::text(c"cmdprio_bssplit", c"by size: BS/PERCENT[/CLASS/LEVEL]:..., all, or READ,WRITE")
-        .build(),
+    priority::PERCENTAGE,
+    priority::CLASS,
+    priority::LEVEL,
+    priority::BSSPLIT,
 ];
 
 /// What an instance is asked to be.

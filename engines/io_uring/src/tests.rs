@@ -5,7 +5,7 @@
 
 use crate::ioe_plugin_entry_v1;
 use iodyno_engine_api::abi::*;
-use iodyno_engine_api::testing::{file, request, TestHost, TestInstance, TestJob};
+use iodyno_engine_api::testing::{self, file, request, TestHost, TestInstance, TestJob};
 use iodyno_engine_support::uring::ring::{Ring, TaskRun, Wish};
 use iodyno_engine_support::uring::share;
 use iodyno_tests::require;
@@ -22,9 +22,7 @@ mod refusals;
 const BLOCK: usize = 4096;
 
 fn ops() -> &'static ioe_ops {
-    let host = TestHost::new();
-    // SAFETY: a whole host table; plugin and ops table are constants.
-    unsafe { &**(*ioe_plugin_entry_v1(host.table(), null_mut(), 0)).engines }
+    testing::ops(ioe_plugin_entry_v1)
 }
 
 fn on() -> ioe_value_v {

@@ -6,7 +6,7 @@
 use iodyno_engine_api::abi::{ioe_option, IOE_OP_WRITE};
 use iodyno_engine_api::{Error, Job, Opt};
 use iodyno_engine_support::kernel::Flags;
-use iodyno_engine_support::priority::Priority;
+use iodyno_engine_support::priority::{self, Priority};
 
 /// The rows, for `Engine::OPTIONS`.
 pub(crate) const OPTIONS: &[&ioe_option] = &[
@@ -22,13 +22,10 @@ pub(crate) const OPTIONS: &[&ioe_option] = &[
     &Opt::boolean(c"atomic", c"writes are done as a whole or not at all (Linux 6.11, direct=1)")
         .default(c"0")
         .build(),
-    &Opt::text(c"cmdprio_percentage", c"percent of requests with a priority: all, or READ,WRITE")
-        .build(),
-    &Opt::text(c"cmdprio_class", c"class of that priority, 0 to 3, as in ionice; default 1")
-        .build(),
-    &Opt::text(c"cmdprio", c"level of that priority, 0 (highest) to 7; default 0").build(),
-    &Opt::text(c"cmdprio_bssplit", c"by size: BS/PERCENT[/CLASS/LEVEL]:..., all, or READ,WRITE")
-        .build(),
+    priority::PERCENTAGE,
+    priority::CLASS,
+    priority::LEVEL,
+    priority::BSSPLIT,
 ];
 
 /// What an instance is asked to be.
@@ -40,28 +37,12 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn read(job: &Job) -> Result<Settings, Error> {
-        let on = |name| Ok::<bool, Error>(job.boolean(name)?.unwrap_or(false));
-        let refused = |words: &str| Err(Error::new(libc::EINVAL, words));
-        let mut flags = Flags::default();
-        if on("nowait")? {
-            flags.always |= libc::RWF_NOWAIT;
+        let flags = Flags::read(job)?;
+        if flags.writes & libc::RWF_ATOMIC != 0 && job.op_mask() & (1 << IOE_OP_WRITE) == 0 {
+            let words = "atomic=1 is about writes, and the job does none";
+            return Err(Error::new(libc::EINVAL, words));
         }
-        if on("uncached")? {
-            if job.direct() {
-                return refused("uncached=1 is about the page cache, which direct=1 bypasses");
-            }
-            flags.always |= libc::RWF_DONTCACHE;
-        }
-        if on("atomic")? {
-            if !job.direct() {
-                return refused("atomic=1 needs direct=1: cached writes may be torn");
-            }
-            if job.op_mask() & (1 << IOE_OP_WRITE) == 0 {
-                return refused("atomic=1 is about writes, and the job does none");
-            }
-            flags.writes |= libc::RWF_ATOMIC;
-        }
-        let userspace_reap = on("userspace_reap")?;
+        let userspace_reap = job.boolean("userspace_reap")?.unwrap_or(false);
         Ok(Settings { userspace_reap, flags, priority: Priority::read(job)? })
     }
 }

@@ -6,21 +6,18 @@
 use crate::ioe_plugin_entry_v1;
 use crate::request::Iocb;
 use iodyno_engine_api::abi::*;
-use iodyno_engine_api::testing::{file, request, TestHost, TestInstance, TestJob};
+use iodyno_engine_api::testing::{self, file, request, TestHost, TestInstance, TestJob};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
-use std::ptr::null_mut;
 use std::time::{Duration, Instant};
 
 const NO_LIMIT: i64 = -1;
 const BLOCK: usize = 4096;
 
 fn ops() -> &'static ioe_ops {
-    let host = TestHost::new();
-    // SAFETY: a whole host table; plugin and ops table are constants.
-    unsafe { &**(*ioe_plugin_entry_v1(host.table(), null_mut(), 0)).engines }
+    testing::ops(ioe_plugin_entry_v1)
 }
 
 /// A request with the private bytes that the engine asks for.

@@ -6,7 +6,7 @@
 use crate::datagram::{ACK, CLOSE, OPEN};
 use crate::ioe_plugin_entry_v1;
 use iodyno_engine_api::abi::*;
-use iodyno_engine_api::testing::{file, request, TestHost, TestInstance, TestJob};
+use iodyno_engine_api::testing::{self, file, request, TestHost, TestInstance, TestJob};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::net::{AddressFamily, SocketType};
 use std::ffi::{c_char, c_void, CStr, CString};
@@ -14,13 +14,10 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::ptr::null_mut;
 use std::time::{Duration, Instant};
 
 fn ops() -> &'static ioe_ops {
-    let host = TestHost::new();
-    // SAFETY: a whole host table; plugin and ops table are constants.
-    unsafe { &**(*ioe_plugin_entry_v1(host.table(), null_mut(), 0)).engines }
+    testing::ops(ioe_plugin_entry_v1)
 }
 
 const READ: u32 = 1 << IOE_OP_READ;

@@ -4,11 +4,10 @@
 
 use crate::ioe_plugin_entry_v1;
 use iodyno_engine_api::abi::*;
-use iodyno_engine_api::testing::{file, request, TestHost, TestInstance, TestJob};
+use iodyno_engine_api::testing::{self, file, request, TestHost, TestInstance, TestJob};
 use std::fs::File;
 use std::io::{pipe, PipeWriter, Write};
 use std::os::fd::AsRawFd;
-use std::ptr::null_mut;
 use std::time::{Duration, Instant};
 
 const NO_LIMIT: i64 = -1;
@@ -16,9 +15,7 @@ const BLOCK: usize = 4096;
 const OK: (u64, i32) = (0, 0);
 
 fn ops() -> &'static ioe_ops {
-    let host = TestHost::new();
-    // SAFETY: a whole host table; plugin and ops table are constants.
-    unsafe { &**(*ioe_plugin_entry_v1(host.table(), null_mut(), 0)).engines }
+    testing::ops(ioe_plugin_entry_v1)
 }
 
 /// A request with the private bytes that the engine asks for.

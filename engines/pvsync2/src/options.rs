@@ -28,27 +28,9 @@ pub(crate) const OPTIONS: &[&ioe_option] = &[
 
 /// Reads the job's options.
 pub(crate) fn read(host: &Host, job: &Job) -> Result<Flags, Error> {
-    let on = |name| job.boolean(name).map(|given| given.unwrap_or(false));
-    let mut flags = Flags::default();
-    if on("nowait")? {
-        flags.always |= libc::RWF_NOWAIT;
-    }
-    if on("uncached")? {
-        if job.direct() {
-            return Err(contradiction(
-                "uncached=1 is about the page cache, which direct=1 bypasses",
-            ));
-        }
-        flags.always |= libc::RWF_DONTCACHE;
-    }
-    if on("atomic")? {
-        if !job.direct() {
-            return Err(contradiction("atomic=1 needs direct=1: cached writes may be torn"));
-        }
-        flags.writes |= libc::RWF_ATOMIC;
-    }
+    let mut flags = Flags::read(job)?;
     let percent = job.uint("hipri_percentage")?.unwrap_or(100).min(100) as u32;
-    match on("hipri")? {
+    match job.boolean("hipri")?.unwrap_or(false) {
         true => {
             if !job.direct() {
                 host.log(Level::Warn, "hipri=1 has no effect without direct=1");
@@ -64,8 +46,4 @@ pub(crate) fn read(host: &Host, job: &Job) -> Result<Flags, Error> {
         flags.always |= libc::RWF_HIPRI;
     }
     Ok(flags)
-}
-
-fn contradiction(words: &str) -> Error {
-    Error::new(libc::EINVAL, words)
 }

@@ -1,10 +1,10 @@
 //! What this kernel and a target have of the flags of reads and writes, found out before the run.
 //!
-//! Called by engines with such options from `open_file`, for files and block devices. Opens the
-//! target for a moment and makes the very calls that the job will make (or their synchronous
-//! sisters), from and to a page that nobody may touch: a kernel that knows the flag comes as far as
-//! the page (EFAULT), one that does not says EOPNOTSUPP, and in no case is a byte moved. Where the
-//! target cannot be tried, the run tells.
+//! Called by engines with such options: `Flags::read` at init, the rest from `open_file`, for files
+//! and block devices. Opens the target for a moment and makes the very calls that the job will make
+//! (or their synchronous sisters), from and to a page that nobody may touch: a kernel that knows
+//! the flag comes as far as the page (EFAULT), one that does not says EOPNOTSUPP, and in no case is
+//! a byte moved. Where the target cannot be tried, the run tells.
 
 use iodyno_engine_api::abi::*;
 use iodyno_engine_api::host::Level;
@@ -35,6 +35,36 @@ pub struct Flags {
     pub writes: i32,
     /// Percentage of the requests that carry RWF_HIPRI besides.
     pub hipri_percent: u32,
+}
+
+impl Flags {
+    /// What the options `nowait`, `uncached` and `atomic` ask for.
+    ///
+    /// # Errors
+    /// In words, where one contradicts the job's `direct`.
+    pub fn read(job: &Job) -> Result<Flags, Error> {
+        let on = |name| job.boolean(name).map(|given| given.unwrap_or(false));
+        let contradiction = |words: &str| Err(Error::new(libc::EINVAL, words));
+        let mut flags = Flags::default();
+        if on("nowait")? {
+            flags.always |= libc::RWF_NOWAIT;
+        }
+        if on("uncached")? {
+            if job.direct() {
+                return contradiction(
+                    "uncached=1 is about the page cache, which direct=1 bypasses",
+                );
+            }
+            flags.always |= libc::RWF_DONTCACHE;
+        }
+        if on("atomic")? {
+            if !job.direct() {
+                return contradiction("atomic=1 needs direct=1: cached writes may be torn");
+            }
+            flags.writes |= libc::RWF_ATOMIC;
+        }
+        Ok(flags)
+    }
 }
 
 /// What the job will do with its targets.

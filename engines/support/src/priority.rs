@@ -5,7 +5,24 @@
 //! of a job that has any.
 //! Which requests get the priority is chance, the same in every run. Sets nothing in the kernel.
 
-use iodyno_engine_api::{Error, Job};
+use iodyno_engine_api::abi::ioe_option;
+use iodyno_engine_api::{Error, Job, Opt};
+
+/// Their rows, for `Engine::OPTIONS`.
+pub const PERCENTAGE: &ioe_option =
+    &Opt::text(c"cmdprio_percentage", c"percent of requests with a priority: all, or READ,WRITE")
+        .build();
+/// As [`PERCENTAGE`].
+pub const CLASS: &ioe_option =
+    &Opt::text(c"cmdprio_class", c"class of that priority, 0 to 3, as in ionice; default 1")
+        .build();
+/// As [`PERCENTAGE`].
+pub const LEVEL: &ioe_option =
+    &Opt::text(c"cmdprio", c"level of that priority, 0 (highest) to 7; default 0").build();
+/// As [`PERCENTAGE`].
+pub const BSSPLIT: &ioe_option =
+    &Opt::text(c"cmdprio_bssplit", c"by size: BS/PERCENT[/CLASS/LEVEL]:..., all, or READ,WRITE")
+        .build();
 
 /// `IOPRIO_CLASS_SHIFT`.
 const CLASS_SHIFT: u32 = 13;

@@ -8,7 +8,7 @@ use super::callback::{Callback, Refusal};
 use super::handle::{Instance, UnitPtr};
 use super::lent::{cut, FileTable};
 use crate::sys::region::Region;
-use iodyno_engine_api::abi::{ioe_caps, ioe_io};
+use iodyno_engine_api::abi::ioe_io;
 use iodyno_engine_api::v1_0;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
@@ -93,15 +93,7 @@ impl Instance<'_> {
     /// there is no memory.
     pub fn caps_guarded(&mut self) -> Option<Result<u64, Refusal>> {
         let Some(get_caps) = self.ops.get_caps else { return Some(Ok(self.ops.flags)) };
-        let whole = ioe_caps {
-            struct_size: v1_0::CAPS,
-            max_depth: 0,
-            flags: self.ops.flags,
-            ops: 0,
-            max_transfer: 0,
-            mem_align: 0,
-            reserved: 0,
-        };
+        let whole = self.blank_caps(v1_0::CAPS);
         // SAFETY: as in `GuardedUnit::new`.
         let caps = unsafe { cut(&raw const whole, v1_0::CAPS)? }.as_ptr();
         // SAFETY: checked pointer, own instance, and the struct's size stands in it.

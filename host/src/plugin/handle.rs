@@ -210,17 +210,22 @@ impl<'page> Instance<'page> {
         self.ops.io_private_size as usize
     }
 
-    /// What this instance really is; the ops table's flags where it does not say.
-    pub fn caps(&mut self) -> Result<ioe_caps, Refusal> {
-        let mut caps = ioe_caps {
-            struct_size: size_of::<ioe_caps>() as u32,
+    /// What `get_caps` fills in: nothing known but the ops table's flags.
+    pub(super) fn blank_caps(&self, struct_size: u32) -> ioe_caps {
+        ioe_caps {
+            struct_size,
             max_depth: 0,
             flags: self.ops.flags,
             ops: 0,
             max_transfer: 0,
             mem_align: 0,
             reserved: 0,
-        };
+        }
+    }
+
+    /// What this instance really is; the ops table's flags where it does not say.
+    pub fn caps(&mut self) -> Result<ioe_caps, Refusal> {
+        let mut caps = self.blank_caps(size_of::<ioe_caps>() as u32);
         if let Some(get_caps) = self.ops.get_caps {
             // SAFETY: checked pointer, own instance, and `caps` is a whole local struct whose size
             // stands in it.

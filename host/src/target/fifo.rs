@@ -117,16 +117,13 @@ mod tests {
     use std::path::PathBuf;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    const READ: OpenWish = OpenWish {
-        read: true,
-        write: false,
-        create: false,
-        truncate: false,
-        direct: false,
-        sync: false,
-        dsync: false,
-    };
-    const WRITE: OpenWish = OpenWish { read: false, write: true, ..READ };
+    fn reading() -> OpenWish {
+        OpenWish { read: true, ..OpenWish::default() }
+    }
+
+    fn writing() -> OpenWish {
+        OpenWish { write: true, ..OpenWish::default() }
+    }
 
     fn fifo() -> (tempfile::TempDir, PathBuf) {
         let here = tempfile::tempdir().expect("a directory");
@@ -146,7 +143,7 @@ mod tests {
     #[test]
     fn peers_may_come_later() {
         let (_here, path) = fifo();
-        for (ours, theirs) in [(READ, WRITE), (WRITE, READ)] {
+        for (ours, theirs) in [(reading(), writing()), (writing(), reading())] {
             let is_open = AtomicBool::new(false);
             std::thread::scope(|scope| {
                 scope.spawn(|| {
@@ -172,9 +169,9 @@ mod tests {
     fn both_ends_may_wait_for_each_other_and_nothing_is_lost() {
         let (_here, path) = fifo();
         std::thread::scope(|scope| {
-            scope.spawn(|| wait_for(&path, WRITE).write_all(b"all of it").expect("a reader"));
+            scope.spawn(|| wait_for(&path, writing()).write_all(b"all of it").expect("a reader"));
             let mut found = String::new();
-            wait_for(&path, READ).read_to_string(&mut found).expect("a writer");
+            wait_for(&path, reading()).read_to_string(&mut found).expect("a writer");
             assert_eq!(found, "all of it");
         });
     }
@@ -182,7 +179,7 @@ mod tests {
     #[test]
     fn a_wait_ends_when_it_is_over_and_is_told_of_once() {
         let (_here, path) = fifo();
-        for (wish, whom) in [(READ, "writer"), (WRITE, "reader")] {
+        for (wish, whom) in [(reading(), "writer"), (writing(), "reader")] {
             let (begun, mut told) = (Instant::now(), Vec::new());
             let is_over = || begun.elapsed() > Duration::from_millis(1300);
             let ended = open_pipe(&path, wish, is_over, |words| told.push(words.to_owned()));
@@ -195,11 +192,11 @@ mod tests {
     #[test]
     fn what_is_no_fifo_or_has_both_ends_waits_for_nobody() {
         let (here, path) = fifo();
-        let both = OpenWish { read: true, ..WRITE };
+        let both = OpenWish { read: true, ..writing() };
         open_pipe(&path, both, || true, |_| ()).expect("both ends");
         let socket = here.path().join("socket");
         let _held = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
-        let said = open_pipe(&socket, WRITE, || true, |_| ()).expect_err("no file").to_string();
+        let said = open_pipe(&socket, writing(), || true, |_| ()).expect_err("no file").to_string();
         assert!(said.contains("there is no device behind the name"), "{said}");
     }
 }

@@ -17,6 +17,20 @@ pub enum Came {
     To(Vec<i32>),
 }
 
+impl Came {
+    /// To a refusal that says this.
+    ///
+    /// # Panics
+    /// When it came to something else.
+    #[track_caller]
+    pub fn refused(self, words: &str) {
+        match self {
+            Came::Refused(said) if said.contains(words) => {}
+            other => panic!("no refusal with {words:?}: {other:?}"),
+        }
+    }
+}
+
 /// Opens the name and makes requests of these operations, one after the other.
 ///
 /// # Panics
