@@ -17,4 +17,5 @@ pub mod stats;
 pub mod sys;
 pub mod target;
 pub mod units;
+pub mod verify;
 pub mod workload;

@@ -24,7 +24,7 @@ need_tools() {
         PATH=$HOME/.cargo/bin:$PATH
     fi
     command -v cargo >/dev/null ||
-        fail "cargo is missing: install Rust 1.88 or newer (https://rustup.rs, or apt-get install rustup)"
+        fail "cargo is missing: install Rust 1.89 or newer (https://rustup.rs, or apt-get install rustup)"
     command -v cc >/dev/null ||
         fail "a C compiler is missing, Rust links with it: apt-get install build-essential"
 }

@@ -1,0 +1,427 @@
+//! MD5's compression over lanes of a vector register: 16 of AVX-512, 8 of AVX2, once or twice.
+//!
+//! Called by `lanes`, which keeps each lane filled. The only place of the room where unsafe stands:
+//! loads from the streams, and calls of functions that need what `Kernel` has detected. Knows nothing of
+//! padding or of messages' ends. One chain of MD5 leaves most of a core idle (each step waits for
+//! the one before), so two groups of lanes interleaved cost hardly more time than one.
+
+/// Bytes that one compression takes.
+pub(super) const CHUNK: usize = 64;
+
+/// Lanes of the widest kernel.
+pub(super) const MAX_LANES: usize = 32;
+
+/// The four state words of each lane: word, then lane.
+#[derive(Clone)]
+#[repr(C, align(64))]
+pub(super) struct States(pub(super) [[u32; MAX_LANES]; 4]);
+
+/// What every message begins with (RFC 1321, 3.3).
+pub(super) const INITIAL: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
+
+/// What each lane reads from.
+pub(super) type Streams<'a> = [&'a [[u8; CHUNK]]; MAX_LANES];
+
+/// Where each lane begins to read.
+type Begins = [*const u8; MAX_LANES];
+
+/// A compression function that this machine can run: only the constructors below make one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kernel {
+    lanes: usize,
+    /// Advances the first `lanes` states by so many chunks. Asks for the features that the
+    /// constructor detected, and for as many readable chunks behind each of the first `lanes` begins.
+    run: unsafe fn(&mut States, &Begins, usize),
+}
+
+impl Kernel {
+    /// How many streams it advances at once.
+    pub(super) fn lanes(self) -> usize {
+        self.lanes
+    }
+
+    /// Advances the first [`Kernel::lanes`] states by `chunks`.
+    ///
+    /// # Panics
+    /// If one of these streams is shorter.
+    #[inline]
+    pub(super) fn advance(self, states: &mut States, streams: &Streams<'_>, chunks: usize) {
+        let used = &streams[..self.lanes];
+        assert!(used.iter().all(|stream| stream.len() >= chunks), "a lane would run dry");
+        let begins = streams.map(|stream| stream.as_ptr().cast::<u8>());
+        // SAFETY: the assertion has made sure that each stream of a lane in use holds `chunks` whole
+        // chunks, and `streams` keeps them borrowed; the constructor that made `self` has
+        // detected the features that `run` needs.
+        unsafe { (self.run)(states, &begins, chunks) }
+    }
+
+    /// One group and two groups of AVX-512 lanes, if the machine has it.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn avx512() -> Option<[Kernel; 2]> {
+        is_x86_feature_detected!("avx512f").then_some([
+            Kernel { lanes: avx512::LANES, run: avx512::run::<1> },
+            Kernel { lanes: 2 * avx512::LANES, run: avx512::run::<2> },
+        ])
+    }
+
+    /// One group and two groups of AVX2 lanes, if the machine has it.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn avx2() -> Option<[Kernel; 2]> {
+        is_x86_feature_detected!("avx2").then_some([
+            Kernel { lanes: avx2::LANES, run: avx2::run::<1> },
+            Kernel { lanes: 2 * avx2::LANES, run: avx2::run::<2> },
+        ])
+    }
+
+    /// No such machine.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(super) fn avx512() -> Option<[Kernel; 2]> {
+        None
+    }
+
+    /// No such machine.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(super) fn avx2() -> Option<[Kernel; 2]> {
+        None
+    }
+}
+
+/// The constants of the 64 steps: floor(2^32 * abs(sin(step + 1))) (RFC 1321, 3.4).
+#[cfg(target_arch = "x86_64")]
+const SINES: [u32; 64] = [
+    0xd76aa478, 0xe8c7b756, 0x242070db, 0xc1bdceee, 0xf57c0faf, 0x4787c62a, 0xa8304613, 0xfd469501,
+    0x698098d8, 0x8b44f7af, 0xffff5bb1, 0x895cd7be, 0x6b901122, 0xfd987193, 0xa679438e, 0x49b40821,
+    0xf61e2562, 0xc040b340, 0x265e5a51, 0xe9b6c7aa, 0xd62f105d, 0x02441453, 0xd8a1e681, 0xe7d3fbc8,
+    0x21e1cde6, 0xc33707d6, 0xf4d50d87, 0x455a14ed, 0xa9e3e905, 0xfcefa3f8, 0x676f02d9, 0x8d2a4c8a,
+    0xfffa3942, 0x8771f681, 0x6d9d6122, 0xfde5380c, 0xa4beea44, 0x4bdecfa9, 0xf6bb4b60, 0xbebfbc70,
+    0x289b7ec6, 0xeaa127fa, 0xd4ef3085, 0x04881d05, 0xd9d4d039, 0xe6db99e5, 0x1fa27cf8, 0xc4ac5665,
+    0xf4292244, 0x432aff97, 0xab9423a7, 0xfc93a039, 0x655b59c3, 0x8f0ccc92, 0xffeff47d, 0x85845dd1,
+    0x6fa87e4f, 0xfe2ce6e0, 0xa3014314, 0x4e0811a1, 0xf7537e82, 0xbd3af235, 0x2ad7d2bb, 0xeb86d391,
+];
+
+/// All 64 steps over all groups, with the functions of the module that it stands in: `f`, `g`, `h`
+/// and `i` mix three words, `step` does the rest.
+#[cfg(target_arch = "x86_64")]
+macro_rules! rounds {
+    ($groups:ident $words:ident $a:ident $b:ident $c:ident $d:ident) => {
+        rounds!(@four f 0, 0 1 2 3, 7 12 17 22, $groups $words $a $b $c $d);
+        rounds!(@four f 4, 4 5 6 7, 7 12 17 22, $groups $words $a $b $c $d);
+        rounds!(@four f 8, 8 9 10 11, 7 12 17 22, $groups $words $a $b $c $d);
+        rounds!(@four f 12, 12 13 14 15, 7 12 17 22, $groups $words $a $b $c $d);
+        rounds!(@four g 16, 1 6 11 0, 5 9 14 20, $groups $words $a $b $c $d);
+        rounds!(@four g 20, 5 10 15 4, 5 9 14 20, $groups $words $a $b $c $d);
+        rounds!(@four g 24, 9 14 3 8, 5 9 14 20, $groups $words $a $b $c $d);
+        rounds!(@four g 28, 13 2 7 12, 5 9 14 20, $groups $words $a $b $c $d);
+        rounds!(@four h 32, 5 8 11 14, 4 11 16 23, $groups $words $a $b $c $d);
+        rounds!(@four h 36, 1 4 7 10, 4 11 16 23, $groups $words $a $b $c $d);
+        rounds!(@four h 40, 13 0 3 6, 4 11 16 23, $groups $words $a $b $c $d);
+        rounds!(@four h 44, 9 12 15 2, 4 11 16 23, $groups $words $a $b $c $d);
+        rounds!(@four i 48, 0 7 14 5, 6 10 15 21, $groups $words $a $b $c $d);
+        rounds!(@four i 52, 12 3 10 1, 6 10 15 21, $groups $words $a $b $c $d);
+        rounds!(@four i 56, 8 15 6 13, 6 10 15 21, $groups $words $a $b $c $d);
+        rounds!(@four i 60, 4 11 2 9, 6 10 15 21, $groups $words $a $b $c $d);
+    };
+    (@four $mix:ident $at:literal, $k0:literal $k1:literal $k2:literal $k3:literal,
+     $s0:literal $s1:literal $s2:literal $s3:literal,
+     $groups:ident $words:ident $a:ident $b:ident $c:ident $d:ident) => {
+        rounds!(@one $mix $at, $k0, $s0, $groups $words $a $b $c $d);
+        rounds!(@one $mix $at + 1, $k1, $s1, $groups $words $d $a $b $c);
+        rounds!(@one $mix $at + 2, $k2, $s2, $groups $words $c $d $a $b);
+        rounds!(@one $mix $at + 3, $k3, $s3, $groups $words $b $c $d $a);
+    };
+    (@one $mix:ident $at:expr, $k:literal, $s:literal,
+     $groups:ident $words:ident $a:ident $b:ident $c:ident $d:ident) => {
+        for n in 0..$groups {
+            let mixed = $mix($b[n], $c[n], $d[n]);
+            let sum = add(add($a[n], mixed), add($words[n][$k], all(SINES[$at])));
+            $a[n] = add($b[n], rotate::<$s, { 32 - $s }>(sum));
+        }
+    };
+}
+
+/// `run` of a module that has `read`, `write`, `transposed` and what [`rounds`] needs.
+#[cfg(target_arch = "x86_64")]
+macro_rules! run {
+    ($features:literal) => {
+        /// Advances `GROUPS * LANES` states by `chunks`.
+        ///
+        /// # Safety
+        /// `chunks` whole chunks are readable behind each of the first `GROUPS * LANES` begins.
+        #[target_feature(enable = $features)]
+        pub(super) unsafe fn run<const GROUPS: usize>(
+            states: &mut States,
+            begins: &Begins,
+            chunks: usize,
+        ) {
+            let States([a_words, b_words, c_words, d_words]) = states;
+            let zero = [all(0); GROUPS];
+            let (mut a, mut b, mut c, mut d) = (zero, zero, zero, zero);
+            for n in 0..GROUPS {
+                a[n] = read(group(a_words, n));
+                b[n] = read(group(b_words, n));
+                c[n] = read(group(c_words, n));
+                d[n] = read(group(d_words, n));
+            }
+            for chunk in 0..chunks {
+                let mut words = [[all(0); 16]; GROUPS];
+                for n in 0..GROUPS {
+                    // SAFETY: `chunk` is below `chunks`, and all lanes of group `n` are among the
+                    // first `GROUPS * LANES`: the caller vouched for this chunk of each.
+                    words[n] = unsafe { transposed(group(begins, n), chunk * CHUNK) };
+                }
+                let before = (a, b, c, d);
+                rounds!(GROUPS words a b c d);
+                for n in 0..GROUPS {
+                    a[n] = add(a[n], before.0[n]);
+                    b[n] = add(b[n], before.1[n]);
+                    c[n] = add(c[n], before.2[n]);
+                    d[n] = add(d[n], before.3[n]);
+                }
+            }
+            for n in 0..GROUPS {
+                write(group_mut(a_words, n), a[n]);
+                write(group_mut(b_words, n), b[n]);
+                write(group_mut(c_words, n), c[n]);
+                write(group_mut(d_words, n), d[n]);
+            }
+        }
+    };
+}
+
+/// The `n`th group of so many lanes.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn group<T, const LANES: usize>(of_all: &[T; MAX_LANES], n: usize) -> &[T; LANES] {
+    of_all[n * LANES..].first_chunk().expect("MAX_LANES are as many as the widest kernel has")
+}
+
+/// The `n`th group of so many lanes, to be written.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn group_mut<T, const LANES: usize>(of_all: &mut [T; MAX_LANES], n: usize) -> &mut [T; LANES] {
+    of_all[n * LANES..].first_chunk_mut().expect("MAX_LANES are as many as the widest kernel has")
+}
+
+/// 16 lanes of 32 bits. All of it is AVX-512F.
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use super::{group, group_mut, Begins, States, CHUNK, SINES};
+    use std::arch::x86_64::*;
+
+    pub(super) const LANES: usize = 16;
+    type Vector = __m512i;
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn all(word: u32) -> Vector {
+        _mm512_set1_epi32(word.cast_signed())
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn add(a: Vector, b: Vector) -> Vector {
+        _mm512_add_epi32(a, b)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn rotate<const LEFT: i32, const RIGHT: i32>(a: Vector) -> Vector {
+        _mm512_rol_epi32::<LEFT>(a)
+    }
+
+    // The tables of three inputs read: bit 4b + 2c + d is what comes out for these bits.
+
+    /// b ? c : d
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn f(b: Vector, c: Vector, d: Vector) -> Vector {
+        _mm512_ternarylogic_epi32::<0xca>(b, c, d)
+    }
+
+    /// d ? b : c
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn g(b: Vector, c: Vector, d: Vector) -> Vector {
+        _mm512_ternarylogic_epi32::<0xe4>(b, c, d)
+    }
+
+    /// b ^ c ^ d
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn h(b: Vector, c: Vector, d: Vector) -> Vector {
+        _mm512_ternarylogic_epi32::<0x96>(b, c, d)
+    }
+
+    /// c ^ (b | !d)
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn i(b: Vector, c: Vector, d: Vector) -> Vector {
+        _mm512_ternarylogic_epi32::<0x39>(b, c, d)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn read(from: &[u32; LANES]) -> Vector {
+        // SAFETY: the array is as long as a register; this load needs no alignment.
+        unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn write(to: &mut [u32; LANES], a: Vector) {
+        // SAFETY: the array is as long as a register; this store needs no alignment.
+        unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), a) }
+    }
+
+    /// Reads a chunk of each lane, all at the same distance from its begin: the first word of each
+    /// lane, the second, and so on.
+    ///
+    /// # Safety
+    /// A chunk is readable there.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn transposed(begins: &[*const u8; LANES], at: usize) -> [Vector; 16] {
+        let mut rows = [all(0); 16];
+        for (row, begin) in rows.iter_mut().zip(begins) {
+            // SAFETY: the caller vouches for the CHUNK bytes there, as many as a register has; this
+            // load needs no alignment.
+            *row = unsafe { _mm512_loadu_si512(begin.add(at).cast()) };
+        }
+        // Within each quarter of a register: four rows' words 4q + j side by side, for j of 0..4.
+        let mut fours = [all(0); 16];
+        for n in (0..16).step_by(4) {
+            let [a, b, c, d] = [rows[n], rows[n + 1], rows[n + 2], rows[n + 3]];
+            let (ab, cd) = (_mm512_unpacklo_epi32(a, b), _mm512_unpacklo_epi32(c, d));
+            fours[n] = _mm512_unpacklo_epi64(ab, cd);
+            fours[n + 1] = _mm512_unpackhi_epi64(ab, cd);
+            let (ab, cd) = (_mm512_unpackhi_epi32(a, b), _mm512_unpackhi_epi32(c, d));
+            fours[n + 2] = _mm512_unpacklo_epi64(ab, cd);
+            fours[n + 3] = _mm512_unpackhi_epi64(ab, cd);
+        }
+        // Then the quarters: 0x88 takes quarters 0 and 2 of both, 0xdd quarters 1 and 3.
+        let mut words = [all(0); 16];
+        for j in 0..4 {
+            let [a, b, c, d] = [fours[j], fours[j + 4], fours[j + 8], fours[j + 12]];
+            let ab = _mm512_shuffle_i32x4::<0x88>(a, b);
+            let cd = _mm512_shuffle_i32x4::<0x88>(c, d);
+            words[j] = _mm512_shuffle_i32x4::<0x88>(ab, cd);
+            words[j + 8] = _mm512_shuffle_i32x4::<0xdd>(ab, cd);
+            let ab = _mm512_shuffle_i32x4::<0xdd>(a, b);
+            let cd = _mm512_shuffle_i32x4::<0xdd>(c, d);
+            words[j + 4] = _mm512_shuffle_i32x4::<0x88>(ab, cd);
+            words[j + 12] = _mm512_shuffle_i32x4::<0xdd>(ab, cd);
+        }
+        words
+    }
+
+    run!("avx512f");
+}
+
+/// 8 lanes of 32 bits. All of it is AVX2 and what AVX2 implies.
+#[cfg(target_arch = "x86_64")]
+mod avx2 {
+    use super::{group, group_mut, Begins, States, CHUNK, SINES};
+    use std::arch::x86_64::*;
+
+    pub(super) const LANES: usize = 8;
+    type Vector = __m256i;
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn all(word: u32) -> Vector {
+        _mm256_set1_epi32(word.cast_signed())
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn add(a: Vector, b: Vector) -> Vector {
+        _mm256_add_epi32(a, b)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn rotate<const LEFT: i32, const RIGHT: i32>(a: Vector) -> Vector {
+        _mm256_or_si256(_mm256_slli_epi32::<LEFT>(a), _mm256_srli_epi32::<RIGHT>(a))
+    }
+
+    /// b ? c : d
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn f(b: Vector, c: Vector, d: Vector) -> Vector {
+        _mm256_xor_si256(d, _mm256_and_si256(b, _mm256_xor_si256(c, d)))
+    }
+
+    /// d ? b : c
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn g(b: Vector, c: Vector, d: Vector) -> Vector {
+        _mm256_or_si256(_mm256_and_si256(d, b), _mm256_andnot_si256(d, c))
+    }
+
+    /// b ^ c ^ d
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn h(b: Vector, c: Vector, d: Vector) -> Vector {
+        _mm256_xor_si256(b, _mm256_xor_si256(c, d))
+    }
+
+    /// c ^ (b | !d)
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn i(b: Vector, c: Vector, d: Vector) -> Vector {
+        _mm256_xor_si256(c, _mm256_or_si256(b, _mm256_xor_si256(d, all(!0))))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn read(from: &[u32; LANES]) -> Vector {
+        // SAFETY: the array is as long as a register; this load needs no alignment.
+        unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn write(to: &mut [u32; LANES], a: Vector) {
+        // SAFETY: the array is as long as a register; this store needs no alignment.
+        unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), a) }
+    }
+
+    /// Reads a chunk of each lane, all at the same distance from its begin: the first word of each
+    /// lane, the second, and so on.
+    ///
+    /// # Safety
+    /// A chunk is readable there.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn transposed(begins: &[*const u8; LANES], at: usize) -> [Vector; 16] {
+        let mut words = [all(0); 16];
+        for half in 0..2 {
+            let mut rows = [all(0); LANES];
+            for (row, begin) in rows.iter_mut().zip(begins) {
+                // SAFETY: the caller vouches for the CHUNK bytes there, as many as two registers
+                // have; this load needs no alignment.
+                *row = unsafe { _mm256_loadu_si256(begin.add(at + half * CHUNK / 2).cast()) };
+            }
+            // Within each half of a register: four rows' words 4q + j side by side, for j of 0..4.
+            let mut fours = [all(0); LANES];
+            for n in [0, 4] {
+                let [a, b, c, d] = [rows[n], rows[n + 1], rows[n + 2], rows[n + 3]];
+                let (ab, cd) = (_mm256_unpacklo_epi32(a, b), _mm256_unpacklo_epi32(c, d));
+                fours[n] = _mm256_unpacklo_epi64(ab, cd);
+                fours[n + 1] = _mm256_unpackhi_epi64(ab, cd);
+                let (ab, cd) = (_mm256_unpackhi_epi32(a, b), _mm256_unpackhi_epi32(c, d));
+                fours[n + 2] = _mm256_unpacklo_epi64(ab, cd);
+                fours[n + 3] = _mm256_unpackhi_epi64(ab, cd);
+            }
+            // Then the halves: 0x20 takes the low ones of both, 0x31 the high ones.
+            for j in 0..4 {
+                let (low, high) = (fours[j], fours[j + 4]);
+                words[half * 8 + j] = _mm256_permute2x128_si256::<0x20>(low, high);
+                words[half * 8 + j + 4] = _mm256_permute2x128_si256::<0x31>(low, high);
+            }
+        }
+        words
+    }
+
+    run!("avx2");
+}
