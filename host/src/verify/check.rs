@@ -208,7 +208,7 @@ fn is_remade(recipe: &Recipe, interval: &Interval<'_>) -> bool {
 }
 
 fn is_zero(data: &[u8]) -> bool {
-    // SAFETY-free and as fast as memory: whole words first.
+    // Whole words first: as fast as memory.
     let (words, rest) = data.as_chunks::<8>();
     words.iter().all(|word| u64::from_ne_bytes(*word) == 0) && rest.iter().all(|&byte| byte == 0)
 }

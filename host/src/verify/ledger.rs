@@ -37,6 +37,8 @@ mod head {
     pub(super) const RUN: u64 = 8;
     pub(super) const WORKER: u64 = 9;
     pub(super) const SEED: u64 = 10;
+    /// Intervals for which there was no room: nothing is known of them.
+    pub(super) const LOST: u64 = 11;
 }
 
 /// Places in a target's words.
@@ -389,7 +391,8 @@ impl<W: Deref<Target = [AtomicU64]>> Ledger<W> {
 
     /// The sums.
     pub fn tally(&self) -> Tally {
-        let mut tally = Tally::default();
+        let mut tally =
+            Tally { unsure: self.get(head::LOST) * self.interval, ..Tally::default() };
         for chunk in 0..self.get(head::CHUNKS) {
             for entry in 0..CHUNK {
                 let word = self.get(self.get(head::ARENA) + (chunk * CHUNK + entry) * ENTRY);
@@ -414,7 +417,11 @@ impl<W: Deref<Target = [AtomicU64]>> Ledger<W> {
         let first = span.offset.wrapping_sub(self.get(base + file::OFFSET)) / self.interval;
         let synced = self.get(base + file::SYNCED);
         for at in first..first + span.len.div_ceil(self.interval) {
-            let Some(entry) = self.entry_for_writing(base, at) else { return };
+            let Some(entry) = self.entry_for_writing(base, at) else {
+                // More was written than was said beforehand: it counts as not verified.
+                self.set(head::LOST, self.get(head::LOST) + 1);
+                continue;
+            };
             let old = self.get(entry);
             let generation = old >> flag::BITS;
             if old & flag::WRITTEN != 0 && generation <= synced {

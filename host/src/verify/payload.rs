@@ -6,6 +6,7 @@
 //! alone, so that they are made at the speed of memory and any part of them can be made apart.
 
 use super::stamp::PayloadKind;
+use crate::workload::mix_seed;
 
 /// Distance of the seeds of neighbouring words, and what their product is folded with; those of
 /// Wang Yi's wyrand.
@@ -101,6 +102,8 @@ fn word(seed: u64, at: u64) -> u64 {
 
 #[inline]
 fn random(interval: &mut [u8], seed: u64) {
+    // Neighbouring seeds would give words that are alike.
+    let seed = mix_seed(seed, 0);
     let mut words = interval.chunks_exact_mut(8);
     let mut at = 0;
     for room in &mut words {
@@ -121,7 +124,7 @@ mod tests {
         let mut bytes = [0u8; 19];
         random(&mut bytes, 1);
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "");
+        assert_eq!(hex, "efa2d196a0c8d011a25e40cfb10a3a9bcec06f");
     }
 
     #[test]

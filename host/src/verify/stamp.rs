@@ -138,7 +138,7 @@ impl Stamp {
 
 /// The stamp's own checksum, whatever the method is.
 fn crc32c(bytes: &[u8]) -> u32 {
-    super::digest::crc32c(bytes)
+    crc_fast::crc32_iscsi(bytes)
 }
 
 fn payload(number: u8) -> Option<PayloadKind> {
@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(
             hex,
             "89696f64796e6f0a010001000010000000c0ab8967452301444433332222111188887777666655550900\
-             0000000200004d00000000000000efbeaddedf00dedfe00000"
+             0000000200004d00000000000000efbeadde0df0edfe15cd853dfe9c9717000000002c6ace50"
         );
     }
 }
