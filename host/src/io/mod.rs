@@ -14,6 +14,7 @@ mod drive;
 pub mod failures;
 pub mod flow;
 mod harness;
+pub mod held;
 mod idle;
 mod inputs;
 mod openloop;

@@ -9,8 +9,10 @@ use crate::sys::memory::{MemoryError, MemoryWish};
 /// What the slab needs to know.
 #[derive(Clone, Debug)]
 pub struct SlabShape {
-    /// Number of slots.
+    /// Number of requests at once.
     pub depth: u32,
+    /// Slots beside these, which take the place of those whose data is being verified.
+    pub spare: u32,
     /// Bytes of the largest request.
     pub max_bs: u64,
     /// Alignment of each buffer, a power of two.
@@ -35,12 +37,17 @@ impl SlabShape {
         let align = self.align.max(1);
         let bare = (self.max_bs as usize).checked_next_multiple_of(align).ok_or_else(too_large)?;
         let bare = bare.max(align);
-        let zones = align.checked_mul(self.depth as usize).ok_or_else(too_large)?;
+        let zones = align.checked_mul(self.slots() as usize).ok_or_else(too_large)?;
         let is_fit = align >= ZONE_BYTES_MAX && zones <= ZONES_BYTES_MAX;
         if bare == self.max_bs as usize && self.may_grow() && is_fit {
             return bare.checked_add(align).ok_or_else(too_large);
         }
         Ok(bare)
+    }
+
+    /// All slots.
+    pub(super) fn slots(&self) -> u32 {
+        self.depth.saturating_add(self.spare)
     }
 
     /// Bytes of a zone behind the last buffer's own room.

@@ -29,12 +29,14 @@ pub type SlotIndex = u32;
 
 /// Who owns a slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Owner {
+pub(super) enum Owner {
     /// Nobody: it is on the free list.
     #[default]
     Free,
     /// The host: it is being filled, continued or accounted.
     Host,
+    /// Whoever has its [`super::held::Held`]: its data is being made or verified.
+    Held,
     /// The engine, from Queued until `getevents` hands it back.
     Engine,
 }
@@ -42,7 +44,7 @@ enum Owner {
 /// What the host knows of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Slot {
-    owner: Owner,
+    pub(super) owner: Owner,
     /// Direction.
     pub ddir: Ddir,
     /// Whether it began in the measure phase.
@@ -111,15 +113,19 @@ pub struct Slots {
     pub(super) private_len: usize,
     /// The buffers are registered with the engine.
     pub(super) registered: bool,
-    slots: Box<[Slot]>,
-    free: Vec<SlotIndex>,
+    pub(super) slots: Box<[Slot]>,
+    pub(super) free: Vec<SlotIndex>,
+    /// Those that take the place of held ones.
+    pub(super) spare: Vec<SlotIndex>,
+    /// Held ones whose place nobody has taken.
+    pub(super) owed: u32,
 }
 
 impl Slots {
     /// Allocates everything, lets the engine bring or register the buffers and see each unit. Where
     /// the engine refuses, it has seen each announced unit off again.
     pub fn new(shape: SlabShape, engine: &mut Instance<'_>) -> Result<Slots, SlabError> {
-        let depth = shape.depth as usize;
+        let depth = shape.slots() as usize;
         let buffer_stride = shape.buffer_stride()?;
         let buffers_len = buffer_stride.checked_mul(depth).ok_or(SlabError::TooLarge)?;
         let mut slots = Slots::allocate(&shape, buffer_stride, engine.io_private_size())?;
@@ -162,7 +168,7 @@ impl Slots {
         buffer_stride: usize,
         io_private_size: usize,
     ) -> Result<Slots, SlabError> {
-        let depth = shape.depth as usize;
+        let depth = shape.slots() as usize;
         let bare = buffer_stride.checked_mul(depth).ok_or(SlabError::TooLarge)?;
         let buffers_len = bare.checked_add(shape.tail_zone()).ok_or(SlabError::TooLarge)?;
         // Untouched pages cost nothing, also where the engine brings its own.
@@ -202,7 +208,9 @@ impl Slots {
             private_len: io_private_size,
             registered: false,
             slots: vec![empty; depth].into_boxed_slice(),
-            free: (0..shape.depth).rev().collect(),
+            free: filled(shape.slots(), (0..shape.depth).rev()),
+            spare: filled(shape.slots(), shape.depth..shape.slots()),
+            owed: 0,
         })
     }
 
@@ -292,7 +300,9 @@ impl Slots {
     /// The first `len` bytes of a slot's buffer, which the host must own at this moment.
     #[inline(always)]
     pub fn buffer_mut(&mut self, index: SlotIndex, len: usize) -> &mut [u8] {
-        assert!(self.slots[index as usize].owner != Owner::Engine && len <= self.buffer_len);
+        let owner = self.slots[index as usize].owner;
+        assert!(!matches!(owner, Owner::Engine | Owner::Held), "its owner is another");
+        assert!(len <= self.buffer_len);
         // SAFETY: the engine does not own the slot (asserted), so nobody else touches its buffer;
         // `len` is within its length (asserted), whose memory is initialised: zero pages, or the
         // engine's, of which u8 asks nothing.
@@ -471,11 +481,21 @@ impl Slots {
 
     /// Gives the host's memory back. To be called once the instance is cleaned up.
     pub fn dispose(self) {
+        if self.slots.iter().any(|slot| slot.owner == Owner::Held) {
+            // Whoever has it may look at it for ever.
+            return;
+        }
         let Slots { units, private, buffers, .. } = self;
         drop(ManuallyDrop::into_inner(units));
         drop(ManuallyDrop::into_inner(private));
         drop(ManuallyDrop::into_inner(buffers));
     }
+}
+
+fn filled(capacity: u32, with: impl Iterator<Item = SlotIndex>) -> Vec<SlotIndex> {
+    let mut list = Vec::with_capacity(capacity as usize);
+    list.extend(with);
+    list
 }
 
 /// What the engine is asked for; a sync is an fsync where nobody says another one.

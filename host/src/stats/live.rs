@@ -149,6 +149,32 @@ pub struct MeasureCounters {
     pub latency_met: Counter,
 }
 
+/// What verification counts, with what it does during the load.
+#[repr(C)]
+#[derive(Debug)]
+pub struct VerifyCounters {
+    /// Begin of the phase in which what was written is read back, CLOCK_MONOTONIC; 0 = not begun.
+    pub begin_ns: Counter,
+    /// Its end; 0 = not ended.
+    pub end_ns: Counter,
+    /// Time of such phases before the load's own end (`loops`), nanoseconds.
+    pub within_ns: Counter,
+    /// What is to be read back, bytes.
+    pub goal_bytes: Counter,
+    /// Requests that read back.
+    pub ios: Counter,
+    /// Their bytes.
+    pub bytes: Counter,
+    /// Bytes that are right.
+    pub right_bytes: Counter,
+    /// Intervals that are wrong.
+    pub wrong: Counter,
+    /// CPU time of the phase in user space, microseconds.
+    pub user_us: Counter,
+    /// CPU time of the phase in the kernel, microseconds.
+    pub system_us: Counter,
+}
+
 /// Latencies by direction, in the order of [`crate::ddir::Ddir::ALL`]. By far the largest part of a
 /// page, and the sparsest.
 #[repr(C)]
@@ -183,20 +209,22 @@ pub enum WorkerState {
     Measure = 4,
     /// Takes back what is in flight, syncs.
     Drain = 5,
+    /// Reads back what it wrote.
+    Verify = 6,
     /// Closes and cleans up.
-    Teardown = 6,
+    Teardown = 7,
     /// Ended in order.
-    Done = 7,
+    Done = 8,
     /// Ended by an error.
-    Failed = 8,
+    Failed = 9,
 }
 
 impl WorkerState {
     /// From its number; what is no state counts as failed.
     pub fn from_u64(value: u64) -> WorkerState {
         use WorkerState::*;
-        const STATES: [WorkerState; 9] =
-            [Planned, Setup, Ready, Ramp, Measure, Drain, Teardown, Done, Failed];
+        const STATES: [WorkerState; 10] =
+            [Planned, Setup, Ready, Ramp, Measure, Drain, Verify, Teardown, Done, Failed];
         STATES.get(value as usize).copied().unwrap_or(Failed)
     }
 }
@@ -225,6 +253,8 @@ pub struct WorkerPage {
     pub ramp: RampCounters,
     /// What is reported.
     pub measure: MeasureCounters,
+    /// Of verification.
+    pub verify: VerifyCounters,
     /// What is reported, too.
     pub latencies: Latencies,
 }

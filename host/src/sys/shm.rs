@@ -7,7 +7,9 @@
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{ftruncate, memfd_create, MemfdFlags};
 use rustix::io::{pread, pwrite};
-use rustix::mm::{mmap, MapFlags, ProtFlags};
+use rustix::mm::{mmap, munmap, MapFlags, ProtFlags};
+use std::ptr::NonNull;
+use std::sync::atomic::AtomicU64;
 
 /// A type that may stand in shared memory.
 ///
@@ -91,10 +93,57 @@ impl SharedMemory {
     }
 }
 
+/// Words of a shared memory object, mapped as long as this lives.
+#[derive(Debug)]
+pub struct SharedWords {
+    base: NonNull<AtomicU64>,
+    len: usize,
+}
+
+// SAFETY: atomics may be used from any thread, and the mapping belongs to this value alone.
+unsafe impl Send for SharedWords {}
+
+impl SharedMemory {
+    /// Maps its first `len` words for reading and writing.
+    pub fn map_words(&self, len: usize) -> rustix::io::Result<SharedWords> {
+        let bytes = len.checked_mul(8).filter(|&bytes| bytes > 0);
+        let bytes = bytes.ok_or(rustix::io::Errno::INVAL)?;
+        if rustix::fs::fstat(&self.fd)?.st_size < bytes as i64 {
+            return Err(rustix::io::Errno::INVAL);
+        }
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
+        let flags = MapFlags::SHARED | MapFlags::NORESERVE;
+        // SAFETY: a fresh mapping of our own descriptor at an address that the kernel chooses
+        // overlaps no object of this process.
+        let base = unsafe { mmap(std::ptr::null_mut(), bytes, protection, flags, &self.fd, 0)? };
+        let base = NonNull::new(base.cast()).ok_or(rustix::io::Errno::NOMEM)?;
+        Ok(SharedWords { base, len })
+    }
+}
+
+impl std::ops::Deref for SharedWords {
+    type Target = [AtomicU64];
+
+    fn deref(&self) -> &[AtomicU64] {
+        // SAFETY: so many words were mapped, page-aligned, inside of the object, which is never
+        // cut; every bit pattern is an atomic, so that other processes' writes are no data race;
+        // the mapping stays until this value is dropped.
+        unsafe { std::slice::from_raw_parts(self.base.as_ptr(), self.len) }
+    }
+}
+
+impl Drop for SharedWords {
+    fn drop(&mut self) {
+        // SAFETY: base and length are those of the mapping, which is unmapped once; references into
+        // it cannot outlive this value.
+        let _unmapped = unsafe { munmap(self.base.as_ptr().cast(), self.len * 8) };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+    use std::sync::atomic::Ordering::Relaxed;
 
     #[repr(C)]
     struct Pair(AtomicU64, AtomicU64);
@@ -109,6 +158,17 @@ mod tests {
         assert_eq!(memory.read_words(4096, 16).unwrap(), [0, 7]);
         memory.write(&9u64.to_ne_bytes(), 4096).unwrap();
         assert_eq!(pair.0.load(Relaxed), 9);
+    }
+
+    #[test]
+    fn words_are_shared_while_they_are_mapped() {
+        let memory = SharedMemory::create("test", 4096).unwrap();
+        let words = memory.map_words(512).unwrap();
+        words[511].store(5, Relaxed);
+        drop(words);
+        assert_eq!(memory.read_words(4088, 8).unwrap(), [5]);
+        assert!(memory.map_words(513).is_err());
+        assert!(memory.map_words(0).is_err());
     }
 
     #[test]
