@@ -78,6 +78,9 @@ pub struct EngineInfo {
     /// Moves no data, whatever a request's direction says (likewise).
     #[serde(default)]
     pub fake: bool,
+    /// What goes through it has no offsets (likewise).
+    #[serde(default)]
+    pub stream: bool,
     /// Names of the callbacks that are present, in the order of the ops table.
     pub callbacks: Vec<String>,
     /// Options, indexed like the engine's own table.

@@ -16,7 +16,8 @@ struct Case {
 
 const CASES: &[Case] = &[
     case("iodept = 4", "iodept=4", &["iodept", "iodepth"]),
-    case("verify = \"crc32c\"", "verify=crc32c", &["verify", "yet"]),
+    case("write_iolog = \"x\"", "write_iolog=x", &["write_iolog", "yet"]),
+    case("verify = \"crc\"", "verify=crc", &["verify", "crc32c"]),
     case("bs = \"4x\"", "bs=4x", &["bs", "4x"]),
     case("bs = \"0\"", "bs=0", &["bs"]),
     case("iodepth = 4.5", "iodepth=4.5", &["iodepth", "4.5"]),

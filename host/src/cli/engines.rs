@@ -354,6 +354,7 @@ mod tests {
             whole_files: false,
             no_io: false,
             fake: false,
+            stream: false,
             callbacks: vec!["init".to_owned(), "queue".to_owned()],
             options: vec![option, mode, hidden],
         };

@@ -9,7 +9,7 @@ use super::options;
 use super::raw::{RawItem, RawValue};
 use super::spec::{
     Amount, ContentSpec, DepthSpec, ErrorsSpec, FlowSpec, Isolation, LatencyTarget, LoadSpec,
-    PaceSpec, ProcessSpec, ReportSpec, SteadyState, Strided, TargetSpec, TimeSpec,
+    PaceSpec, ProcessSpec, ReportSpec, SteadyState, Strided, TargetSpec, TimeSpec, VerifySpec,
 };
 use super::value::Reading;
 use super::{diagnostic::Place, number::Dialect};
@@ -80,6 +80,7 @@ pub(crate) struct Draft {
     pub(crate) flow: FlowSpec,
     pub(crate) latency: LatencyParts,
     pub(crate) process: ProcessSpec,
+    pub(crate) verify: VerifySpec,
     pub(crate) errors: ErrorsSpec,
     pub(crate) report: ReportSpec,
 }
@@ -133,6 +134,7 @@ impl Draft {
             flow: FlowSpec { weight: 0, id: 0, sleep: Nanos(0) },
             latency: LatencyParts::default(),
             process: ProcessSpec::default(),
+            verify: VerifySpec::default(),
             errors: ErrorsSpec::default(),
             report: ReportSpec::default(),
         }
@@ -210,6 +212,14 @@ impl Draft {
         process.numa_mem_policy =
             process.numa_mem_policy.map(|policy| machine::filled(policy, nodes));
         process
+    }
+
+    /// The verification, with the batches kept within the backlogs (the checks tell of it).
+    pub(crate) fn verify(&self) -> VerifySpec {
+        let mut verify = self.verify.clone();
+        verify.backlog_batch = verify.backlog_batch.min(verify.backlog);
+        verify.trim_backlog_batch = verify.trim_backlog_batch.min(verify.trim_backlog);
+        verify
     }
 
     /// The job goes in this direction.

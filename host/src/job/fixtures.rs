@@ -12,9 +12,10 @@ use std::path::PathBuf;
 
 pub(crate) use super::expand::test_environment;
 
-/// `IOE_F_SYNC` and `IOE_F_DISKLESS`: the ABI is not known here, so they stand here as numbers.
+/// `IOE_F_SYNC`, `IOE_F_DISKLESS` and `IOE_F_FAKE`: the ABI is not known here, so they stand here as numbers.
 const SYNC: u64 = 0x1;
 const DISKLESS: u64 = 0x4;
+const FAKE: u64 = 0x40;
 
 pub(crate) fn option(name: &str, kind: EngineOptionKind, default: Option<&str>) -> EngineOption {
     EngineOption {
@@ -52,7 +53,8 @@ fn engine(name: &str, flags: u64, options: Vec<EngineOption>) -> EngineInfo {
         diskless: flags & DISKLESS != 0,
         whole_files: false,
         no_io: false,
-        fake: false,
+        fake: flags & FAKE != 0,
+        stream: false,
         callbacks: vec!["queue".to_owned()],
         options,
     }
@@ -123,7 +125,7 @@ pub(crate) fn find(wish: &EngineWish) -> Result<FoundEngine, FindFailure> {
         "psync" => engine("psync", SYNC, vec![]),
         "null" => engine(
             "null",
-            SYNC | DISKLESS,
+            SYNC | DISKLESS | FAKE,
             vec![option("latency", EngineOptionKind::TimeNs, Some("0"))],
         ),
         "vast" => vast(),

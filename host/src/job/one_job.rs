@@ -309,6 +309,7 @@ impl<'a> Job<'a> {
             time: draft.time(),
             pace: draft.pace(),
             process: draft.process(&nodes),
+            verify: draft.verify(),
             errors: draft.errors.clone(),
             report: draft.report.clone(),
         })

@@ -1,18 +1,31 @@
-//! `buffer_pattern`: numbers, strings and names of files, one behind the other.
+//! `buffer_pattern` and `verify_pattern`: numbers, strings and names of files, one behind the other,
+//! and in the second one offsets.
 //!
 //! Called by `value` and, to show one, by the option table. Opens no file: what is in one is read
 //! when the run begins.
 
-use super::spec::PatternPart;
+use super::spec::{PatternPart, VerifyPart};
 use super::value::Fault;
 use std::fmt::Write;
 use std::path::PathBuf;
 
 /// Most bytes of numbers and strings; a longer pattern goes into a file.
 const BYTES_MAX: usize = 1 << 16;
+/// Stands for the offset of what is filled.
+const OFFSET: &str = "%o";
 
-/// `"abcd"-120xdeadface'file'`; neighbouring bytes become one part.
+/// `buffer_pattern`: `"abcd"-120xdeadface'file'`; neighbouring bytes become one part.
 pub(crate) fn parse(text: &str) -> Result<Vec<PatternPart>, Fault> {
+    let parts = parts(text, false)?;
+    Ok(parts.into_iter().filter_map(without_offset).collect())
+}
+
+/// `verify_pattern`: the same with `%o` in it.
+pub(crate) fn parse_verify(text: &str) -> Result<Vec<VerifyPart>, Fault> {
+    parts(text, true)
+}
+
+fn parts(text: &str, offsets: bool) -> Result<Vec<VerifyPart>, Fault> {
     let mut parts = Vec::new();
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
@@ -24,7 +37,15 @@ pub(crate) fn parse(text: &str) -> Result<Vec<PatternPart>, Fault> {
             }
             '\'' => {
                 let (inside, behind) = quoted(rest, '\'')?;
-                parts.push(PatternPart::File(PathBuf::from(inside)));
+                parts.push(VerifyPart::File(PathBuf::from(inside)));
+                behind
+            }
+            '%' if offsets => {
+                let Some(behind) = rest.strip_prefix(OFFSET) else {
+                    let message = format!("`{rest}`: the only word behind % is `{OFFSET}`");
+                    return Err(Fault::new(message).help("`%o` is the offset, in 8 bytes"));
+                };
+                parts.push(VerifyPart::Offset);
                 behind
             }
             _ => {
@@ -35,7 +56,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<PatternPart>, Fault> {
         };
         rest = behind.trim_start();
     }
-    let long = |part: &PatternPart| matches!(part, PatternPart::Bytes(b) if b.len() > BYTES_MAX);
+    let long = |part: &VerifyPart| matches!(part, VerifyPart::Bytes(b) if b.len() > BYTES_MAX);
     if parts.is_empty() {
         Err(Fault::new("has an empty value").help("write `0xdeadbeef`, `\"text\"` or `'file'`"))
     } else if parts.iter().any(long) {
@@ -46,30 +67,45 @@ pub(crate) fn parse(text: &str) -> Result<Vec<PatternPart>, Fault> {
     }
 }
 
-/// In the syntax that [`parse`] reads.
-pub(crate) fn show(parts: &[PatternPart]) -> String {
-    let mut text = String::new();
-    for part in parts {
-        match part {
-            PatternPart::Bytes(bytes) => {
-                text.push_str("0x");
-                for byte in bytes {
-                    // Writing into a String cannot fail.
-                    let _ = write!(text, "{byte:02x}");
-                }
-            }
-            PatternPart::File(path) => {
-                let _ = write!(text, "'{}'", path.display());
-            }
-        }
+fn without_offset(part: VerifyPart) -> Option<PatternPart> {
+    match part {
+        VerifyPart::Bytes(bytes) => Some(PatternPart::Bytes(bytes)),
+        VerifyPart::File(path) => Some(PatternPart::File(path)),
+        VerifyPart::Offset => None,
     }
-    text
 }
 
-fn push(parts: &mut Vec<PatternPart>, bytes: &[u8]) {
+/// In the syntax that [`parse`] reads.
+pub(crate) fn show(parts: &[PatternPart]) -> String {
+    let one = |part: &PatternPart| match part {
+        PatternPart::Bytes(bytes) => hex(bytes),
+        PatternPart::File(path) => format!("'{}'", path.display()),
+    };
+    parts.iter().map(one).collect()
+}
+
+/// In the syntax that [`parse_verify`] reads.
+pub(crate) fn show_verify(parts: &[VerifyPart]) -> String {
+    let one = |part: &VerifyPart| match part {
+        VerifyPart::Bytes(bytes) => hex(bytes),
+        VerifyPart::Offset => OFFSET.to_owned(),
+        VerifyPart::File(path) => format!("'{}'", path.display()),
+    };
+    parts.iter().map(one).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold("0x".to_owned(), |mut text, byte| {
+        // Writing into a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn push(parts: &mut Vec<VerifyPart>, bytes: &[u8]) {
     match parts.last_mut() {
-        Some(PatternPart::Bytes(before)) => before.extend_from_slice(bytes),
-        _ => parts.push(PatternPart::Bytes(bytes.to_vec())),
+        Some(VerifyPart::Bytes(before)) => before.extend_from_slice(bytes),
+        _ => parts.push(VerifyPart::Bytes(bytes.to_vec())),
     }
 }
 
@@ -150,6 +186,25 @@ mod tests {
             assert_eq!(show(&parts), shown, "{text}");
             assert_eq!(parse(&show(&parts)), Ok(parts), "{text}");
         }
+    }
+
+    #[test]
+    fn patterns_with_offsets() {
+        for (text, shown) in [
+            ("%o", "%o"),
+            ("0xff%o\"abcd\"-12", "0xff%o0x61626364f4ffffff"),
+            ("%o %o'x'", "%o%o'x'"),
+            ("12", "0x0c"),
+        ] {
+            let parts = parse_verify(text).unwrap_or_else(|f| panic!("{text}: {}", f.message));
+            assert_eq!(show_verify(&parts), shown, "{text}");
+            assert_eq!(parse_verify(&show_verify(&parts)), Ok(parts), "{text}");
+        }
+        for (text, words) in [("%d", "the only word behind %"), ("%", "`%o`"), ("", "empty")] {
+            let fault = parse_verify(text).expect_err(text);
+            assert!(fault.message.contains(words), "{text}: {}", fault.message);
+        }
+        assert!(parse("%o").is_err(), "a buffer is filled for no offset");
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod process;
 mod report;
 mod target;
 mod time;
+mod verify;
 
 pub use content::*;
 pub use errors::*;
@@ -20,6 +21,7 @@ pub use process::*;
 pub use report::*;
 pub use target::*;
 pub use time::*;
+pub use verify::*;
 
 use crate::catalogue::EngineValue;
 use crate::units::Nanos;
@@ -77,6 +79,8 @@ pub struct JobSpec {
     pub pace: PaceSpec,
     /// Clones, groups, CPUs.
     pub process: ProcessSpec,
+    /// What is verified, and how.
+    pub verify: VerifySpec,
     /// What happens when a request fails.
     pub errors: ErrorsSpec,
     /// What is measured and shown.

@@ -297,8 +297,8 @@ fn what_contradicts_itself_is_told() {
         ("isolation=job", "error: `isolation` concerns the whole run"),
         ("name=b", "error: `name` cannot be set here"),
         (
-            "verify=md5",
-            "error: option `verify` is known to fio, but not there yet in this version of \
+            "write_iolog=x",
+            "error: option `write_iolog` is known to fio, but not there yet in this version of \
              iodyno",
         ),
         (

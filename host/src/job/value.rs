@@ -11,7 +11,7 @@ use super::raw::{RawItem, RawValue};
 use super::shapes;
 use super::spec::{
     Amount, BlockShare, Distribution, FileChoice, IgnoreError, MemoryKind, NumaPolicy, PatternPart,
-    Rw, SyncFileRange,
+    Rw, SyncFileRange, VerifyPart,
 };
 pub use super::times::TimeUnit;
 use super::{errnos, machine, times};
@@ -104,6 +104,8 @@ pub enum Kind {
     Memory,
     /// `buffer_pattern`: numbers, strings and files.
     Pattern,
+    /// `verify_pattern`: numbers, strings, files and offsets.
+    VerifyPattern,
     /// Texts, in fio's syntax joined by `:`.
     List,
     /// Percentiles, joined by `:`.
@@ -122,6 +124,8 @@ pub enum Kind {
     Criterion,
     /// 64 hex digits.
     Sha256,
+    /// Up to 16 hex digits: the id of a run.
+    RunId,
 }
 
 /// A parsed value.
@@ -148,6 +152,7 @@ pub(crate) enum Value {
     SyncFileRange(Option<SyncFileRange>),
     Memory(MemoryKind),
     Pattern(Vec<PatternPart>),
+    VerifyPattern(Vec<VerifyPart>),
     TimeRange(Nanos, Nanos),
     Signed(i32),
     Percent(f64),
@@ -254,9 +259,13 @@ impl Kind {
             Kind::SyncFileRange => shapes::sync_file_range(&item.value.as_typed(","), reading),
             Kind::Memory => shapes::memory(scalar_text(item)?).map(Value::Memory),
             Kind::Pattern => pattern::parse(scalar_text(item)?).map(Value::Pattern),
+            Kind::VerifyPattern => {
+                pattern::parse_verify(scalar_text(item)?).map(Value::VerifyPattern)
+            }
             Kind::List => list(item).map(Value::List),
             Kind::Percentiles => percentiles(item).map(Value::Percentiles),
             Kind::Sha256 => sha256(scalar_text(item)?).map(Value::Text),
+            Kind::RunId => run_id(scalar_text(item)?).map(Value::Count),
             _ => self.parse_special(item, reading),
         }
     }
@@ -483,6 +492,14 @@ fn sha256(text: &str) -> Result<String, Fault> {
         return Ok(text.to_ascii_lowercase());
     }
     Err(Fault::new("is not a SHA-256 digest").help("write its 64 hex digits, as sha256sum prints"))
+}
+
+fn run_id(text: &str) -> Result<u64, Fault> {
+    let id = (text.len() == 16).then(|| u64::from_str_radix(text, 16).ok()).flatten();
+    id.filter(|_| text.bytes().all(|b| b.is_ascii_hexdigit())).ok_or_else(|| {
+        Fault::new(format!("`{text}` is no run's id"))
+            .help("write its 16 hex digits, as the report and `iodyno verify` show them")
+    })
 }
 
 mod describe;

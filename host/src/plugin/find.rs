@@ -492,6 +492,7 @@ mod tests {
             whole_files: false,
             no_io: false,
             fake: false,
+            stream: false,
             callbacks: Vec::new(),
             options: Vec::new(),
         };

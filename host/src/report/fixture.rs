@@ -57,6 +57,7 @@ pub(super) fn job(name: &str, engine: &str, rw: Rw) -> JobSpec {
         time: TimeSpec { loops: 1, ..TimeSpec::default() },
         pace: PaceSpec::default(),
         process: ProcessSpec { numjobs: 1, thread: true, ..ProcessSpec::default() },
+        verify: VerifySpec::default(),
         errors: ErrorsSpec::default(),
         report: ReportSpec {
             clat_percentiles: true,
@@ -164,6 +165,7 @@ pub(super) fn plugin(engine: &str) -> PluginInfo {
             whole_files: false,
             no_io: false,
             fake: false,
+            stream: false,
             callbacks: Vec::new(),
             options: vec![EngineOption {
                 name: "token".to_owned(),

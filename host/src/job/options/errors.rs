@@ -28,8 +28,8 @@ pub(super) const OPTIONS: &[JobOption] = &[
         default: "none",
         help: "Failures that do not end the job",
         doc: "They are counted, and the exit status tells of them all the same: 1, or 3 for \
-              verification. `verify` is accepted, but has nothing to act on while this version \
-              verifies nothing.",
+              verification. With `verify` a miscompare is told, and reading back goes on; it goes \
+              on without it too, to the end of what is to be looked at.",
         good: &["io", "none", "1"],
         bad: &["", "2", "yes", "reads"],
         fio: "fio goes on after EIO and EILSEQ only; here the kind of request decides alone, and \

@@ -33,18 +33,20 @@ pub(crate) fn instead(name: &str) -> Option<&'static str> {
         "userspace_reap" | "hipri" | "fixedbufs" | "registerfiles" => {
             "choose an engine that has this option: `iodyno engines` lists them"
         }
+        "verifysort" | "verifysort_nr" => {
+            "leave it out: what was written is always read back in the order of its offsets"
+        }
+        "verify_pattern_interval" => {
+            "leave it out: `verify_pattern` begins anew at each `verify_interval` in any case"
+        }
         _ => return None,
     })
 }
 
 const CORE: &str = "
-    lockfile serialize_overlap file_append use_os_rand fadvise_hint atomic verify_only clocksource
-    verify do_verify verifysort verifysort_nr verify_interval verify_offset verify_pattern
-    verify_pattern_interval verify_fatal verify_dump verify_async verify_async_cpus verify_backlog
-    verify_backlog_batch experimental_verify verify_state_load verify_state_save
-    verify_write_sequence verify_header_seed trim_percentage trim_verify_zero trim_backlog
-    trim_backlog_batch write_iolog read_iolog read_iolog_chunked replay_no_stall replay_redirect
-    replay_scale replay_align replay_time_scale replay_skip merge_blktrace_file
+    lockfile file_append use_os_rand fadvise_hint atomic clocksource verifysort verifysort_nr
+    verify_pattern_interval write_iolog read_iolog read_iolog_chunked replay_no_stall
+    replay_redirect replay_scale replay_align replay_time_scale replay_skip merge_blktrace_file
     merge_blktrace_scalars merge_blktrace_iters exec_prerun exec_postrun ioscheduler zonecapacity
     read_beyond_wp max_open_zones job_max_open_zones ignore_zone_limits zone_reset_threshold
     zone_reset_frequency recover_zbd_write_error prio_hint thinkcycles rate_ignore_thinktime

@@ -24,6 +24,8 @@ mod steady;
 mod sync;
 mod target;
 mod time;
+mod verify;
+mod verify_course;
 
 use super::draft::Draft;
 use super::spec::JobSpec;
@@ -67,6 +69,8 @@ pub enum Category {
     Order,
     /// Clones, CPUs, priorities.
     Process,
+    /// Whether the data came back right.
+    Verification,
     /// What happens when a request fails.
     Errors,
     /// What is measured and shown.
@@ -93,6 +97,7 @@ impl Category {
             Category::Latency => "Latency: what a job has to keep to",
             Category::Order => "Order: when jobs begin, whom they end, how they share",
             Category::Process => "Clones, CPUs, priorities",
+            Category::Verification => "Verification: whether the data came back right",
             Category::Errors => "Errors: what happens when a request fails",
             Category::Report => "Measurement and report",
         }
@@ -185,6 +190,8 @@ pub fn all() -> impl Iterator<Item = &'static JobOption> {
         latency::OPTIONS,
         order::OPTIONS,
         process::OPTIONS,
+        verify::OPTIONS,
+        verify_course::OPTIONS,
         errors::OPTIONS,
         report::OPTIONS,
     ]

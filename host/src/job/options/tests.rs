@@ -63,6 +63,7 @@ fn shown(draft: &Draft) -> Vec<String> {
         time: draft.time(),
         pace: draft.pace(),
         process: draft.process(&[0, 1]),
+        verify: draft.verify(),
         errors: draft.errors.clone(),
         report: draft.report.clone(),
         ..JobSpec::default()
@@ -82,6 +83,8 @@ fn every_option_is_shown() {
         ("latency_target", "1s"),
         ("latency_window", "1s"),
         ("steadystate", "iops:1%"),
+        ("verify_backlog", "4096"),
+        ("trim_backlog", "4096"),
     ] {
         let option = find(name).unwrap();
         (option.apply)(&mut base, &parse(option, text).unwrap());

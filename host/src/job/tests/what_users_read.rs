@@ -217,12 +217,14 @@ fn one_way_with_a_mix() {
 
 #[test]
 fn known_but_not_there_yet() {
-    assert_snapshot!(told(&ini("[a]\nsize=1m\nverify=crc32c\n")), @r#"
-    error: option `verify` is known to fio, but not there yet in this version of iodyno
+    assert_snapshot!(told(&ini("[a]\nsize=1m\nverifysort=1\n")), @r#"
+    error: option `verifysort` is known to fio, but not there yet in this version of iodyno
      --> job.fio:3:1
       |
-    3 | verify=crc32c
-      | ^^^^^^
+    3 | verifysort=1
+      | ^^^^^^^^^^
+      |
+      = help: leave it out: what was written is always read back in the order of its offsets
     "#);
 }
 

@@ -59,6 +59,10 @@ impl Kind {
             Kind::Pattern => {
                 "numbers (decimal, 0x...), \"strings\" and 'files', one after another".to_owned()
             }
+            Kind::VerifyPattern => {
+                "numbers (decimal, 0x...), \"strings\", 'files' and %o, one after another"
+                    .to_owned()
+            }
             Kind::List => "list of texts".to_owned(),
             Kind::Percentiles => {
                 format!("up to {PERCENTILES_MAX} numbers, above 0, at most 100")
@@ -70,6 +74,7 @@ impl Kind {
             Kind::Errors => "lists of error names or numbers, for each kind of request".to_owned(),
             Kind::Criterion => "figure and limit".to_owned(),
             Kind::Sha256 => "64 hex digits".to_owned(),
+            Kind::RunId => "16 hex digits".to_owned(),
         }
     }
 }
