@@ -155,7 +155,7 @@ impl<C: Clock> Worker<'_, C> {
     /// Closes a file that nothing is in flight to; with `fsync_on_close` it is synced before.
     fn close_file(&mut self, way: &mut Doorway<'_>, file: u32) -> Result<(), Trouble> {
         if self.syncs.on_close() && self.last_written.is_some() {
-            self.begin_request(Slots::request(Ddir::Sync, file, 0, 0))?;
+            self.begin_sync(Slots::request(Ddir::Sync, file, 0, 0))?;
             self.drain()?;
         }
         way.is_open[file as usize] = false;

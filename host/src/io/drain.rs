@@ -16,6 +16,10 @@ impl<C: Clock> Worker<'_, C> {
     #[cold]
     pub(super) fn change_phase(&mut self) -> bool {
         match self.signal.get() {
+            // The end of the load's time is none of verification's.
+            now if self.keeper.as_ref().is_some_and(|keeper| keeper.is_reading_back) => {
+                now >= Signal::ABORT
+            }
             Signal::RAMP => false,
             Signal::MEASURE => {
                 self.begin_measure();

@@ -17,6 +17,8 @@ mod harness;
 pub mod held;
 mod idle;
 mod inputs;
+pub mod keeper;
+mod keeping;
 mod openloop;
 pub mod pace;
 mod poisson;

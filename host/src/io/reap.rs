@@ -132,7 +132,7 @@ impl<C: Clock> Worker<'_, C> {
             return Err(self.altered(index, by));
         }
         let outcome = self.slots.outcome(index);
-        if outcome.resid == 0 && outcome.error == 0 {
+        if outcome.resid | u64::from(outcome.error as u32) | self.kept == 0 {
             self.account(index, 0, end);
             self.slots.release(index);
             return Ok(true);
@@ -149,8 +149,9 @@ impl<C: Clock> Worker<'_, C> {
         self.fault(by, breach)
     }
 
-    /// As `take_back`, for units with something left over or an error.
-    #[cold]
+    /// As `take_back`, for units with something left over or an error, and all those of a job that
+    /// verifies.
+    #[inline(never)]
     fn take_back_uneven(
         &mut self,
         index: SlotIndex,
@@ -158,6 +159,11 @@ impl<C: Clock> Worker<'_, C> {
         end: Ticks,
         by: Callback,
     ) -> Result<bool, Trouble> {
+        if outcome.resid == 0 && outcome.error == 0 {
+            self.account(index, 0, end);
+            self.settle(index, true, 0);
+            return Ok(true);
+        }
         let align = self.settings.piece_align;
         let slot = self.slots.slot_mut(index);
         let breach = if outcome.resid > slot.len {
@@ -194,7 +200,7 @@ impl<C: Clock> Worker<'_, C> {
         } else {
             self.account_failure(index, outcome, errno);
         }
-        self.slots.release(index);
+        self.settle(index, errno == 0, outcome.resid);
         Ok(true)
     }
 

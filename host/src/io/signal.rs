@@ -15,10 +15,8 @@ impl Signal {
     pub const MEASURE: u32 = 1;
     /// Issue nothing more.
     pub const STOP: u32 = 2;
-    /// The run is over: issue nothing more, and do not read back what was written.
-    pub const END: u32 = 3;
-    /// As END, and do not insist: a blocked wait was interrupted.
-    pub const ABORT: u32 = 4;
+    /// Issue nothing more, and do not insist: a blocked wait was interrupted.
+    pub const ABORT: u32 = 3;
 
     /// Raises it.
     pub fn raise(&self, to: u32) {

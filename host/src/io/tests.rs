@@ -330,6 +330,7 @@ impl Bench {
         let mut engine = Instance::init(&OPS.0, host_table::table(), job, crumb).unwrap();
         let shape = SlabShape {
             depth: self.depth,
+            spare: 0,
             max_bs: 4096,
             align: 4096,
             engine_memory: false,

@@ -11,6 +11,8 @@ use super::doors::Doorway;
 use super::drive::Drive;
 use super::failures::{Failures, Tolerance};
 use super::harness::Harness;
+use super::keeper::{Keeper, KeeperParts};
+use super::keeping;
 use super::pace::Pace;
 use super::settings::Settings;
 use super::signal::Signal;
@@ -49,6 +51,8 @@ pub struct Parts<'a, C> {
     pub crew: Option<Box<Crew>>,
     /// Where files are opened and closed on the way; none: they all are open.
     pub doorway: Option<Doorway<'a>>,
+    /// What verifies; none: nothing is verified.
+    pub keeper: Option<KeeperParts>,
     /// Where to count.
     pub page: &'a WorkerPage,
     /// What the supervisor says.
@@ -71,6 +75,8 @@ pub struct Worker<'a, C> {
     takes_detours: bool,
     /// `pace.watched`, likewise.
     pub(super) watched: bool,
+    /// 1 where there is a keeper, to be or-ed with what tells uneven results from others.
+    pub(super) kept: u64,
     /// Apart, so that what a plain job never touches does not lie between what it does.
     pub(super) pace: Box<Pace<'a>>,
     pub(super) page: &'a WorkerPage,
@@ -94,6 +100,7 @@ pub struct Worker<'a, C> {
     pub(super) harness: Harness,
     pub(super) failures: Failures,
     pub(super) doorway: Option<Doorway<'a>>,
+    pub(super) keeper: Option<Box<Keeper>>,
 }
 
 /// Why filling stopped.
@@ -113,6 +120,7 @@ impl<'a, C: Clock> Worker<'a, C> {
         let depth = parts.slots.depth() as usize;
         let settings = &parts.settings;
         let syncs = Syncs::new(settings.syncs, settings.fsync_every, parts.files.len());
+        let keeper = parts.keeper.map(|keeper| Box::new(Keeper::new(keeper, depth as u32)));
         Worker {
             settings: parts.settings,
             engine: Drive::new(parts.engine, parts.crew),
@@ -124,7 +132,10 @@ impl<'a, C: Clock> Worker<'a, C> {
                 || settings.write_after_trim
                 || settings.whole_files
                 || syncs.watches
-                || parts.doorway.is_some(),
+                || parts.doorway.is_some()
+                || keeper.is_some(),
+            kept: keeping::flag(keeper.as_deref()),
+            keeper,
             watched: parts.pace.watched,
             pace: Box::new(parts.pace),
             page: parts.page,
@@ -150,17 +161,16 @@ impl<'a, C: Clock> Worker<'a, C> {
     /// after a fault nothing of the engine is called any more.
     pub fn run(&mut self) -> Result<(), Trouble> {
         self.begin();
-        let driven = self.drive();
-        self.page.state.set(WorkerState::Drain as u64);
-        let drained = match &driven {
-            Err(Trouble::Fault(_)) => Ok(()),
-            _ => self.drain().and_then(|()| self.final_sync(driven.is_ok())),
-        };
-        self.end();
-        // A breach weighs more than what ended the load before it: it decides what may be called.
-        let outcome = match &drained {
-            Err(Trouble::Fault(_)) => drained,
-            _ => driven.and(drained),
+        let outcome = loop {
+            let loaded = if self.only_verifies() { Ok(()) } else { self.load() };
+            let verified = match &loaded {
+                Err(Trouble::Fault(_)) => Ok(()),
+                _ => self.verify(loaded.is_ok()),
+            };
+            let outcome = graver(loaded, verified);
+            if outcome.is_err() || !self.begins_next_loop() {
+                break outcome;
+            }
         };
         let outcome = self.with_traces(outcome);
         outcome.and_then(|()| match self.failures.fatal.take() {
@@ -173,8 +183,20 @@ impl<'a, C: Clock> Worker<'a, C> {
         })
     }
 
+    /// The load, with its end.
+    fn load(&mut self) -> Result<(), Trouble> {
+        let driven = self.drive();
+        self.page.state.set(WorkerState::Drain as u64);
+        let drained = match &driven {
+            Err(Trouble::Fault(_)) => Ok(()),
+            _ => self.drain().and_then(|()| self.final_sync(driven.is_ok())),
+        };
+        self.end();
+        graver(driven, drained)
+    }
+
     /// The loop.
-    fn drive(&mut self) -> Result<(), Trouble> {
+    pub(super) fn drive(&mut self) -> Result<(), Trouble> {
         if let Some(runs) = self.settings.runs {
             return self.drive_without_io(runs);
         }
@@ -227,6 +249,11 @@ impl<'a, C: Clock> Worker<'a, C> {
     /// As `offer_next`, for jobs that ask for something between two requests.
     #[inline(never)]
     fn offer_by_detour(&mut self) -> Result<Option<Filled>, Trouble> {
+        if self.kept != 0 {
+            if let Some(filled) = self.offer_kept()? {
+                return Ok(filled);
+            }
+        }
         if self.syncs.is_due {
             return self.offer_sync().map(|()| None);
         }
@@ -256,6 +283,9 @@ impl<'a, C: Clock> Worker<'a, C> {
         if self.syncs.watches && slot.ddir == Ddir::Write {
             self.syncs.watch(&mut slot);
         }
+        if self.kept != 0 {
+            self.keep(&slot)?;
+        }
         self.begin_request(slot)
     }
 
@@ -274,6 +304,14 @@ impl<'a, C: Clock> Worker<'a, C> {
     #[cold]
     fn offer_sync(&mut self) -> Result<(), Trouble> {
         let slot = self.syncs.take_due(self.last_written.unwrap_or(0));
+        self.begin_sync(slot)
+    }
+
+    /// Begins a sync, of which who verifies wants to know.
+    pub(super) fn begin_sync(&mut self, slot: Slot) -> Result<(), Trouble> {
+        if self.kept != 0 {
+            self.keep(&slot)?;
+        }
         self.begin_request(slot)
     }
 
@@ -391,6 +429,11 @@ impl<'a, C: Clock> Worker<'a, C> {
     /// The depth is reached: submit, and reap down to where filling begins again.
     fn make_room(&mut self) -> Result<(), Trouble> {
         self.commit()?;
+        if self.kept != 0 && self.in_flight == 0 {
+            // What fills the slots has been read, and waits to be looked at.
+            self.look();
+            return Ok(());
+        }
         loop {
             // A full queue must give at least one back, also where the job wants to look only.
             self.reap(self.settings.complete_min.max(1), self.settings.complete_max, -1)?;
@@ -419,6 +462,18 @@ impl<'a, C: Clock> Worker<'a, C> {
     pub fn into_parts(self) -> (Instance<'a>, Option<Box<Crew>>, Slots, FileTable) {
         let (engine, crew) = self.engine.into_parts();
         (engine, crew, self.slots, self.files)
+    }
+}
+
+/// What ended a part of the run, and what went wrong behind it: a breach weighs more than what was
+/// before it, for it decides what may be called.
+pub(super) fn graver(
+    first: Result<(), Trouble>,
+    second: Result<(), Trouble>,
+) -> Result<(), Trouble> {
+    match &second {
+        Err(Trouble::Fault(_)) => second,
+        _ => first.and(second),
     }
 }
 

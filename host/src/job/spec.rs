@@ -87,6 +87,18 @@ pub struct JobSpec {
     pub report: ReportSpec,
 }
 
+impl JobSpec {
+    /// Something is verified.
+    pub fn verifies(&self) -> bool {
+        self.verify.method.is_some()
+    }
+
+    /// What it writes is, or may be, read back.
+    pub fn reads_back(&self) -> bool {
+        self.verifies() && self.load.rw.writes() && self.verify.do_verify
+    }
+}
+
 /// A place in a job file or on the command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {

@@ -6,7 +6,7 @@
 use crate::catalogue::{EngineInfo, PluginInfo};
 use crate::ddir::Ddir;
 use crate::job::spec::UnifiedRw;
-use crate::run::result::{RunError, RunResult, WorkerResult};
+use crate::run::result::{RunError, RunResult, WorkerResult, VerifyResult};
 use crate::stats::classes::LatencyClasses;
 use crate::stats::snapshot::{DirSnapshot, HistogramSnapshot, PhaseSnapshot};
 use crate::stats::window::DirWindows;
@@ -60,6 +60,11 @@ pub(super) struct Entry<'a> {
     pub(super) runtime_ns: u64,
     /// All measure phases together: what CPU time is a part of.
     pub(super) total_runtime_ns: u64,
+    /// Longest phase that read back, where no other reads are reported: what the rate of reads is
+    /// computed over; 0 = none.
+    read_back_ns: u64,
+    /// What came of verification, all workers together.
+    pub(super) verify: Option<VerifyResult>,
     /// Merged counters; `lat_ns` is filled also where no request was queued.
     pub(super) phase: PhaseSnapshot,
     /// Merged windows.
@@ -86,6 +91,8 @@ pub(super) fn entries(result: &RunResult) -> Vec<Entry<'_>> {
                     elapsed_ns: 0,
                     runtime_ns: 0,
                     total_runtime_ns: 0,
+                    read_back_ns: 0,
+                    verify: None,
                     phase: PhaseSnapshot::default(),
                     windows: Default::default(),
                     mixed: Default::default(),
@@ -119,6 +126,15 @@ impl Entry<'_> {
         self.elapsed_ns = self.elapsed_ns.max(worker.elapsed_ns);
         self.runtime_ns = self.runtime_ns.max(runtime_ns);
         self.total_runtime_ns = self.total_runtime_ns.saturating_add(runtime_ns);
+        if !worker.job.load.rw.reads() {
+            self.read_back_ns = self.read_back_ns.max(phase.read_back_ns);
+        }
+        if let Some(verify) = &worker.verify {
+            match &mut self.verify {
+                Some(all) => all.merge(verify),
+                none => *none = Some(verify.clone()),
+            }
+        }
         self.phase.merge(&phase);
         if worker.job.report.disable_bw {
             return;
@@ -182,14 +198,24 @@ impl Entry<'_> {
         self.row(row).bytes > 0 || good_ios(self.row(row)) > 0
     }
 
+    /// How long requests of the row were issued. What a job that only writes reads, it reads back.
+    pub(super) fn span_ns(&self, row: Row) -> u64 {
+        match (row, self.read_back_ns) {
+            (_, 0) => self.runtime_ns,
+            (Row::Dir(Ddir::Read), back_ns) => back_ns,
+            (Row::Dir(_), _) => self.runtime_ns,
+            (Row::Mixed, back_ns) => self.runtime_ns.saturating_add(back_ns),
+        }
+    }
+
     /// Bytes a second.
     pub(super) fn bandwidth(&self, row: Row) -> f64 {
-        per_second(self.row(row).bytes, self.runtime_ns)
+        per_second(self.row(row).bytes, self.span_ns(row))
     }
 
     /// Requests that went well, a second.
     pub(super) fn iops(&self, row: Row) -> f64 {
-        per_second(good_ios(self.row(row)), self.runtime_ns)
+        per_second(good_ios(self.row(row)), self.span_ns(row))
     }
 
     /// Mean number of requests that were due and had not begun, with a rate.
@@ -276,15 +302,15 @@ pub(super) fn groups(entries: &[Entry<'_>]) -> BTreeMap<u32, GroupRows> {
             let rate = entry.bandwidth(row);
             let fresh = GroupDir {
                 min_bandwidth: rate,
-                min_runtime_ns: entry.runtime_ns,
+                min_runtime_ns: entry.span_ns(row),
                 ..GroupDir::default()
             };
             let dir = group[row.index()].get_or_insert(fresh);
             dir.bytes = dir.bytes.saturating_add(entry.row(row).bytes);
             dir.min_bandwidth = dir.min_bandwidth.min(rate);
             dir.max_bandwidth = dir.max_bandwidth.max(rate);
-            dir.min_runtime_ns = dir.min_runtime_ns.min(entry.runtime_ns);
-            dir.max_runtime_ns = dir.max_runtime_ns.max(entry.runtime_ns);
+            dir.min_runtime_ns = dir.min_runtime_ns.min(entry.span_ns(row));
+            dir.max_runtime_ns = dir.max_runtime_ns.max(entry.span_ns(row));
             dir.bandwidth = per_second(dir.bytes, dir.max_runtime_ns);
         }
     }

@@ -95,6 +95,7 @@ pub(super) fn worker(job: JobSpec, clone: u32, group: u32) -> WorkerResult {
         },
         windows: Default::default(),
         steady: None,
+        verify: None,
         identity: Vec::new(),
     }
 }

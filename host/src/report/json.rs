@@ -3,6 +3,8 @@
 //! Every key is there whatever was used, with fio's kinds: strict readers break on `1.0` for `1`.
 //! Percentages are exact here (fio lifts small ones to 0.01), so that they sum to 100.
 
+mod verify;
+
 use super::entry::{self, Entry, GroupDir, GroupRows, Row};
 use super::{calendar, json_style::FioStyle};
 use crate::catalogue::Trust;
@@ -101,6 +103,9 @@ fn job(result: &RunResult, entry: &Entry<'_>, group: &GroupRows) -> Value {
     if let Some(description) = &spec.description {
         add("desc", json!(description));
     }
+    if let Some(found) = &entry.verify {
+        add("verify", verify::object(entry, found));
+    }
     add("iodyno", job_extras(entry));
     Value::Object(object)
 }
@@ -116,7 +121,7 @@ fn direction(entry: &Entry<'_>, row: Row, group: Option<&GroupDir>) -> Value {
         "bw_bytes": bandwidth as u64,
         "bw": (bandwidth / 1024.0) as u64,
         "iops": entry.iops(row),
-        "runtime": if used { entry::milliseconds(entry.runtime_ns) } else { 0 },
+        "runtime": if used { entry::milliseconds(entry.span_ns(row)) } else { 0 },
         "total_ios": dir.ios,
         "short_ios": dir.short_ios,
         "drop_ios": 0,

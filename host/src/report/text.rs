@@ -6,6 +6,7 @@
 
 mod job;
 mod latency;
+mod verify;
 
 use super::entry::{self, GroupDir, Row};
 use crate::catalogue::{PluginInfo, Trust};

@@ -306,6 +306,7 @@ impl Cell {
             .map_err(|error| engine_error(format!("map the pages of a flow: {error}")))?;
         let context = Context {
             planned,
+            run: self.plan.run,
             job: job.clone(),
             engine,
             page,
@@ -397,7 +398,9 @@ impl Cell {
             if let Some(runtime) = time.runtime {
                 let end_ns = begin_ns.saturating_add(runtime.0);
                 alarm(end_ns, Signal::STOP);
-                alarm(end_ns.saturating_add(PATIENCE_NS), Signal::ABORT);
+                if !self.plan.jobs[planned.job as usize].verifies() {
+                    alarm(end_ns.saturating_add(PATIENCE_NS), Signal::ABORT);
+                }
             }
         }
         wave.gate.open(Some(now_ns));
@@ -408,8 +411,16 @@ impl Cell {
         let patience_ns = mono_ns() + PATIENCE_NS;
         for &worker in workers {
             self.raise(worker, Signal::STOP);
-            self.alarms.push(Alarm { at_ns: patience_ns, worker, raise: Signal::ABORT });
+            // What a verifying job has begun it finishes: a wake would not hurry it.
+            if !self.verifies(worker) {
+                self.alarms.push(Alarm { at_ns: patience_ns, worker, raise: Signal::ABORT });
+            }
         }
+    }
+
+    fn verifies(&self, worker: u32) -> bool {
+        let planned = self.plan.workers.iter().find(|planned| planned.id == worker);
+        planned.is_some_and(|planned| self.plan.jobs[planned.job as usize].verifies())
     }
 
     /// The user wants an end: drain, and wake whoever waits.

@@ -92,7 +92,7 @@ fn look_at(path: &Path) -> Result<(), String> {
 }
 
 /// All parts in a row; of a file as much as a request can hold.
-fn pattern(parts: &[PatternPart], max_bs: u64) -> Result<Vec<u8>, String> {
+pub(super) fn pattern(parts: &[PatternPart], max_bs: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     for part in parts {
         match part {
@@ -104,7 +104,7 @@ fn pattern(parts: &[PatternPart], max_bs: u64) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-fn append(path: &Path, max_len: u64, bytes: &mut Vec<u8>) -> Result<(), String> {
+pub(super) fn append(path: &Path, max_len: u64, bytes: &mut Vec<u8>) -> Result<(), String> {
     let words = |error: std::io::Error| error.to_string();
     look_at(path)?;
     let file = File::open(path).map_err(words)?;

@@ -18,11 +18,12 @@ use crate::catalogue::PluginInfo;
 use crate::job::spec::{Isolation, JobSpec, RunSpec};
 use crate::plugin::kept;
 use crate::run::watch::STUCK_NOTE;
-use crate::sys::clock::mono_ns;
+use crate::sys::clock::{mono_ns, wall_ms};
 use crate::sys::diskstats::DiskWatch;
 use crate::sys::inherit;
 use crate::sys::spawn::signal_name;
 use crate::units::Nanos;
+use crate::workload::mix_seed;
 use crossbeam::channel::{self, Receiver};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -92,6 +93,8 @@ pub(super) struct Control<'a> {
     /// Cells that were started so far. A cell of the plan may be started again after a crash: each
     /// start has a number of its own, so that nothing is heard of one that was buried.
     births: u32,
+    /// In every stamp of the run.
+    run_id: u64,
     news_sender: channel::Sender<(u32, CellNews)>,
     news: Receiver<(u32, CellNews)>,
     signals: Receiver<i32>,
@@ -128,6 +131,7 @@ impl<'a> Control<'a> {
             minima: plan.workers.iter().filter_map(bounds).collect(),
             steady: steady::units(&request.spec, &plan),
             births: 0,
+            run_id: mix_seed(wall_ms(), mono_ns() ^ u64::from(std::process::id()) << 32),
             signals: watch_signals()?,
             request,
             plan,
@@ -221,6 +225,7 @@ impl<'a> Control<'a> {
         };
         handle.send(&ToCell::Plan(Box::new(CellPlan {
             cell,
+            run: self.run_id,
             jobs: self.request.spec.jobs.clone(),
             workers: self.plan.cell(cell).copied().collect(),
             flow_workers: self.flow_workers(),
@@ -273,6 +278,9 @@ impl<'a> Control<'a> {
             }),
             ToControl::Identity { worker, facts } => {
                 self.track(worker, |track| track.identity = facts);
+            }
+            ToControl::Verdict { worker, verdict } => {
+                self.track(worker, |track| track.verify = Some(*verdict));
             }
             ToControl::Error { worker, error } => self.fail(worker, error),
             ToControl::Ended { worker } => self.track(worker, |track| track.end(mono_ns())),

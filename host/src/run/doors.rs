@@ -51,6 +51,11 @@ pub(super) fn are_used(job: &JobSpec, files: u32) -> bool {
 }
 
 impl Opened {
+    /// What they are.
+    pub(super) fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
     /// All are closed.
     pub(super) fn new(
         facts: Vec<FileFacts>,

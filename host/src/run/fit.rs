@@ -7,6 +7,7 @@
 use super::content;
 use super::result::RunError;
 use super::targets::Files;
+use super::verifying;
 use super::words::{self, place};
 use super::worker::Context;
 use crate::catalogue::EngineValue;
@@ -81,7 +82,7 @@ fn op_mask(job: &JobSpec) -> u32 {
     let ranges = load.sync_file_range.is_some_and(|range| range.every > 0);
     let fsyncs = load.fsync > 0 || load.end_fsync || job.target.fsync_on_close;
     for (used, op) in [
-        (rw.reads(), IOE_OP_READ),
+        (rw.reads() || job.reads_back(), IOE_OP_READ),
         (rw.writes(), IOE_OP_WRITE),
         (rw.trims(), IOE_OP_TRIM),
         (rw.writes() && fsyncs, IOE_OP_FSYNC),
@@ -153,9 +154,6 @@ fn breach_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
 
 /// Something that the job wants and the instance cannot.
 fn limit_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
-    if let Some(why) = not_there_yet(job) {
-        return Some(why);
-    }
     let engine = &job.engine.name;
     let align = job.content.mem_align.0;
     if caps.flags & IOE_F_NOIO != 0 && job.depth.offload {
@@ -193,19 +191,6 @@ fn limit_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
     None
 }
 
-/// The one place that refuses jobs with `verify` (and what comes with it) while nothing verifies:
-/// better no run than one that pretends. Goes when verification is wired.
-fn not_there_yet(job: &JobSpec) -> Option<String> {
-    let verify = &job.verify;
-    match verify.method {
-        Some(method) => Some(format!("verify={}: verification is not there yet", method.name())),
-        None if verify.serialize_overlap => {
-            Some("serialize_overlap=1: ordering requests is not there yet".to_owned())
-        }
-        None => None,
-    }
-}
-
 /// Alignment that the job asks for: `mem_align`, or a page.
 fn buffer_align(job: &JobSpec) -> u32 {
     match job.content.mem_align.0 {
@@ -224,6 +209,7 @@ fn is_serial(job: &JobSpec, caps: &ioe_caps) -> bool {
 pub(super) fn slab_shape(job: &JobSpec, caps: &ioe_caps) -> SlabShape {
     SlabShape {
         depth: if is_serial(job, caps) { 1 } else { job.depth.iodepth },
+        spare: verifying::spare_slots(job),
         max_bs: max_bs(job),
         align: caps.mem_align.max(buffer_align(job)) as usize,
         engine_memory: caps.flags & IOE_F_MUST_MEM != 0,

@@ -47,15 +47,19 @@ pub(super) fn result(control: &mut Control<'_>) -> RunResult {
     }
 }
 
-/// 2 before 5 before 1; a signal counts where nothing went wrong.
+/// 2 before 5 before 3 before 1 before 4; a signal counts where nothing went wrong.
 pub fn exit_status(errors: &[RunError], interrupted: bool) -> u8 {
     let has = |kind| errors.iter().any(|error| error.kind == kind);
     if has(ErrorKind::Usage) {
         2
     } else if has(ErrorKind::Engine) {
         5
+    } else if has(ErrorKind::Miscompare) {
+        3
     } else if has(ErrorKind::Io) {
         1
+    } else if has(ErrorKind::Unverified) && !interrupted {
+        4
     } else if interrupted {
         INTERRUPTED
     } else {
@@ -91,6 +95,7 @@ fn worker_result(control: &mut Control<'_>, worker: &PlannedWorker, now_ns: u64)
         measure,
         windows: track.windows(),
         steady: control.steady_outcome(worker.id),
+        verify: track.verify.clone(),
         identity: track.identity.clone(),
         job,
     };

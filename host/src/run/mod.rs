@@ -30,6 +30,7 @@ mod status;
 mod steady;
 pub mod targets;
 mod track;
+mod verifying;
 mod watch;
 mod waves;
 mod words;

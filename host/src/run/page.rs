@@ -49,8 +49,25 @@ pub struct LiveSnapshot {
     pub ramp: (u64, u64),
     /// Begin of the ramp phase.
     pub ramp_begin_ns: u64,
+    /// Verification.
+    pub verify: VerifyProgress,
     /// The measure phase, without histograms.
     pub measure: PhaseSnapshot,
+}
+
+/// How far verification is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct VerifyProgress {
+    /// Begin of the phase that reads back; 0 = not begun.
+    pub begin_ns: u64,
+    /// What is to be read back.
+    pub goal_bytes: u64,
+    /// What was.
+    pub bytes: u64,
+    /// By so many requests.
+    pub ios: u64,
+    /// Intervals that are wrong.
+    pub wrong: u64,
 }
 
 impl Pages {
@@ -218,10 +235,11 @@ fn live_from_words(words: &[u64]) -> LiveSnapshot {
     };
     let all = |base, field| (0..4).map(move |i| dir(base, i, field));
     let sum = |base: usize, field: usize| all(base, field).fold(0, u64::saturating_add);
-    use crate::stats::live::{DirCounters, MeasureCounters, RampCounters};
+    use crate::stats::live::{DirCounters, MeasureCounters, RampCounters, VerifyCounters};
     let ramp_dirs = ramp + offset_of!(RampCounters, dirs);
     let dirs = measure + offset_of!(MeasureCounters, dirs);
     let field = |offset: usize| at(measure + offset);
+    let verify = |offset: usize| at(offset_of!(WorkerPage, verify) + offset);
     let levels = |offset: usize| std::array::from_fn(|i| field(offset + i * 8));
     let measured = PhaseSnapshot {
         begin_ns: field(offset_of!(MeasureCounters, begin_ns)),
@@ -251,6 +269,8 @@ fn live_from_words(words: &[u64]) -> LiveSnapshot {
         first_error: at(offset_of!(WorkerPage, first_error)),
         latency_depth: field(offset_of!(MeasureCounters, latency_depth)),
         latency_met: field(offset_of!(MeasureCounters, latency_met)),
+        read_back_ns: verify(offset_of!(VerifyCounters, spent_ns)),
+        read_back_within_ns: verify(offset_of!(VerifyCounters, within_ns)),
     };
     LiveSnapshot {
         state: at(offset_of!(WorkerPage, state)),
@@ -263,6 +283,13 @@ fn live_from_words(words: &[u64]) -> LiveSnapshot {
             sum(ramp_dirs, offset_of!(DirCounters, bytes)),
         ),
         ramp_begin_ns: at(ramp + offset_of!(RampCounters, begin_ns)),
+        verify: VerifyProgress {
+            begin_ns: verify(offset_of!(VerifyCounters, begin_ns)),
+            goal_bytes: verify(offset_of!(VerifyCounters, goal_bytes)),
+            bytes: verify(offset_of!(VerifyCounters, bytes)),
+            ios: verify(offset_of!(VerifyCounters, ios)),
+            wrong: verify(offset_of!(VerifyCounters, wrong)),
+        },
         measure: measured,
     }
 }

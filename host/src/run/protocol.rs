@@ -3,7 +3,7 @@
 //! Control-plane only: nothing is sent between `measure` and `drain` but a worker's end.
 
 use super::plan::PlannedWorker;
-use super::result::RunError;
+use super::result::{RunError, VerifyResult};
 use crate::job::spec::JobSpec;
 use rustix::net::{recv, send, RecvFlags, SendFlags};
 use serde::de::DeserializeOwned;
@@ -47,6 +47,8 @@ pub enum ToCell {
 pub struct CellPlan {
     /// Which cell it is.
     pub cell: u32,
+    /// Id of the run, in every stamp.
+    pub run: u64,
     /// All jobs of the run.
     pub jobs: Vec<JobSpec>,
     /// The workers of this cell.
@@ -101,6 +103,13 @@ pub enum ToControl {
     Loading(PathBuf),
     /// It is loaded, or was refused.
     Loaded,
+    /// What came of its verification.
+    Verdict {
+        /// The worker.
+        worker: u32,
+        /// What came of it.
+        verdict: Box<VerifyResult>,
+    },
     /// Something that a reader of the figures should know.
     Note(String),
     /// A worker is through, well or ill.

@@ -6,6 +6,7 @@ use crate::catalogue::PluginInfo;
 use crate::job::spec::JobSpec;
 use crate::stats::snapshot::PhaseSnapshot;
 use crate::stats::window::DirWindows;
+pub use crate::verify::damage::Miscompare;
 pub use crate::sys::diskstats::DiskGrowth as DiskUtil;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -60,8 +61,68 @@ pub struct WorkerResult {
     pub windows: [DirWindows; 4],
     /// How `steadystate` went, where the job asks for it.
     pub steady: Option<SteadyOutcome>,
+    /// What came of verification, where the job asks for it.
+    pub verify: Option<VerifyResult>,
     /// What its target is, through `iodyno.identify/1` (model, serial, firmware ...).
     pub identity: Vec<(String, String)>,
+}
+
+/// What came of a worker's verification.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct VerifyResult {
+    /// `verify`.
+    pub method: String,
+    /// Bytes of an interval.
+    pub interval: u64,
+    /// Id of the run that wrote.
+    pub run: u64,
+    /// Bytes that were to be verified: those last written by the job, or those that it read.
+    pub bytes: u64,
+    /// Of these: read back and right.
+    pub verified_bytes: u64,
+    /// Intervals that are wrong.
+    pub wrong: u64,
+    /// Bytes of which nothing can be said, because a write failed or did not end.
+    pub unsure_bytes: u64,
+    /// Bytes that were trimmed.
+    pub trimmed_bytes: u64,
+    /// Why not all was looked at; none: all was.
+    pub unfinished: Option<String>,
+    /// The first miscompares.
+    pub miscompares: Vec<MiscompareResult>,
+}
+
+/// An interval that is wrong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MiscompareResult {
+    /// Name of the target.
+    pub target: String,
+    /// What is wrong with it.
+    pub miscompare: Miscompare,
+}
+
+impl VerifyResult {
+    /// Adds another worker's.
+    pub fn merge(&mut self, other: &VerifyResult) {
+        self.bytes += other.bytes;
+        self.verified_bytes += other.verified_bytes;
+        self.wrong += other.wrong;
+        self.unsure_bytes += other.unsure_bytes;
+        self.trimmed_bytes += other.trimmed_bytes;
+        self.unfinished = self.unfinished.take().or_else(|| other.unfinished.clone());
+        self.miscompares.extend(other.miscompares.iter().cloned());
+    }
+
+    /// Percent of what was to be verified that was looked at.
+    pub fn coverage(&self) -> f64 {
+        match self.bytes {
+            0 => 100.0,
+            bytes => {
+                let looked = self.verified_bytes + self.wrong * self.interval;
+                looked.min(bytes) as f64 * 100.0 / bytes as f64
+            }
+        }
+    }
 }
 
 /// How a job with `steadystate` went. Jobs with `group_reporting` are judged together; each of
@@ -159,6 +220,10 @@ pub enum ErrorKind {
     Usage,
     /// An I/O error (status 1).
     Io,
+    /// Data that is not what was written (status 3).
+    Miscompare,
+    /// Verification was asked for, and not all was looked at (status 4).
+    Unverified,
     /// An engine that could not be loaded, crashed, hung or broke its contract (status 5).
     Engine,
 }

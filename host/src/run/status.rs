@@ -82,6 +82,7 @@ fn letter(track: &Track, rw: Rw) -> char {
         WorkerState::Ready => 'I',
         WorkerState::Ramp => '/',
         WorkerState::Drain => 'F',
+        WorkerState::Verify => 'V',
         WorkerState::Teardown => 'f',
         WorkerState::Done => '_',
         WorkerState::Failed => 'X',

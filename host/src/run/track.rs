@@ -3,6 +3,7 @@
 //! stillness means is [`super::watch`]'s and `control`'s affair.
 
 use super::page::LiveSnapshot;
+use super::result::VerifyResult;
 use super::watch::{Stillness, Watch};
 use crate::stats::snapshot::PhaseSnapshot;
 use crate::stats::window::DirWindows;
@@ -32,6 +33,8 @@ pub(super) struct Track {
     pub given_up: Option<PhaseSnapshot>,
     /// What its target is.
     pub identity: Vec<(String, String)>,
+    /// What came of its verification.
+    pub verify: Option<VerifyResult>,
     /// Counters of the last tick.
     pub live: LiveSnapshot,
     /// Counters of the tick before.

@@ -16,9 +16,11 @@ use super::plan::PlannedWorker;
 use super::protocol::ToControl;
 use super::result::{ErrorKind, RunError};
 use super::targets::{self, Files, LayoutDesk};
+use super::verifying;
 use super::words::{self, place};
 use crate::io::crew::Crew;
 use crate::io::flow::{Flow, Partner};
+use crate::io::keeper::KeeperParts;
 use crate::io::pace::Pace;
 use crate::io::signal::Signal;
 use crate::io::slots::{SlabError, Slots};
@@ -47,6 +49,8 @@ use std::sync::Arc;
 pub(super) struct Context {
     /// Which one it is.
     pub planned: PlannedWorker,
+    /// Id of the run.
+    pub run: u64,
     /// Its job.
     pub job: JobSpec,
     /// Its engine.
@@ -157,6 +161,7 @@ struct Prepared {
     generator: Generator,
     content: Content,
     crew: Option<Box<Crew>>,
+    keeper: Option<KeeperParts>,
     caps: ioe_caps,
     /// Held for its sake alone.
     locked: Option<Locked>,
@@ -170,8 +175,8 @@ fn prepare(context: &Context, engine: &mut Instance<'_>) -> Result<Prepared, Run
     let caps = fit::check_caps(job, caps, engine)?;
     let mut files = targets::open(context, engine, &caps)?;
     match build(context, engine, &mut files, &caps) {
-        Ok(Built { slots, generator, content, crew }) => {
-            Ok(Prepared { files, slots, generator, content, crew, caps, locked })
+        Ok(Built { slots, generator, content, crew, keeper }) => {
+            Ok(Prepared { files, slots, generator, content, crew, keeper, caps, locked })
         }
         Err(error) => {
             if error.kind != ErrorKind::Engine {
@@ -188,6 +193,7 @@ struct Built {
     generator: Generator,
     content: Content,
     crew: Option<Box<Crew>>,
+    keeper: Option<KeeperParts>,
 }
 
 fn build(
@@ -201,8 +207,9 @@ fn build(
         return Err(RunError::usage(&job.name, format!("{}: {why}", place(job))));
     }
     context.page.open_files.set(files.open_now());
-    let generator = Generator::new(&fit::recipe(context, files))
+    let mut generator = Generator::new(&fit::recipe(context, files))
         .map_err(|error| RunError::usage(&job.name, format!("{}: {error}", place(job))))?;
+    let keeper = verifying::keeper(context, files, &mut generator)?;
     let counts_bytes = caps.flags & (IOE_F_PER_FILE | IOE_F_NOIO) == 0;
     let goal = generator.total_bytes().filter(|_| counts_bytes && !files.unbounded);
     context.page.goal_bytes.set(goal.unwrap_or(0));
@@ -230,7 +237,7 @@ fn build(
             context.outbox.send(&ToControl::Identity { worker: context.planned.id, facts });
         }
     }
-    Ok(Built { slots, generator, content, crew })
+    Ok(Built { slots, generator, content, crew, keeper })
 }
 
 fn no_slab(job: &JobSpec, error: &SlabError) -> RunError {
@@ -256,7 +263,7 @@ fn flow(context: &Context) -> Option<Flow<'static>> {
 /// Waits for the start, runs, ends.
 fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending {
     let job = &context.job;
-    let Prepared { files, slots, generator, content, crew, caps, locked } = prepared;
+    let Prepared { files, slots, generator, content, crew, keeper, caps, locked } = prepared;
     let (table, opened) = files.split();
     let rules = fit::pace(context, flow(context));
     if rules.sleeps() {
@@ -269,7 +276,8 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
         tolerance: fit::tolerance(job),
         crew,
         doorway: doors::doorway(context, &opened, table.len()),
-        pace: Pace::new(rules, slots.depth()),
+        pace: Pace::new(rules, slots.depth() - verifying::spare_slots(job)),
+        keeper,
         page: context.page,
         signal: &context.signal,
         clock: context.clock.clone(),
@@ -287,6 +295,7 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
     });
     let outcome = if started { worker.run() } else { Ok(()) };
     let (lost, failures) = (worker.in_flight(), worker.take_failures());
+    let verdict = worker.take_verdict();
     let (mut engine, crew, mut slots, table) = worker.into_parts();
     let Some(opened) = Rc::into_inner(opened) else { unreachable!("the worker gave its doors up") };
     let opened = opened.into_inner();
@@ -303,6 +312,9 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
         other => other.map_err(|trouble| words::told(job, names, trouble, interrupted)),
     };
     let mut outcome = words::with_failures(job, names, outcome, &failures);
+    if let Some(verdict) = verdict {
+        outcome = verifying::conclude(context, names, outcome, verdict);
+    }
     if lost > 0 {
         outcome = outcome.map_err(|error| words::with_loss(error, lost));
     }

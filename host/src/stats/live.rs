@@ -155,9 +155,9 @@ pub struct MeasureCounters {
 pub struct VerifyCounters {
     /// Begin of the phase in which what was written is read back, CLOCK_MONOTONIC; 0 = not begun.
     pub begin_ns: Counter,
-    /// Its end; 0 = not ended.
-    pub end_ns: Counter,
-    /// Time of such phases before the load's own end (`loops`), nanoseconds.
+    /// Time of all such phases that have ended, nanoseconds.
+    pub spent_ns: Counter,
+    /// Of these, those before the load's own end (`loops`).
     pub within_ns: Counter,
     /// What is to be read back, bytes.
     pub goal_bytes: Counter,

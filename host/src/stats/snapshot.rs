@@ -210,6 +210,10 @@ pub struct PhaseSnapshot {
     pub latency_depth: u64,
     /// `latency_target`: 1 where the latency was met at that depth; of several workers, by all.
     pub latency_met: u64,
+    /// Time in which what was written was read back, nanoseconds.
+    pub read_back_ns: u64,
+    /// The part of it that lies between begin and end.
+    pub read_back_within_ns: u64,
 }
 
 impl PhaseSnapshot {
@@ -218,9 +222,9 @@ impl PhaseSnapshot {
         &self.dirs[ddir as usize]
     }
 
-    /// From the first begin to the last end, nanoseconds.
+    /// From the first begin to the last end, nanoseconds, without what verification took of it.
     pub fn runtime_ns(&self) -> u64 {
-        self.end_ns.saturating_sub(self.begin_ns)
+        self.end_ns.saturating_sub(self.begin_ns).saturating_sub(self.read_back_within_ns)
     }
 
     /// Adds another worker's counters; the span covers both.
@@ -230,6 +234,8 @@ impl PhaseSnapshot {
                 if self.begin_ns == 0 { other.begin_ns } else { self.begin_ns.min(other.begin_ns) };
         }
         self.end_ns = self.end_ns.max(other.end_ns);
+        self.read_back_ns = self.read_back_ns.max(other.read_back_ns);
+        self.read_back_within_ns = self.read_back_within_ns.max(other.read_back_within_ns);
         for (mine, theirs) in self.dirs.iter_mut().zip(&other.dirs) {
             mine.merge(theirs);
         }

@@ -81,8 +81,13 @@ pub struct Findings {
 }
 
 /// Looks at blocks. The last interval of one may be cut: then it is wrong.
-pub fn check(recipe: &Recipe, rules: &Rules, blocks: &mut [Block<'_>], findings: &mut Findings) {
-    let mut waiting: [Option<Interval<'_>>; TOGETHER] = [const { None }; TOGETHER];
+pub fn check<'a>(
+    recipe: &Recipe,
+    rules: &Rules,
+    blocks: impl IntoIterator<Item = Block<'a>>,
+    findings: &mut Findings,
+) {
+    let mut waiting: [Option<Interval<'a>>; TOGETHER] = [const { None }; TOGETHER];
     let mut count = 0;
     for block in blocks {
         let mut offset = block.offset;

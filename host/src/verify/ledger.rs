@@ -157,10 +157,14 @@ pub enum Doing {
     Write = 1,
     /// It trims.
     Trim = 2,
+    /// It reads back: nothing may change before it ended.
+    Look = 3,
 }
 
+const LOOK: u64 = Doing::Look as u64;
+
 /// A part of a target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
     /// Which target.
     pub file: u32,
@@ -281,6 +285,7 @@ impl<W: Deref<Target = [AtomicU64]>> Ledger<W> {
         let generation = number >> 24;
         match (doing, well) {
             (0, _) => return,
+            (LOOK, _) => {}
             (_, false) => self.mark(&span, |_| flag::UNSURE | generation << flag::BITS),
             (1, true) => self.mark(&span, |_| flag::WRITTEN | generation << flag::BITS),
             (_, true) => self.mark(&span, |_| flag::TRIMMED | generation << flag::BITS),
@@ -396,7 +401,7 @@ impl<W: Deref<Target = [AtomicU64]>> Ledger<W> {
         for chunk in 0..self.get(head::CHUNKS) {
             for entry in 0..CHUNK {
                 let word = self.get(self.get(head::ARENA) + (chunk * CHUNK + entry) * ENTRY);
-                let mut count = |bit, sum: &mut u64| {
+                let count = |bit, sum: &mut u64| {
                     *sum += if word & bit != 0 { self.interval } else { 0 };
                 };
                 count(flag::UNSURE, &mut tally.unsure);

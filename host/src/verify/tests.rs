@@ -55,9 +55,9 @@ fn judged(recipe: &Recipe, rules: &Rules, data: &mut [u8], expected: Expectation
     let expected = vec![expected; data.len().div_ceil(recipe.interval)];
     let before = data.to_vec();
     let mut findings = Findings::default();
-    let mut blocks = [Block { data, file: 0, offset: 8192, expected: &expected }];
-    check(recipe, rules, &mut blocks, &mut findings);
-    assert_eq!(blocks[0].data, before, "the bytes are as they were");
+    let block = Block { data: &mut *data, file: 0, offset: 8192, expected: &expected };
+    check(recipe, rules, [block], &mut findings);
+    assert_eq!(data, before, "the bytes are as they were");
     findings
 }
 

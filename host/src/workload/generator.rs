@@ -218,6 +218,12 @@ impl Generator {
         self.loops_done
     }
 
+    /// Whether a loop has given all its requests and another one follows, which
+    /// [`Generator::next`] would begin.
+    pub fn is_between_loops(&self) -> bool {
+        self.repeat != Repeat::Endless && self.loop_is_done() && self.loops_left > 0 && !self.ended
+    }
+
     /// Direction of the request that [`Generator::next`] will give; none where all loops are done.
     pub fn peek(&mut self) -> Option<Ddir> {
         if self.loop_is_done() && self.loops_left == 0 && self.repeat != Repeat::Endless {

@@ -245,6 +245,7 @@ impl Job {
         let mut engine = Instance::init(&DEVICE_OPS.0, host_table::table(), table, crumb).unwrap();
         let shape = SlabShape {
             depth: self.depth,
+            spare: 0,
             max_bs: 65536,
             align: 4096,
             engine_memory: false,

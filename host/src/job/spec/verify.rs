@@ -127,7 +127,7 @@ impl VerifyMethod {
 
     /// Whether each interval carries a stamp.
     pub fn has_stamp(self) -> bool {
-        self != VerifyMethod::Pattern
+        !matches!(self, VerifyMethod::Pattern | VerifyMethod::Null)
     }
 
     /// Bytes that stamp and digest take of each interval.

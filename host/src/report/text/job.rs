@@ -2,7 +2,7 @@
 //! `text` for each record, a job or a group of clones. Lines and widths are fio's, because scripts
 //! read them; must not compute figures that `stats` has.
 
-use super::{latency, line};
+use super::{latency, line, verify};
 use crate::ddir::Ddir;
 use crate::report::calendar::ctime;
 use crate::report::entry::{self, Entry, GroupDir, GroupRows, Row};
@@ -44,6 +44,9 @@ pub(super) fn block(out: &mut String, result: &RunResult, entry: &Entry<'_>, gro
         latency::percentiles(out, "sync", sync, percentiles);
     }
     footer(out, entry);
+    if let Some(found) = &entry.verify {
+        verify::lines(out, entry, found);
+    }
 }
 
 /// The C library's words, as fio has them.
@@ -64,6 +67,7 @@ fn error(result: &RunResult, entry: &Entry<'_>) -> String {
     let function = callback.unwrap_or(match found.map(|error| error.kind) {
         Some(ErrorKind::Usage) => "setup",
         Some(ErrorKind::Engine) => "engine",
+        Some(ErrorKind::Miscompare | ErrorKind::Unverified) => "verify",
         Some(ErrorKind::Io) | None => "io_u error",
     });
     let origin = &entry.first.job.origin;
@@ -82,7 +86,7 @@ fn direction(out: &mut String, entry: &Entry<'_>, row: Row) {
     let dir = entry.row(row);
     let (bandwidth, digits) = (entry.bandwidth(row) as u64, digits(entry));
     let iops = format!("  {}: IOPS={}", row.name(), digits.iops(entry.iops(row)));
-    let runtime = entry::milliseconds(entry.runtime_ns);
+    let runtime = entry::milliseconds(entry.span_ns(row));
     if entry.first.job.engine.whole_files {
         line(out, format_args!("{iops} ({} files/{runtime}msec)", dir.ios));
     } else {

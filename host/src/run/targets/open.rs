@@ -141,7 +141,7 @@ fn file_facts(job: &JobSpec, target: &Target) -> FileFacts {
     let rw = job.load.rw;
     let mut open_flags = 0;
     for (wanted, flag) in [
-        (rw.reads(), IOE_OPEN_READ),
+        (rw.reads() || job.reads_back(), IOE_OPEN_READ),
         (rw.writes() || rw.trims(), IOE_OPEN_WRITE),
         (
             rw.writes() && target.kind == Kind::Missing && job.target.allow_file_create,

@@ -1,0 +1,340 @@
+//! A verifying worker's memory: what it wrote where, what it read back, what was wrong with it.
+//!
+//! Asked by [`super::keeping`] around each request of a verifying job; other jobs have none. Holds
+//! what it needs from the start and allocates only when something is wrong. Makes no request and
+//! touches no slot but through [`Held`].
+
+use super::held::Held;
+use super::slots::{Slot, SlotIndex};
+use crate::ddir::Ddir;
+use crate::stats::live::WorkerPage;
+use crate::sys::shm::SharedWords;
+use crate::verify::check::{check, Block, Expectation, Findings, Rules};
+use crate::verify::damage::Miscompare;
+use crate::verify::ledger::{Cursor, Doing, Ledger, Span, Tally};
+use crate::verify::recipe::{Recipe, Sealing};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Miscompares of one worker that are told one by one.
+pub const TOLD_MAX: usize = 100;
+
+/// What a verifying job is made of.
+pub struct KeeperParts {
+    /// How its intervals are made.
+    pub recipe: Arc<Recipe>,
+    /// What is compared.
+    pub rules: Rules,
+    /// What must be where; none for a job that writes nothing.
+    pub ledger: Option<Ledger<SharedWords>>,
+    /// The reads of the load are looked at: it does nothing else.
+    pub checks_load: bool,
+    /// What was written is read back (`do_verify`).
+    pub reads_back: bool,
+    /// There is no load: what another run wrote is read back (`verify_only`).
+    pub only: bool,
+    /// The load reads as well: what is read back is no part of its figures.
+    pub apart: bool,
+    /// The first miscompare ends the job (`verify_fatal`).
+    pub fatal: bool,
+    /// Blocks that are looked at together.
+    pub batch: usize,
+    /// Read back after so many writes; 0 = at the end alone (`verify_backlog`).
+    pub backlog: u64,
+    /// So many at once (`verify_backlog_batch`).
+    pub backlog_batch: u64,
+    /// Bytes of the largest request.
+    pub block_max: u64,
+    /// Brings what was written to the medium, and out of the page cache.
+    pub settle: Box<dyn FnMut()>,
+}
+
+impl std::fmt::Debug for KeeperParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeeperParts").field("recipe", &self.recipe).finish_non_exhaustive()
+    }
+}
+
+/// What came of a worker's verification.
+#[derive(Clone, Debug, Default)]
+pub struct Verdict {
+    /// Intervals that are right.
+    pub right: u64,
+    /// Intervals that are wrong.
+    pub wrong: u64,
+    /// The first [`TOLD_MAX`] of these.
+    pub miscompares: Vec<Miscompare>,
+    /// The bytes that were written, by what is known of them; none where nothing was to be written.
+    pub tally: Option<Tally>,
+    /// What was to be read back was not, or not wholly: why.
+    pub unfinished: Option<Unfinished>,
+    /// Bytes of an interval.
+    pub interval: u64,
+}
+
+/// Why not all was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfinished {
+    /// The job says so (`do_verify=0`).
+    NotAsked,
+    /// The load did not end well.
+    Failed,
+    /// The user ended the run.
+    Interrupted,
+    /// `verify_fatal`.
+    Fatal,
+}
+
+/// A block that was read and is to be looked at.
+#[derive(Debug)]
+struct Ready {
+    held: Held,
+    span: Span,
+    /// Where in `expected` its intervals begin.
+    first: usize,
+}
+
+/// The memory of one worker.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    pub(super) parts: KeeperParts,
+    /// What was written is being read back.
+    pub(super) is_reading_back: bool,
+    cursor: Cursor,
+    /// Written and not read back yet, the oldest first, with `verify_backlog`.
+    backlog: VecDeque<Span>,
+    /// Of these, so many are to be read back now.
+    pub(super) backlog_due: u64,
+    /// By slot: the request as it was begun.
+    spans: Box<[Span]>,
+    /// By slot: what a flush covers.
+    covered: Box<[u64]>,
+    /// By slot: it reads back.
+    looks: Box<[bool]>,
+    /// The load rests between two loops.
+    rests: bool,
+    loops_verified: u64,
+    ready: Vec<Ready>,
+    expected: Vec<Expectation>,
+    findings: Findings,
+    verdict: Verdict,
+}
+
+impl Keeper {
+    pub(super) fn new(parts: KeeperParts, slots: u32) -> Keeper {
+        let slots = slots as usize;
+        let per_block = (parts.block_max as usize / parts.recipe.interval).max(1);
+        Keeper {
+            is_reading_back: false,
+            cursor: Cursor::default(),
+            backlog: VecDeque::with_capacity(parts.backlog as usize + slots + 1),
+            backlog_due: 0,
+            spans: vec![Span::default(); slots].into_boxed_slice(),
+            covered: vec![0; slots].into_boxed_slice(),
+            looks: vec![false; slots].into_boxed_slice(),
+            rests: false,
+            loops_verified: 0,
+            ready: Vec::with_capacity(slots),
+            expected: Vec::with_capacity(slots * per_block),
+            findings: Findings::default(),
+            verdict: Verdict {
+                miscompares: Vec::with_capacity(TOLD_MAX),
+                interval: parts.recipe.interval as u64,
+                ..Verdict::default()
+            },
+            parts,
+        }
+    }
+
+    /// Whether something is on its way to this part of a target.
+    pub(super) fn is_busy(&self, span: &Span) -> bool {
+        self.parts.ledger.as_ref().is_some_and(|ledger| ledger.is_busy(span))
+    }
+
+    /// A request of the load is about to begin in this slot.
+    pub(super) fn begins(&mut self, index: SlotIndex, slot: &Slot, data: &mut [u8], now_ns: u64) {
+        let at = index as usize;
+        self.spans[at] = span(slot);
+        self.looks[at] = slot.ddir == Ddir::Read && self.parts.checks_load;
+        let Some(ledger) = &self.parts.ledger else { return };
+        let doing = match slot.ddir {
+            Ddir::Read => return,
+            Ddir::Sync => {
+                self.covered[at] = ledger.flush_begins();
+                return;
+            }
+            Ddir::Write => Doing::Write,
+            Ddir::Trim => Doing::Trim,
+        };
+        let generation = ledger.take_generation();
+        if doing == Doing::Write {
+            let (file, offset) = (slot.file, slot.offset);
+            self.parts.recipe.seal(&mut [Sealing { data, file, offset, generation }], now_ns);
+        }
+        ledger.begin(index, doing, &span(slot), generation);
+    }
+
+    /// What is to be read back next, if anything is.
+    pub(super) fn next_look(&mut self) -> Option<Span> {
+        let ledger = self.parts.ledger.as_ref()?;
+        if self.is_reading_back {
+            return ledger.next_span(&mut self.cursor, self.parts.block_max);
+        }
+        self.backlog_due = self.backlog_due.saturating_sub(1);
+        self.backlog.pop_front()
+    }
+
+    /// A request that reads back is about to begin in this slot.
+    pub(super) fn look_begins(&mut self, index: SlotIndex, span: &Span) {
+        self.spans[index as usize] = *span;
+        self.looks[index as usize] = true;
+        if let Some(ledger) = &self.parts.ledger {
+            ledger.begin(index, Doing::Look, span, 0);
+        }
+    }
+
+    /// A request ended. True: its data is to be looked at, and is to be given to
+    /// [`Keeper::takes`].
+    pub(super) fn ended(&mut self, index: SlotIndex, slot: &Slot, well: bool) -> bool {
+        let at = index as usize;
+        let span = self.spans[at];
+        if let Some(ledger) = &self.parts.ledger {
+            match slot.ddir {
+                Ddir::Sync if well => ledger.flushed(slot.file, self.covered[at]),
+                Ddir::Sync => {}
+                _ => ledger.end(index, well),
+            }
+        }
+        if slot.ddir == Ddir::Write && well && self.parts.backlog > 0 {
+            self.backlog.push_back(span);
+            let waiting = self.backlog.len() as u64;
+            if waiting >= self.parts.backlog && self.backlog_due == 0 {
+                let batch = self.parts.backlog_batch;
+                self.backlog_due = if batch == 0 { waiting } else { batch.min(waiting) };
+            }
+        }
+        slot.ddir == Ddir::Read && self.looks[at]
+    }
+
+    /// Bytes that a read was to bring.
+    pub(super) fn span_of(&self, index: SlotIndex) -> Span {
+        self.spans[index as usize]
+    }
+
+    /// Takes what a read brought. True: it is time to look.
+    pub(super) fn takes(&mut self, held: Held) -> bool {
+        let span = self.spans[held.index() as usize];
+        let first = self.expected.len();
+        let interval = self.parts.recipe.interval as u64;
+        let offsets = (0..span.len.div_ceil(interval)).map(|n| span.offset + n * interval);
+        match &self.parts.ledger {
+            Some(ledger) => {
+                self.expected.extend(offsets.map(|offset| ledger.expect(span.file, offset)));
+            }
+            None => self.expected.extend(offsets.map(|_| Expectation::Stamped)),
+        }
+        self.ready.push(Ready { held, span, first });
+        self.ready.len() >= self.parts.batch
+    }
+
+    /// Looks at what was taken, and gives the slots' data back, one after the other.
+    pub(super) fn look(&mut self, page: &WorkerPage, mut give_back: impl FnMut(Held)) {
+        if self.ready.is_empty() {
+            return;
+        }
+        let expected = &self.expected;
+        let interval = self.parts.recipe.interval;
+        let blocks = self.ready.iter_mut().map(|ready| {
+            let count = (ready.span.len as usize).div_ceil(interval);
+            Block {
+                data: ready.held.data(),
+                file: ready.span.file,
+                offset: ready.span.offset,
+                expected: &expected[ready.first..ready.first + count],
+            }
+        });
+        check(&self.parts.recipe, &self.parts.rules, blocks, &mut self.findings);
+        self.note_looks();
+        self.latch(page);
+        self.expected.clear();
+        self.ready.drain(..).for_each(|ready| give_back(ready.held));
+    }
+
+    /// Tells the ledger what was looked at.
+    fn note_looks(&self) {
+        let Some(ledger) = &self.parts.ledger else { return };
+        let interval = self.parts.recipe.interval as u64;
+        for ready in &self.ready {
+            let count = ready.span.len.div_ceil(interval);
+            for at in 0..count {
+                if self.expected[ready.first + at as usize] != Expectation::Unknown {
+                    ledger.checked(ready.span.file, ready.span.offset + at * interval, true);
+                }
+            }
+        }
+        for wrong in &self.findings.miscompares {
+            ledger.checked(wrong.file, wrong.offset, false);
+        }
+    }
+
+    /// Keeps what was found. Nothing that is found later takes it away.
+    fn latch(&mut self, page: &WorkerPage) {
+        let Findings { right, miscompares, .. } = &mut self.findings;
+        page.verify.right_bytes.add(*right * self.verdict.interval);
+        page.verify.wrong.add(miscompares.len() as u64);
+        self.verdict.right += std::mem::take(right);
+        self.verdict.wrong += miscompares.len() as u64;
+        let room = TOLD_MAX - self.verdict.miscompares.len();
+        let told = miscompares.len().min(room);
+        self.verdict.miscompares.extend(miscompares.drain(..told));
+        miscompares.clear();
+        self.findings.unknown = 0;
+    }
+
+    /// Whether the load rests here until the loop that has ended is verified: the generator stands
+    /// between two loops, of which so many have ended before.
+    pub(super) fn ends_loop(&mut self, is_between: bool, loops_done: u64) -> bool {
+        self.rests = is_between && self.parts.reads_back && self.loops_verified == loops_done;
+        self.rests
+    }
+
+    /// Whether the load rested, and goes on.
+    pub(super) fn begins_next_loop(&mut self) -> bool {
+        self.loops_verified += u64::from(self.rests);
+        std::mem::take(&mut self.rests)
+    }
+
+    /// Whether the job is to end now.
+    pub(super) fn is_fatal(&self) -> bool {
+        self.parts.fatal && self.verdict.wrong > 0
+    }
+
+    /// A phase in which what was written is read back begins. Gives the bytes that are to be read.
+    pub(super) fn begin_reading_back(&mut self) -> u64 {
+        self.is_reading_back = true;
+        self.cursor = Cursor::default();
+        self.backlog.clear();
+        self.backlog_due = 0;
+        (self.parts.settle)();
+        self.parts.ledger.as_ref().map_or(0, |ledger| ledger.tally().written)
+    }
+
+    pub(super) fn end_reading_back(&mut self) {
+        self.is_reading_back = false;
+    }
+
+    /// Not all was looked at.
+    pub(super) fn leave_unfinished(&mut self, why: Unfinished) {
+        self.verdict.unfinished.get_or_insert(why);
+    }
+
+    /// What came of it.
+    pub(super) fn into_verdict(self) -> Verdict {
+        let tally = self.parts.ledger.as_ref().map(Ledger::tally);
+        Verdict { tally, ..self.verdict }
+    }
+}
+
+fn span(slot: &Slot) -> Span {
+    Span { file: slot.file, offset: slot.offset, len: slot.len }
+}

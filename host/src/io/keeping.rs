@@ -1,0 +1,207 @@
+//! The loop's way with a verifying job: what is written is sealed and remembered, what touches the
+//! same place goes one after the other, what was written is read back and looked at.
+//!
+//! Called by [`super::worker`] and [`super::reap`] where the job has a [`Keeper`], which costs
+//! other jobs one flag that they look at anyway. Decides nothing about the data; that is `verify`'s
+//! affair.
+
+use super::keeper::{Keeper, Unfinished, Verdict};
+use super::signal::Signal;
+use super::slots::{Slot, SlotIndex, Slots};
+use super::trouble::Trouble;
+use super::worker::{Filled, Worker};
+use crate::ddir::Ddir;
+use crate::stats::live::WorkerState;
+use crate::sys::clock::{wall_ms, Clock};
+use crate::sys::thread::Usage;
+use crate::verify::ledger::Span;
+
+/// The worker's phase while it reads back what a load that reads as well has written: no phase of
+/// the load, so that nothing of it counts there.
+pub(super) const APART: u32 = u32::MAX;
+
+impl<C: Clock> Worker<'_, C> {
+    /// A request of the load is about to begin in the slot that is free next. What goes to the same
+    /// place is awaited first.
+    #[inline(never)]
+    pub(super) fn keep(&mut self, slot: &Slot) -> Result<(), Trouble> {
+        if matches!(slot.ddir, Ddir::Write | Ddir::Trim) {
+            let (file, offset, len) = (slot.file, slot.offset, slot.len);
+            self.wait_for(&Span { file, offset, len })?;
+        }
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        let Some(index) = self.slots.next_free() else { unreachable!("has_free was asked") };
+        let len = if slot.ddir == Ddir::Write { slot.len as usize } else { 0 };
+        let data = self.slots.buffer_mut(index, len);
+        keeper.begins(index, slot, data, wall_ms() * 1_000_000);
+        Ok(())
+    }
+
+    /// Until nothing is on its way to this part of a target.
+    fn wait_for(&mut self, span: &Span) -> Result<(), Trouble> {
+        while self.keeper.as_ref().is_some_and(|keeper| keeper.is_busy(span)) {
+            if let Some(index) = self.pending.pop() {
+                self.offer(index)?;
+                continue;
+            }
+            assert!(self.in_flight > 0, "what a request waits for is on its way");
+            self.commit()?;
+            self.reap(1, self.settings.complete_max.max(1), -1)?;
+        }
+        Ok(())
+    }
+
+    /// What is to be read back now, instead of a request of the load: everything at the end, some
+    /// of it in between with `verify_backlog`.
+    pub(super) fn offer_look(&mut self) -> Result<Option<Filled>, Trouble> {
+        let Some(keeper) = &mut self.keeper else { return Ok(Some(Filled::Ended)) };
+        let Some(span) = keeper.next_look() else { return Ok(Some(Filled::Ended)) };
+        self.wait_for(&span)?;
+        self.prepare_way(Ddir::Read, span.file)?;
+        if self.failures.stop {
+            return Ok(Some(Filled::Ended));
+        }
+        let Some(index) = self.slots.next_free() else { unreachable!("has_free was asked") };
+        if let Some(keeper) = &mut self.keeper {
+            keeper.look_begins(index, &span);
+        }
+        let slot = Slots::request(Ddir::Read, span.file, span.offset, span.len);
+        self.begin_request(slot).map(|()| None)
+    }
+
+    /// There is no load, only what another run wrote.
+    pub(super) fn only_verifies(&self) -> bool {
+        self.keeper.as_ref().is_some_and(|keeper| keeper.parts.only)
+    }
+
+    /// What a verifying job has to do before the next request of the load. None: nothing.
+    pub(super) fn offer_kept(&mut self) -> Result<Option<Option<Filled>>, Trouble> {
+        let Some(keeper) = &mut self.keeper else { return Ok(None) };
+        if keeper.is_reading_back || keeper.backlog_due > 0 {
+            return self.offer_look().map(Some);
+        }
+        let ends = keeper.ends_loop(self.generator.is_between_loops(), self.generator.loops_done());
+        Ok(ends.then_some(Some(Filled::Ended)))
+    }
+
+    /// A loop of the load was verified: whether another one follows.
+    pub(super) fn begins_next_loop(&mut self) -> bool {
+        let Some(keeper) = &mut self.keeper else { return false };
+        let over = self.failures.stop || self.signal.get() >= Signal::STOP;
+        let follows = keeper.begins_next_loop() && !over;
+        if follows {
+            self.page.verify.within_ns.set(self.page.verify.spent_ns.get());
+            self.page.state.set(WorkerState::Measure as u64);
+        }
+        follows
+    }
+
+    /// A request is over, well or ill, and was accounted; `missing` bytes of it never came. Its
+    /// slot is free again, at once or when its data was looked at.
+    #[inline(never)]
+    pub(super) fn settle(&mut self, index: SlotIndex, well: bool, missing: u64) {
+        let Some(keeper) = &mut self.keeper else { return self.slots.release(index) };
+        let slot = *self.slots.slot(index);
+        let looks = keeper.ended(index, &slot, well && (missing == 0 || slot.ddir == Ddir::Read));
+        if !looks {
+            return self.slots.release(index);
+        }
+        if !well {
+            // That it could not be read was told; it stays unverified.
+            return self.slots.release(index);
+        }
+        let len = keeper.span_of(index).len - missing;
+        if keeper.is_reading_back || !keeper.parts.checks_load {
+            self.page.verify.ios.add(1);
+            self.page.verify.bytes.add(len);
+        }
+        let held = self.slots.hold(index, len as usize);
+        if keeper.takes(held) {
+            self.look();
+        }
+    }
+
+    /// Looks at all that was read.
+    pub(super) fn look(&mut self) {
+        let Some(keeper) = &mut self.keeper else { return };
+        keeper.look(self.page, |held| self.slots.put_back(held));
+        self.failures.stop |= keeper.is_fatal();
+    }
+
+    /// Reads back what was written, unless there is a reason not to.
+    pub(super) fn verify(&mut self, in_order: bool) -> Result<(), Trouble> {
+        self.look();
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        if keeper.parts.ledger.is_none() {
+            if self.signal.get() >= Signal::ABORT {
+                keeper.leave_unfinished(Unfinished::Interrupted);
+            }
+            return Ok(());
+        }
+        let obstacle = if !in_order || self.failures.fatal.is_some() {
+            Some(Unfinished::Failed)
+        } else if !keeper.parts.reads_back {
+            Some(Unfinished::NotAsked)
+        } else if keeper.is_fatal() {
+            Some(Unfinished::Fatal)
+        } else if self.signal.get() >= Signal::ABORT {
+            Some(Unfinished::Interrupted)
+        } else {
+            None
+        };
+        if let Some(why) = obstacle {
+            keeper.leave_unfinished(why);
+            return Ok(());
+        }
+        self.read_back()
+    }
+
+    fn read_back(&mut self) -> Result<(), Trouble> {
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        let begin_ns = self.clock.mono_ns();
+        let usage = Usage::of_thread();
+        self.page.state.set(WorkerState::Verify as u64);
+        self.page.verify.begin_ns.set(begin_ns);
+        self.page.verify.goal_bytes.add(keeper.begin_reading_back());
+        let phase = self.phase;
+        if keeper.parts.apart {
+            self.phase = APART;
+        }
+        // What filled the device, or ended the load otherwise in order, is no reason to stop here.
+        self.failures.stop = false;
+        let driven = self.drive();
+        let drained = match &driven {
+            Err(Trouble::Fault(_)) => Ok(()),
+            _ => self.drain(),
+        };
+        self.look();
+        self.phase = phase;
+        let is_cut = self.signal.get() >= Signal::ABORT;
+        if let Some(keeper) = &mut self.keeper {
+            keeper.end_reading_back();
+            if keeper.is_fatal() {
+                keeper.leave_unfinished(Unfinished::Fatal);
+            } else if is_cut {
+                keeper.leave_unfinished(Unfinished::Interrupted);
+            }
+        }
+        let used = Usage::of_thread().since(&usage);
+        self.page.verify.user_us.add(used.user_us);
+        self.page.verify.system_us.add(used.system_us);
+        self.page.verify.spent_ns.add(self.clock.mono_ns().saturating_sub(begin_ns));
+        match &drained {
+            Err(Trouble::Fault(_)) => drained,
+            _ => driven.and(drained),
+        }
+    }
+
+    /// What came of verification; none where the job does not verify.
+    pub fn take_verdict(&mut self) -> Option<Verdict> {
+        self.keeper.take().map(|keeper| keeper.into_verdict())
+    }
+}
+
+/// Whether requests of this job are to be settled, as a number that a result can be or-ed with.
+pub(super) fn flag(keeper: Option<&Keeper>) -> u64 {
+    u64::from(keeper.is_some())
+}

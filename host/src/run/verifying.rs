@@ -1,0 +1,457 @@
+//! Verification around a worker: what it is made of before the start, what is said of it at the
+//! end.
+//!
+//! Called by [`super::worker`]. Turns the job's words into a recipe, rules and a ledger, says what
+//! the ledger may cost and refuses what would cost too much; afterwards it turns a verdict into the
+//! result, the error and the files of `verify_dump`. Looks at no data itself.
+
+use super::content;
+use super::fit::{self, max_bs};
+use super::protocol::ToControl;
+use super::result::{ErrorKind, MiscompareResult, RunError, VerifyResult};
+use super::targets::Files;
+use super::words::place;
+use super::worker::Context;
+use crate::ddir::Ddir;
+use crate::io::keeper::{KeeperParts, Unfinished, Verdict};
+use crate::job::spec::{JobSpec, VerifyMethod, VerifyPart, VerifyPolicy};
+use crate::sys::facts;
+use crate::sys::shm::{SharedMemory, SharedWords};
+use crate::target;
+use crate::verify::check::Rules;
+use crate::verify::damage::Miscompare;
+use crate::verify::digest::Algorithm;
+use crate::verify::ledger::{Doing, Extent, Ledger, LedgerShape, Span};
+use crate::verify::method::Method;
+use crate::verify::payload::{Pattern, Payload};
+use crate::verify::recipe::Recipe;
+use crate::workload::{mix_seed, Generator};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Sets the payloads apart from other uses of a worker's seed.
+const PAYLOAD_STREAM: u64 = 0x7665_7269_6679;
+
+/// A size as a person reads it.
+fn show_bytes(bytes: u64) -> String {
+    match bytes >> 20 {
+        0 => format!("{} KiB", bytes.div_ceil(1024)),
+        mib => format!("{mib} MiB"),
+    }
+}
+
+/// What a ledger may cost without a word.
+const LEDGER_QUIET: u64 = 64 << 20;
+
+/// Intervals that are looked at together for each lane of a digest.
+const FILLINGS: usize = 2;
+
+/// How the job's intervals are verified.
+pub(super) fn method(job: &JobSpec) -> Option<Method> {
+    Some(match job.verify.method? {
+        VerifyMethod::Md5 => Method::Digest(Algorithm::Md5),
+        VerifyMethod::Crc32 => Method::Digest(Algorithm::Crc32),
+        VerifyMethod::Crc32c => Method::Digest(Algorithm::Crc32c),
+        VerifyMethod::Crc64 => Method::Digest(Algorithm::Crc64),
+        VerifyMethod::Crc16 => Method::Digest(Algorithm::Crc16),
+        VerifyMethod::Crc7 => Method::Digest(Algorithm::Crc7),
+        VerifyMethod::Xxhash => Method::Digest(Algorithm::Xxhash),
+        VerifyMethod::Sha1 => Method::Digest(Algorithm::Sha1),
+        VerifyMethod::Sha256 => Method::Digest(Algorithm::Sha256),
+        VerifyMethod::Sha512 => Method::Digest(Algorithm::Sha512),
+        VerifyMethod::Sha3_224 => Method::Digest(Algorithm::Sha3_224),
+        VerifyMethod::Sha3_256 => Method::Digest(Algorithm::Sha3_256),
+        VerifyMethod::Sha3_384 => Method::Digest(Algorithm::Sha3_384),
+        VerifyMethod::Sha3_512 => Method::Digest(Algorithm::Sha3_512),
+        VerifyMethod::Pattern => Method::Pattern,
+        VerifyMethod::PatternHdr => Method::PatternHdr,
+        VerifyMethod::Meta => Method::Meta,
+        VerifyMethod::Null => Method::Null,
+    })
+}
+
+/// Bytes of an interval: `verify_interval`, or the smallest block.
+fn interval(job: &JobSpec) -> u64 {
+    if job.verify.interval.0 > 0 {
+        return job.verify.interval.0;
+    }
+    let ddir = if job.load.rw.writes() { Ddir::Write } else { Ddir::Read };
+    job.load.bs[ddir].min.0.max(1)
+}
+
+/// Blocks that are looked at together: as many as fill the lanes of the digest.
+fn batch(job: &JobSpec) -> usize {
+    let Some(Method::Digest(algorithm)) = method(job) else { return 1 };
+    let lanes = algorithm.lanes();
+    let per_block = (max_bs(job) / interval(job)).max(1) as usize;
+    if lanes > 1 {
+        (lanes * FILLINGS).div_ceil(per_block)
+    } else {
+        1
+    }
+}
+
+/// Slots that take the place of those whose data waits to be looked at.
+pub(super) fn spare_slots(job: &JobSpec) -> u32 {
+    // A crew has a thread for each slot.
+    if job.depth.offload || !job.verifies() {
+        return 0;
+    }
+    batch(job) as u32 - 1
+}
+
+/// What verifies this worker's job, if it asks for it.
+pub(super) fn keeper(
+    context: &Context,
+    files: &Files,
+    generator: &mut Generator,
+) -> Result<Option<KeeperParts>, RunError> {
+    let job = &context.job;
+    let Some(method) = method(job) else { return Ok(None) };
+    let usage = |words: String| RunError::usage(&job.name, format!("{}: {words}", place(job)));
+    self_test(job, method).map_err(usage)?;
+    let recipe = Arc::new(recipe(context, files, method).map_err(usage)?);
+    let writes = job.load.rw.writes();
+    let ledger = match writes {
+        true => Some(ledger(context, files, &recipe, generator).map_err(usage)?),
+        false => None,
+    };
+    if job.verify.verify_only {
+        if let Some(ledger) = &ledger {
+            draw_again(generator, ledger);
+        }
+    }
+    Ok(Some(KeeperParts {
+        rules: rules(context, writes),
+        ledger,
+        checks_load: !writes,
+        reads_back: job.verify.do_verify,
+        only: job.verify.verify_only,
+        apart: job.load.rw.reads(),
+        fatal: job.verify.fatal,
+        batch: if job.depth.offload { 1 } else { batch(job) },
+        backlog: if job.verify.do_verify { job.verify.backlog } else { 0 },
+        backlog_batch: job.verify.backlog_batch,
+        block_max: max_bs(job) / interval(job) * interval(job),
+        settle: settle(files),
+        recipe,
+    }))
+}
+
+/// Whether the digest sees what it must see (`verify_selftest`).
+fn self_test(job: &JobSpec, method: Method) -> Result<(), String> {
+    match method {
+        Method::Digest(algorithm) if job.verify.selftest => {
+            algorithm.self_test().map_err(|failed| format!("verify={algorithm}: {failed}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn recipe(context: &Context, files: &Files, method: Method) -> Result<Recipe, String> {
+    let job = &context.job;
+    let names = &files.opened.names;
+    Ok(Recipe {
+        method,
+        interval: interval(job) as usize,
+        place: job.verify.offset.0 as usize,
+        payload: payload(job)?,
+        run: context.run,
+        worker: context.planned.id,
+        seed: mix_seed(fit::seed(context), PAYLOAD_STREAM),
+        targets: names.iter().map(|name| target_id(name)).collect(),
+    })
+}
+
+/// What stamps call a target: a number of its name.
+fn target_id(name: &str) -> u64 {
+    let digest = Algorithm::Xxhash.digest(name.as_bytes());
+    digest.as_bytes().iter().fold(0, |all, &byte| all << 8 | u64::from(byte))
+}
+
+fn payload(job: &JobSpec) -> Result<Payload, String> {
+    let interval = interval(job);
+    if !job.verify.pattern.is_empty() {
+        return Ok(Payload::Pattern(pattern(&job.verify.pattern, interval)?));
+    }
+    let content = &job.content;
+    if content.compress_percentage == 0 {
+        return Ok(Payload::Random);
+    }
+    let chunk = match content.compress_chunk.0 {
+        0 => interval,
+        chunk => chunk.min(interval),
+    };
+    let fresh = chunk * u64::from(100 - content.compress_percentage.min(100)) / 100;
+    let rest = content::pattern(&content.buffer_pattern, interval)?;
+    Ok(Payload::Squeezed { chunk: chunk as usize, fresh: fresh as usize, rest })
+}
+
+fn pattern(parts: &[VerifyPart], interval: u64) -> Result<Pattern, String> {
+    let mut pattern = Pattern::default();
+    for part in parts {
+        match part {
+            VerifyPart::Bytes(bytes) => pattern.bytes.extend_from_slice(bytes),
+            VerifyPart::Offset => {
+                pattern.offsets.push(pattern.bytes.len());
+                pattern.bytes.extend_from_slice(&[0; 8]);
+            }
+            VerifyPart::File(path) => content::append(path, interval, &mut pattern.bytes)
+                .map_err(|words| format!("verify_pattern: {}: {words}", path.display()))?,
+        }
+    }
+    Ok(pattern)
+}
+
+/// What is compared. A job that looks at what it wrote itself compares everything; one that looks
+/// at what another run wrote, what the user asks for.
+fn rules(context: &Context, writes: bool) -> Rules {
+    let verify = &context.job.verify;
+    let own = writes && !verify.verify_only;
+    Rules {
+        generation: verify.write_sequence.unwrap_or(own),
+        seed: verify.header_seed.unwrap_or(own),
+        run: if own { Some(context.run) } else { verify.run },
+        origin: own,
+        dump: verify.dump,
+    }
+}
+
+fn ledger(
+    context: &Context,
+    files: &Files,
+    recipe: &Recipe,
+    generator: &Generator,
+) -> Result<Ledger<SharedWords>, String> {
+    let job = &context.job;
+    let shape = ledger_shape(context, files, recipe, generator);
+    let worst = shape.bytes();
+    let limit = ledger_max(job);
+    let others = u64::from(job.process.numjobs.max(1));
+    if worst.saturating_mul(others) > limit {
+        return Err(format!(
+            "verification has to remember what was written where: {} in the worst case{}, and \
+             verify_ledger_max is {} (raise it, write less by io_size, or make verify_interval or \
+             bs larger)",
+            show_bytes(worst.saturating_mul(others)),
+            if others > 1 { " for all clones" } else { "" },
+            show_bytes(limit)
+        ));
+    }
+    if worst > LEDGER_QUIET {
+        let words = format!(
+            "{}: verification remembers what was written where: at most {} of memory",
+            place(job),
+            show_bytes(worst)
+        );
+        context.outbox.send(&ToControl::Note(words));
+    }
+    let words = SharedMemory::create("iodyno-ledger", worst)
+        .and_then(|memory| memory.map_words(shape.words() as usize))
+        .map_err(|errno| format!("map {} for verification: {errno}", show_bytes(worst)))?;
+    let fsynced = job.verify.policy == VerifyPolicy::Fsynced;
+    Ok(Ledger::new(words, &shape).with_rules(job.verify.trim_verify_zero, fsynced))
+}
+
+fn ledger_shape(
+    context: &Context,
+    files: &Files,
+    recipe: &Recipe,
+    generator: &Generator,
+) -> LedgerShape {
+    let job = &context.job;
+    let smallest = [Ddir::Write, Ddir::Trim]
+        .into_iter()
+        .map(|ddir| job.load.bs[ddir].min.0)
+        .min()
+        .unwrap_or(1)
+        .max(1);
+    let extents = files.regions.iter().zip(&recipe.targets);
+    LedgerShape {
+        interval: recipe.interval as u64,
+        block_max: max_bs(job),
+        depth: job.depth.iodepth.saturating_add(spare_slots(job)),
+        writes_max: generator.total_bytes().map(|bytes| bytes / smallest + 1),
+        files: extents
+            .map(|(region, &target)| Extent { offset: region.offset, len: region.len, target })
+            .collect(),
+        run: recipe.run,
+        worker: recipe.worker,
+        seed: recipe.seed,
+    }
+}
+
+/// `verify_ledger_max`: a quarter of the memory where the job does not say.
+fn ledger_max(job: &JobSpec) -> u64 {
+    job.verify.ledger_max.map_or_else(|| facts::facts().memory_bytes / 4, |bytes| bytes.0)
+}
+
+/// `verify_only`: what an earlier run of the same job wrote, drawn once more.
+fn draw_again(generator: &mut Generator, ledger: &Ledger<SharedWords>) {
+    while let Some(request) = generator.next() {
+        let doing = match request.ddir {
+            Ddir::Write => Doing::Write,
+            Ddir::Trim => Doing::Trim,
+            Ddir::Read | Ddir::Sync => continue,
+        };
+        let span = Span { file: request.file, offset: request.offset, len: request.len };
+        ledger.begin(0, doing, &span, ledger.take_generation());
+        ledger.end(0, true);
+    }
+}
+
+/// Brings what was written to the medium and out of the page cache, as far as that is possible:
+/// what is read back then comes from the target.
+fn settle(files: &Files) -> Box<dyn FnMut()> {
+    let targets: Vec<(PathBuf, target::Kind)> =
+        files.opened.targets().iter().map(|target| (target.path.clone(), target.kind)).collect();
+    Box::new(move || {
+        for (path, kind) in &targets {
+            if !matches!(kind, target::Kind::Regular | target::Kind::Missing | target::Kind::Block)
+            {
+                continue;
+            }
+            let Ok(file) = File::open(path) else { continue };
+            // Where it fails, reading back tells.
+            let _durable = file.sync_data();
+            let _dropped = target::invalidate(&file, path, *kind, 0, 0);
+        }
+    })
+}
+
+/// Tells the control process what came of it, and makes an error of what is wrong.
+pub(super) fn conclude(
+    context: &Context,
+    names: &[String],
+    outcome: Result<(), RunError>,
+    verdict: Verdict,
+) -> Result<(), RunError> {
+    let job = &context.job;
+    dump(context, names, &verdict.miscompares);
+    let result = result(job, context.run, names, &verdict);
+    let error = judge(job, &result, &verdict);
+    if let (Some(words), Ok(())) = (&result.unfinished, &outcome) {
+        let words = format!("{}: verification: {words}", place(job));
+        context.outbox.send(&ToControl::Note(words));
+    }
+    let worker = context.planned.id;
+    context.outbox.send(&ToControl::Verdict { worker, verdict: Box::new(result) });
+    match (outcome, error) {
+        (Ok(()), Some(error)) => Err(error),
+        (Err(first), Some(error)) => {
+            // Both are told: neither may hide the other.
+            context.outbox.error(worker, error);
+            Err(first)
+        }
+        (outcome, None) => outcome,
+    }
+}
+
+fn result(job: &JobSpec, run: u64, names: &[String], verdict: &Verdict) -> VerifyResult {
+    let interval = verdict.interval;
+    let looked = (verdict.right + verdict.wrong) * interval;
+    let tally = verdict.tally.unwrap_or_default();
+    let (bytes, verified_bytes) = match verdict.tally {
+        Some(tally) => (tally.written, tally.verified),
+        None => (looked, verdict.right * interval),
+    };
+    let name = |file: u32| names.get(file as usize).cloned().unwrap_or_default();
+    VerifyResult {
+        method: job.verify.method.map_or(String::new(), |method| method.name().to_owned()),
+        interval,
+        run,
+        bytes,
+        verified_bytes,
+        wrong: verdict.wrong,
+        unsure_bytes: tally.unsure,
+        trimmed_bytes: tally.trimmed,
+        unfinished: verdict.unfinished.map(|why| unfinished(why).to_owned()),
+        miscompares: verdict
+            .miscompares
+            .iter()
+            .map(|miscompare| MiscompareResult {
+                target: name(miscompare.file),
+                miscompare: miscompare.clone(),
+            })
+            .collect(),
+    }
+}
+
+fn unfinished(why: Unfinished) -> &'static str {
+    match why {
+        Unfinished::NotAsked => "nothing was read back, because do_verify=0",
+        Unfinished::Failed => "nothing was read back, because the load failed",
+        Unfinished::Interrupted => "the run was ended before all was read back",
+        Unfinished::Fatal => "verify_fatal=1 ended it at the first miscompare",
+    }
+}
+
+/// The error that a verdict is, if it is one.
+fn judge(job: &JobSpec, result: &VerifyResult, verdict: &Verdict) -> Option<RunError> {
+    let error = |kind, errno, words: String| RunError {
+        kind,
+        job: Some(job.name.clone()),
+        errno,
+        message: format!("{}: verify={}: {words}", place(job), result.method),
+        engine: None,
+    };
+    if let Some(first) = result.miscompares.first() {
+        let many = match result.wrong {
+            1 => "1 block is wrong".to_owned(),
+            wrong => format!("{wrong} blocks are wrong, the first"),
+        };
+        let words = format!("{many}: {}", describe(&first.target, &first.miscompare));
+        return Some(error(ErrorKind::Miscompare, Some(libc::EILSEQ), words));
+    }
+    let is_whole = result.verified_bytes >= result.bytes && result.unsure_bytes == 0;
+    if is_whole || verdict.unfinished.is_some() {
+        return None;
+    }
+    let words = format!(
+        "{:.2} % of what was written was read back{}",
+        result.coverage(),
+        match result.unsure_bytes {
+            0 => String::new(),
+            unsure => format!("; of {} nothing can be said, as writes failed", show_bytes(unsure)),
+        }
+    );
+    Some(error(ErrorKind::Unverified, None, words))
+}
+
+/// A miscompare in words.
+pub(super) fn describe(target: &str, wrong: &Miscompare) -> String {
+    let mut words =
+        format!("{target} at offset {} ({} bytes): {}", wrong.offset, wrong.len, wrong.damage);
+    if let Some(first) = &wrong.first {
+        words.push_str(&format!(
+            "; byte {} is {:#04x}, should be {:#04x}",
+            wrong.offset + first.at,
+            first.is,
+            first.should
+        ));
+        let bits = first.is ^ first.should;
+        if bits.count_ones() == 1 {
+            words.push_str(&format!(" (bit {})", bits.trailing_zeros()));
+        }
+    }
+    words
+}
+
+/// `verify_dump`: the blocks as they were read and as they should have been, in files of the
+/// working directory.
+fn dump(context: &Context, names: &[String], miscompares: &[Miscompare]) {
+    for wrong in miscompares {
+        let name = names.get(wrong.file as usize).map_or("", String::as_str);
+        let stem = Path::new(name).file_name().map_or(name.into(), |name| name.to_string_lossy());
+        let parts = [("received", &wrong.received), ("expected", &wrong.wanted)];
+        for (suffix, bytes) in parts {
+            let Some(bytes) = bytes else { continue };
+            let path = format!("{stem}.{}.{suffix}", wrong.offset);
+            if let Err(error) = std::fs::write(&path, bytes) {
+                let words = format!("{}: verify_dump: {path}: {error}", place(&context.job));
+                context.outbox.send(&ToControl::Note(words));
+            }
+        }
+    }
+}
