@@ -153,8 +153,9 @@ fn breach_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
 
 /// Something that the job wants and the instance cannot.
 fn limit_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
-    if let Some(why) = not_there_yet(job) {
-        return Some(why);
+    // The one place that refuses such jobs while nothing verifies, rather than to pretend.
+    if job.verify.method.is_some() || job.verify.serialize_overlap {
+        return Some("verify, serialize_overlap: verification is not there yet".to_owned());
     }
     let engine = &job.engine.name;
     let align = job.content.mem_align.0;
@@ -191,19 +192,6 @@ fn limit_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
         ));
     }
     None
-}
-
-/// The one place that refuses jobs with `verify` (and what comes with it) while nothing verifies:
-/// better no run than one that pretends. Goes when verification is wired.
-fn not_there_yet(job: &JobSpec) -> Option<String> {
-    let verify = &job.verify;
-    match verify.method {
-        Some(method) => Some(format!("verify={}: verification is not there yet", method.name())),
-        None if verify.serialize_overlap => {
-            Some("serialize_overlap=1: ordering requests is not there yet".to_owned())
-        }
-        None => None,
-    }
 }
 
 /// Alignment that the job asks for: `mem_align`, or a page.
