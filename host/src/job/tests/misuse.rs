@@ -17,7 +17,7 @@ fn located(diagnostic: &Diagnostic, text: &str) -> String {
     format!("{kind} {line}:{column} {}", diagnostic.message)
 }
 
-fn check(cases: &[(&str, &[&str])]) {
+pub(super) fn check(cases: &[(&str, &[&str])]) {
     for (job, expected) in cases {
         let text = job.replace('/', "\n") + "\n";
         let sources = ini(&text);
