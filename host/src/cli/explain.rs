@@ -420,15 +420,23 @@ mod tests {
     #[test]
     fn what_is_verified_is_told() {
         for (options, expected) in [
-            ("rw=write\nverify=crc32c", "verifies what it wrote, once all is written: stamp and crc32c of each 4096B"),
-            ("rw=write\nverify=md5\nverify_backlog=64\nbs=64k\nverify_interval=8k\nverify_async=2\n",
-             "after each 64 writes and in the end: stamp and md5 of each 8192B, with 2 threads for it"),
-            ("rw=read\nverify=meta", "verifies what it reads, of whatever run it is: the stamp, and no"),
+            ("rw=write\nverify=crc32c", "once all is written: stamp and crc32c of each 4096B"),
+            (
+                "rw=write\nverify=md5\nverify_backlog=64\nbs=64k\nverify_interval=8k",
+                "after each 64 writes and in the end: stamp and md5 of each 8192B",
+            ),
+            ("rw=read\nverify=meta", "of whatever run it is: the stamp, and no more, of each"),
+            ("rw=read\nverify=md5\nverify_async=2", "of each 4096B, with 2 threads for it"),
             ("rw=read\nverify=md5\nverify_run=00000000deadbeef", "of run 00000000deadbeef alone"),
-            ("rw=write\nverify=md5\ndo_verify=0", "verifies nothing, but prepares what it writes for it: stamp"),
-            ("rw=write\nverify=pattern\nverify_pattern=%o\nverify_only=1",
-             "writes nothing, and verifies what an earlier run wrote: verify_pattern in each"),
-            ("rw=write\nverify=md5\nverify_policy=fsynced\nend_fsync=1", "as far as a flush covered it"),
+            ("rw=write\nverify=md5\ndo_verify=0", "verifies nothing, but prepares what it writes"),
+            (
+                "rw=write\nverify=pattern\nverify_pattern=%o\nverify_only=1",
+                "writes nothing, and verifies what an earlier run wrote: verify_pattern",
+            ),
+            (
+                "rw=write\nverify=md5\nverify_policy=fsynced\nend_fsync=1",
+                "as far as a flush covered it",
+            ),
         ] {
             let job = job(&format!("[a]\nsize=64m\n{options}\n"));
             let text = lines(&job, &[]).join("\n");
