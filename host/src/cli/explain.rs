@@ -5,7 +5,7 @@
 //! nothing and judges nothing; what may surprise is printed by the command itself.
 
 use crate::ddir::Ddir;
-use crate::job::spec::{JobSpec, RateProcess};
+use crate::job::spec::{JobSpec, RateProcess, VerifyMethod, VerifyPolicy};
 use crate::run::targets::{FileOutlook, WorkerOutlook, ENGINES_OWN};
 use crate::stats::figures::{kib, time};
 use crate::units::Nanos;
@@ -18,6 +18,7 @@ const FILES_SHOWN: usize = 8;
 pub(super) fn lines(job: &JobSpec, workers: &[&WorkerOutlook]) -> Vec<String> {
     let mut lines = vec![who(job, workers), format!("asks for {}", load(job))];
     lines.extend(amounts(job, workers));
+    lines.extend(verified(job));
     lines.push(format!("lasts {}", duration(job)));
     if let Some(first) = workers.first() {
         lines.extend(files(job, first));
@@ -160,6 +161,49 @@ fn unbounded(job: &JobSpec, worker: &WorkerOutlook) -> String {
     };
     let most = job.load.number_ios.map(|most| format!(", at most {most} requests"));
     format!("transfers {end}{}", most.unwrap_or_default())
+}
+
+/// "verifies what it wrote, once all is written: stamp and crc32c of each 4KiB".
+fn verified(job: &JobSpec) -> Option<String> {
+    let verify = &job.verify;
+    let method = verify.method?;
+    let smallest = used(job).map(|ddir| job.load.bs[ddir].min.0).min().unwrap_or(0);
+    let interval = match verify.interval.0 {
+        0 => smallest,
+        interval => interval,
+    };
+    let by = match method {
+        VerifyMethod::Pattern => "verify_pattern in".to_owned(),
+        VerifyMethod::PatternHdr => "stamp and verify_pattern of".to_owned(),
+        VerifyMethod::Meta => "the stamp, and no more, of".to_owned(),
+        VerifyMethod::Null => "nothing at all (verify=null) of".to_owned(),
+        method => format!("stamp and {} of", method.name()),
+    };
+    let writes = job.load.rw.writes();
+    let what = match (verify.do_verify, verify.verify_only, writes) {
+        (false, ..) if writes => "verifies nothing, but prepares what it writes for it".to_owned(),
+        (false, ..) => return Some("verifies nothing (do_verify=0)".to_owned()),
+        (true, true, _) => "writes nothing, and verifies what an earlier run wrote".to_owned(),
+        (true, false, false) => "verifies what it reads, of whatever run it is".to_owned(),
+        (true, false, true) if verify.backlog > 0 => {
+            format!("verifies what it wrote, after each {} writes and in the end", verify.backlog)
+        }
+        (true, false, true) => "verifies what it wrote, once all is written".to_owned(),
+    };
+    let what = match verify.run {
+        Some(id) if !writes => format!("verifies what it reads, of run {id:016x} alone"),
+        _ => what,
+    };
+    let mut text = format!("{what}: {by} each {}", kib(interval));
+    if verify.policy == VerifyPolicy::Fsynced && writes {
+        text.push_str(", as far as a flush covered it");
+    }
+    match verify.threads {
+        0 => {}
+        1 => text.push_str(", with a thread for it"),
+        threads => text.push_str(&format!(", with {threads} threads for it")),
+    }
+    Some(text)
 }
 
 /// "5s, after 1s of ramp that is not measured".
@@ -372,5 +416,32 @@ mod tests {
             let fills = options.contains("fill_device");
             assert_eq!(text.contains("no space left"), fills && !worker.files.is_empty(), "{text}");
         }
+    }
+    #[test]
+    fn what_is_verified_is_told() {
+        for (options, expected) in [
+            ("rw=write\nverify=crc32c", "once all is written: stamp and crc32c of each 4096B"),
+            (
+                "rw=write\nverify=md5\nverify_backlog=64\nbs=64k\nverify_interval=8k",
+                "after each 64 writes and in the end: stamp and md5 of each 8192B",
+            ),
+            ("rw=read\nverify=meta", "of whatever run it is: the stamp, and no more, of each"),
+            ("rw=read\nverify=md5\nverify_async=2", "of each 4096B, with 2 threads for it"),
+            ("rw=read\nverify=md5\nverify_run=00000000deadbeef", "of run 00000000deadbeef alone"),
+            ("rw=write\nverify=md5\ndo_verify=0", "verifies nothing, but prepares what it writes"),
+            (
+                "rw=write\nverify=pattern\nverify_pattern=%o\nverify_only=1",
+                "writes nothing, and verifies what an earlier run wrote: verify_pattern",
+            ),
+            (
+                "rw=write\nverify=md5\nverify_policy=fsynced\nend_fsync=1",
+                "as far as a flush covered it",
+            ),
+        ] {
+            let job = job(&format!("[a]\nsize=64m\n{options}\n"));
+            let text = lines(&job, &[]).join("\n");
+            assert!(text.contains(expected), "{options}: {text}");
+        }
+        assert!(!lines(&job("[a]\nsize=1m\n"), &[]).join("\n").contains("verif"));
     }
 }

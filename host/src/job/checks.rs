@@ -12,6 +12,8 @@ mod latency;
 mod load;
 mod pace;
 mod process;
+mod verify;
+mod writers;
 
 use super::diagnostic::{push_once, Diagnostic, Place};
 use super::draft::Draft;
@@ -108,6 +110,7 @@ pub(crate) fn check(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     latency::check(job, out);
     depths(job, out);
     process::check(job, out);
+    verify::check(job, out);
     engine::check(job, out);
     traps(job, out);
     if job.readonly && (job.draft.load.rw.writes() || job.draft.load.rw.trims()) {

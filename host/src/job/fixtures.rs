@@ -12,7 +12,8 @@ use std::path::PathBuf;
 
 pub(crate) use super::expand::test_environment;
 
-/// `IOE_F_SYNC`, `IOE_F_DISKLESS` and `IOE_F_FAKE`: the ABI is not known here, so they stand here as numbers.
+/// `IOE_F_SYNC`, `IOE_F_DISKLESS` and `IOE_F_FAKE`: the ABI is not known here, so they stand
+/// here as numbers.
 const SYNC: u64 = 0x1;
 const DISKLESS: u64 = 0x4;
 const FAKE: u64 = 0x40;

@@ -1,5 +1,5 @@
-//! `buffer_pattern` and `verify_pattern`: numbers, strings and names of files, one behind the other,
-//! and in the second one offsets.
+//! `buffer_pattern` and `verify_pattern`: numbers, strings and names of files, one behind the
+//! other, and in the second one offsets.
 //!
 //! Called by `value` and, to show one, by the option table. Opens no file: what is in one is read
 //! when the run begins.

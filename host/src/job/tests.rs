@@ -381,6 +381,7 @@ fn all_errors_are_told_at_once() {
 
 mod load_options;
 mod misuse;
+mod verification;
 mod what_users_read;
 
 proptest! {

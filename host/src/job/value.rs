@@ -247,7 +247,7 @@ impl Kind {
             }
             Kind::Choice(words) => choice(scalar_text(item)?, words).map(Value::Text),
             Kind::Text => scalar_text(item).map(|text| Value::Text(text.to_owned())),
-            Kind::NameFormat => name_format(item).map(Value::Text),
+            Kind::NameFormat => texts::name_format(item).map(Value::Text),
             Kind::Rw => shapes::rw(number_text(item)?, reading),
             Kind::Split { max } => {
                 per_dir(item, |text| shapes::split_of_blocks(text, max, reading)).map(Value::Split)
@@ -264,8 +264,8 @@ impl Kind {
             }
             Kind::List => list(item).map(Value::List),
             Kind::Percentiles => percentiles(item).map(Value::Percentiles),
-            Kind::Sha256 => sha256(scalar_text(item)?).map(Value::Text),
-            Kind::RunId => run_id(scalar_text(item)?).map(Value::Count),
+            Kind::Sha256 => texts::sha256(scalar_text(item)?).map(Value::Text),
+            Kind::RunId => texts::run_id(scalar_text(item)?).map(Value::Count),
             _ => self.parse_special(item, reading),
         }
     }
@@ -468,41 +468,8 @@ pub(crate) fn choice(text: &str, words: &[(&str, &str)]) -> Result<String, Fault
     Err(Fault::new(format!("`{text}` is none of {}", names.join(", "))))
 }
 
-/// What `filename_format` puts in.
-const NAME_WORDS: [&str; 3] = ["$jobname", "$jobnum", "$filenum"];
-
-fn name_format(item: &RawItem) -> Result<String, Fault> {
-    let text = number_text(item)?;
-    if text.contains('\0') {
-        return Err(Fault::new("has a NUL character in it"));
-    }
-    for (at, _) in text.match_indices('$') {
-        let behind = &text[at..];
-        if !NAME_WORDS.iter().any(|word| behind.starts_with(word)) {
-            let end = behind[1..].find(|c: char| !c.is_ascii_alphanumeric());
-            let word = end.map_or(behind, |end| &behind[..=end]);
-            return Err(Fault::new(format!("`{word}` is none of {}", NAME_WORDS.join(", "))));
-        }
-    }
-    Ok(text.to_owned())
-}
-
-fn sha256(text: &str) -> Result<String, Fault> {
-    if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Ok(text.to_ascii_lowercase());
-    }
-    Err(Fault::new("is not a SHA-256 digest").help("write its 64 hex digits, as sha256sum prints"))
-}
-
-fn run_id(text: &str) -> Result<u64, Fault> {
-    let id = (text.len() == 16).then(|| u64::from_str_radix(text, 16).ok()).flatten();
-    id.filter(|_| text.bytes().all(|b| b.is_ascii_hexdigit())).ok_or_else(|| {
-        Fault::new(format!("`{text}` is no run's id"))
-            .help("write its 16 hex digits, as the report and `iodyno verify` show them")
-    })
-}
-
 mod describe;
 mod taken;
 #[cfg(test)]
 mod tests;
+mod texts;

@@ -154,6 +154,9 @@ fn breach_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
 
 /// Something that the job wants and the instance cannot.
 fn limit_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
+    if job.verify.serialize_overlap && !job.verifies() {
+        return Some("serialize_overlap=1: ordering requests without verify is not there yet".into());
+    }
     let engine = &job.engine.name;
     let align = job.content.mem_align.0;
     if caps.flags & IOE_F_NOIO != 0 && job.depth.offload {

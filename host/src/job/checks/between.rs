@@ -1,9 +1,9 @@
 //! Jobs that name or need one another: `wait_for` and `flow`, and jobs that end with
-//! the I/O of others.
+//! the I/O of others; and, by `writers`, those that are in one another's way.
 //!
 //! Called by `resolve` once, when all jobs were read. Jobs stand in the order of the files.
 
-use super::Judged;
+use super::{writers, Judged};
 use crate::job::diagnostic::{push_once, Diagnostic};
 use crate::job::suggest::did_you_mean;
 
@@ -14,6 +14,7 @@ pub(crate) fn check(jobs: &[Judged<'_>], out: &mut Vec<Diagnostic>) {
         flow(jobs, index, job, out);
         company(jobs, index, job, out);
     }
+    writers::check(jobs, out);
 }
 
 fn wait_for(jobs: &[Judged<'_>], index: usize, job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
@@ -90,6 +91,21 @@ fn company(jobs: &[Judged<'_>], index: usize, job: &Judged<'_>, out: &mut Vec<Di
 /// Stonewalls up to a job.
 fn stage(jobs: &[Judged<'_>], at: usize) -> usize {
     jobs[..=at].iter().skip(1).filter(|job| job.draft.process.stonewall).count()
+}
+
+/// The stage of each job.
+pub(super) fn stages(jobs: &[Judged<'_>]) -> Vec<usize> {
+    let mut stage = 0;
+    let numbered = jobs.iter().enumerate().map(|(at, job)| {
+        stage += usize::from(at > 0 && job.draft.process.stonewall);
+        stage
+    });
+    numbered.collect()
+}
+
+/// Whether nothing keeps two jobs from running at the same time.
+pub(super) fn run_together(jobs: &[Judged<'_>], stages: &[usize], a: usize, b: usize) -> bool {
+    stages[a] == stages[b] && !waits(jobs, a, b) && !waits(jobs, b, a)
 }
 
 /// Whether job `a` waits for job `b`, directly or by way of others.

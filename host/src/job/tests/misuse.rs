@@ -17,7 +17,7 @@ fn located(diagnostic: &Diagnostic, text: &str) -> String {
     format!("{kind} {line}:{column} {}", diagnostic.message)
 }
 
-fn check(cases: &[(&str, &[&str])]) {
+pub(super) fn check(cases: &[(&str, &[&str])]) {
     for (job, expected) in cases {
         let text = job.replace('/', "\n") + "\n";
         let sources = ini(&text);
@@ -284,7 +284,10 @@ fn delays_endings_and_errors() {
         ("[a]/size=1m/startdelay=5-2", &["error 3:12 `5-2` is a reversed range"]),
         ("[a]/size=1m/ignore_error=EOI", &["error 3:14 `EOI` is not the name of an error"]),
         ("[a]/size=1m/rw=write/ignore_error=EIO", &["warning 4:1 its list is for reads"]),
-        ("[a]/size=1m/continue_on_error=verify", &[]),
+        (
+            "[a]/size=1m/continue_on_error=verify",
+            &["warning 3:1 `continue_on_error` has no effect without `verify`"],
+        ),
     ]);
 }
 

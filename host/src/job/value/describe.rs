@@ -4,7 +4,8 @@
 
 use super::super::lists::PERCENTILES_MAX;
 use super::super::shapes;
-use super::{bounds, Kind, NAME_WORDS};
+use super::texts::NAME_WORDS;
+use super::{bounds, Kind};
 
 impl Kind {
     /// Type and bounds in a few words, for the reference.
