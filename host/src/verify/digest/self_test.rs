@@ -27,9 +27,9 @@ pub enum SelfTestFailed {
         /// Which.
         algorithm: Algorithm,
         /// What came out.
-        found: Digest,
+        found: String,
         /// What the standard says.
-        known: Digest,
+        known: &'static str,
     },
     /// A batch gave another digest than the block alone.
     #[error(
@@ -91,7 +91,7 @@ pub(super) fn run(
     one: impl Fn(&[u8]) -> Digest,
     many: impl Fn(&[&[u8]], &mut [Digest]),
 ) -> Result<(), SelfTestFailed> {
-    let (found, known) = (one(TEXT), from_hex(known(algorithm)));
+    let (found, known) = (one(TEXT).to_string(), known(algorithm));
     if found != known {
         return Err(SelfTestFailed::Answer { algorithm, found, known });
     }
@@ -135,15 +135,4 @@ fn digests(
     let mut out = [Digest::default(); BATCH];
     many(&data.each_ref().map(|block| &block[..]), &mut out);
     out
-}
-
-/// The digest that these digits stand for.
-pub(super) fn from_hex(digits: &str) -> Digest {
-    let mut bytes = [0; super::MAX_DIGEST_LEN];
-    let pairs = digits.as_bytes().chunks_exact(2);
-    for (byte, pair) in bytes.iter_mut().zip(pairs.clone()) {
-        let digit = |c: u8| char::from(c).to_digit(16).expect("only digits stand above") as u8;
-        *byte = digit(pair[0]) << 4 | digit(pair[1]);
-    }
-    Digest::new(&bytes[..pairs.len()])
 }

@@ -1,7 +1,7 @@
 //! Digests against the standards' own answers, and against each other over what a generator makes.
 
 use super::md5::Path;
-use super::self_test::{from_hex, run};
+use super::self_test::run;
 use super::*;
 use crate::workload::Rng;
 use iodyno_tests::needs;
@@ -17,6 +17,12 @@ fn text(written: &str) -> Vec<u8> {
         ["repeat", count, digits] => hex(digits).repeat(count.parse().expect("a count")),
         _ => written.as_bytes().to_vec(),
     }
+}
+
+/// The digest that these digits stand for.
+fn from_hex(digits: &str) -> Digest {
+    let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).expect("hexadecimal");
+    Digest::new((0..digits.len()).step_by(2).map(byte).collect::<Vec<u8>>())
 }
 
 #[test]
@@ -174,7 +180,7 @@ fn path_is_exact(path: Path) {
     let long = random_bytes(&mut rng, 200_000);
     // Every length up to some chunks, every count of lanes with some over.
     for length in 0..200 {
-        assert_md5(path, &vec![&long[length..2 * length]; 3]);
+        assert_md5(path, &[&long[length..2 * length]; 3]);
     }
     for count in 0..=70 {
         let length = rng.below(700) as usize;
