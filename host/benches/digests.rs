@@ -1,8 +1,8 @@
 //! What digests cost: MB per second of CPU time for each algorithm, block size and batch.
 //!
-//! Started by `scripts/bench digests [NAME]...`, which builds it as a release is built. Blocks are made
-//! anew for each size and lie in a buffer of the size that an I/O depth has, so that they come from
-//! the caches. The best of several slices is shown: a shared machine only ever makes things slower.
+//! Started by `scripts/bench digests [NAME]...`, which builds it as a release is built. Blocks lie
+//! page by page, as I/O units do, in as much memory as a batch of them has, so that they come from
+//! the caches. The best of several slices is shown: a shared machine only makes things slower.
 
 use iodyno::verify::digest::{Algorithm, Cost, Digest};
 use rustix::time::{clock_gettime, ClockId};
@@ -12,6 +12,8 @@ use std::process::ExitCode;
 
 const BLOCKS: [usize; 2] = [4 << 10, 64 << 10];
 const BATCHES: [usize; 3] = [1, 8, 32];
+
+const PAGE: usize = 4096;
 
 /// CPU seconds of a slice, and how many there are.
 const SLICE: f64 = 0.02;
@@ -61,8 +63,10 @@ fn table(algorithms: &[Algorithm]) -> io::Result<()> {
 
 /// Of the best slice.
 fn megabytes_per_second(algorithm: Algorithm, block: usize, batch: usize) -> f64 {
-    let data: Vec<u8> = (0..block * batch).map(|n| (n * n / 7 + n / 251) as u8).collect();
-    let blocks: Vec<&[u8]> = data.chunks(block).collect();
+    let content = (0..block * batch + PAGE).map(|n| (n * n / 7 + n / 251) as u8);
+    let data: Vec<u8> = content.collect();
+    let pages = &data[data.as_ptr().align_offset(PAGE)..][..block * batch];
+    let blocks: Vec<&[u8]> = pages.chunks(block).collect();
     let mut digests = vec![Digest::default(); batch];
     let mut best: f64 = 0.0;
     for _ in 0..SLICES {
@@ -73,7 +77,7 @@ fn megabytes_per_second(algorithm: Algorithm, block: usize, batch: usize) -> f64
                 algorithm.digest_many(black_box(&blocks), &mut digests);
             }
             black_box(&digests);
-            bytes += 8 * data.len();
+            bytes += 8 * pages.len();
             let took = cpu_seconds() - begin;
             if took > SLICE {
                 break took;

@@ -1,8 +1,8 @@
 //! What a batch of digests will take: lets the pool decide what is worth a hand-over.
 //!
-//! Measured once a job on the machine that it runs on, since the same algorithm costs six times as much
-//! where the instructions for it are missing. A measurement takes about a millisecond at most, before
-//! the first request. An estimate, never a promise: nothing but speed may depend on it.
+//! Measured once a job on the machine that it runs on, since the same algorithm costs six times as
+//! much where the instructions for it are missing. Takes less than a millisecond, before the first
+//! request. An estimate, never a promise: nothing but speed may depend on it.
 
 use super::{Algorithm, Digest};
 use crate::units::Nanos;
@@ -52,7 +52,7 @@ impl Cost {
     pub fn worth(&self, blocks: usize, bytes_each: u64) -> Nanos {
         let kib_each = bytes_each as f64 / 1024.0;
         let rounds = (blocks / self.lanes) as f64;
-        // Lanes that are not filled cost as much as those that are, but for less than one chain would.
+        // Lanes that are not filled cost as much as those that are; a few go as chains instead.
         let rest = (blocks % self.lanes) as f64;
         let rest = (rest * self.alone_ns_per_kib).min(self.lanes_ns_per_kib);
         Nanos((kib_each * (rounds * self.lanes_ns_per_kib + rest)) as u64)

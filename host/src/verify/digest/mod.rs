@@ -1,9 +1,9 @@
 //! The digests that verification stamps blocks with: standard ones, each at the hardware's speed.
 //!
-//! Called with one block ([`Algorithm::digest`]) or with a batch ([`Algorithm::digest_many`]), which
-//! is faster where several blocks fit the lanes of one register. Pure: knows no stamps and no jobs,
-//! and allocates nothing in a call (crc7 makes its constants at its first). `cost` tells what a
-//! batch will take, `self_test` whether an algorithm sees what it must see.
+//! Called with one block ([`Algorithm::digest`]) or with a batch ([`Algorithm::digest_many`]),
+//! which is faster where several blocks fit the lanes of one register. Pure: knows no stamps and
+//! no jobs, and allocates nothing in a call (crc7 makes its constants at its first). `cost` tells
+//! what a batch will take, `self_test` whether an algorithm sees what it must see.
 
 mod cost;
 mod md5;
@@ -152,9 +152,7 @@ impl Algorithm {
             Algorithm::Crc64 => Digest::new(crc_fast::crc64_nvme(block).to_be_bytes()),
             Algorithm::Crc16 => Digest::new(crc16(block).to_be_bytes()),
             Algorithm::Crc7 => Digest::new([crc7(block)]),
-            Algorithm::Xxhash => {
-                Digest::new(twox_hash::XxHash3_64::oneshot(block).to_be_bytes())
-            }
+            Algorithm::Xxhash => Digest::new(twox_hash::XxHash3_64::oneshot(block).to_be_bytes()),
             Algorithm::Sha1 => Digest::new(sha1::Sha1::digest(block)),
             Algorithm::Sha256 => Digest::new(sha2::Sha256::digest(block)),
             Algorithm::Sha512 => Digest::new(sha2::Sha512::digest(block)),
@@ -184,7 +182,11 @@ impl Algorithm {
     /// # Errors
     /// What did not come out as it must: no verdict of this algorithm can be trusted.
     pub fn self_test(self) -> Result<(), SelfTestFailed> {
-        self_test::run(self, |block| self.digest(block), |blocks, out| self.digest_many(blocks, out))
+        self_test::run(
+            self,
+            |block| self.digest(block),
+            |blocks, out| self.digest_many(blocks, out),
+        )
     }
 }
 

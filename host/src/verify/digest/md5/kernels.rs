@@ -1,9 +1,9 @@
 //! MD5's compression over lanes of a vector register: 16 of AVX-512, 8 of AVX2, once or twice.
 //!
 //! Called by `lanes`, which keeps each lane filled. The only place of the room where unsafe stands:
-//! loads from the streams, and calls of functions that need what `Kernel` has detected. Knows nothing of
-//! padding or of messages' ends. One chain of MD5 leaves most of a core idle (each step waits for
-//! the one before), so two groups of lanes interleaved cost hardly more time than one.
+//! loads from the streams, and calls of functions that need what `Kernel` has detected. Knows
+//! nothing of padding or of messages' ends. One chain of MD5 leaves most of a core idle (each step
+//! waits for the one before), so two groups of lanes interleaved cost hardly more than one.
 
 /// Bytes that one compression takes.
 pub(super) const CHUNK: usize = 64;
@@ -30,7 +30,7 @@ type Begins = [*const u8; MAX_LANES];
 pub(super) struct Kernel {
     lanes: usize,
     /// Advances the first `lanes` states by so many chunks. Asks for the features that the
-    /// constructor detected, and for as many readable chunks behind each of the first `lanes` begins.
+    /// constructor detected, and for as many readable chunks behind each of these lanes' begins.
     run: unsafe fn(&mut States, &Begins, usize),
 }
 
@@ -49,9 +49,9 @@ impl Kernel {
         let used = &streams[..self.lanes];
         assert!(used.iter().all(|stream| stream.len() >= chunks), "a lane would run dry");
         let begins = streams.map(|stream| stream.as_ptr().cast::<u8>());
-        // SAFETY: the assertion has made sure that each stream of a lane in use holds `chunks` whole
-        // chunks, and `streams` keeps them borrowed; the constructor that made `self` has
-        // detected the features that `run` needs.
+        // SAFETY: the assertion has made sure that each stream of a lane in use holds `chunks`
+        // whole chunks, and `streams` keeps them borrowed; the constructor that made `self`
+        // has detected the features that `run` needs.
         unsafe { (self.run)(states, &begins, chunks) }
     }
 

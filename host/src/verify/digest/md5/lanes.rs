@@ -43,21 +43,21 @@ struct Lanes<'a> {
 }
 
 /// The digest of each message.
-pub(super) fn many(kernels: [Kernel; 2], messages: &[&[u8]], out: &mut [Digest]) {
-    let [narrow, wide] = kernels;
+pub(super) fn many(kernels: [Kernel; 3], messages: &[&[u8]], out: &mut [Digest]) {
+    let [.., widest] = kernels;
     let lanes = std::array::from_fn(|_| Lane { message: 0, part: Part::Body(&[]) });
     let tails = [[[0; CHUNK]; TAIL]; MAX_LANES];
     let states = States(INITIAL.map(|word| [word; MAX_LANES]));
     let mut all = Lanes { messages, next: 0, used: 0, lanes, tails, states };
-    while all.used < wide.lanes() && all.next < messages.len() {
+    while all.used < widest.lanes() && all.next < messages.len() {
         all.used += 1;
         all.begin(all.used - 1);
     }
     while all.used > 0 {
+        let enough = kernels.into_iter().find(|kernel| kernel.lanes() >= all.used);
         let chunks = match all.used {
             1 => all.advance_alone(),
-            used if used <= narrow.lanes() => all.advance(narrow),
-            _ => all.advance(wide),
+            _ => all.advance(enough.unwrap_or(widest)),
         };
         all.settle(chunks, out);
     }

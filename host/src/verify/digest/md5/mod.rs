@@ -11,39 +11,42 @@ use super::Digest;
 use kernels::Kernel;
 use std::sync::LazyLock;
 
-/// The best that this machine has.
+/// Chosen at the first call.
 static BEST: LazyLock<Path> =
     LazyLock::new(|| Path::avx512().or_else(Path::avx2).unwrap_or(Path::PORTABLE));
 
 /// One way of going over several blocks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Path {
-    /// For messages by the register's width, and by twice of it; none: one block after the other.
-    kernels: Option<[Kernel; 2]>,
+    /// From the narrowest to the widest: the first one with enough lanes is the fastest. None: one
+    /// block after the other.
+    kernels: Option<[Kernel; 3]>,
 }
 
 impl Path {
     /// One block after the other.
     pub(super) const PORTABLE: Path = Path { kernels: None };
 
-    /// 16 or 32 lanes.
+    /// 16 or 32 lanes, and 8 of AVX2, which are sooner done where they are enough.
     pub(super) fn avx512() -> Option<Path> {
-        Kernel::avx512().map(|kernels| Path { kernels: Some(kernels) })
+        let ([eight, _], [sixteen, both]) = (Kernel::avx2()?, Kernel::avx512()?);
+        Some(Path { kernels: Some([eight, sixteen, both]) })
     }
 
     /// 8 or 16 lanes.
     pub(super) fn avx2() -> Option<Path> {
-        Kernel::avx2().map(|kernels| Path { kernels: Some(kernels) })
+        let [eight, both] = Kernel::avx2()?;
+        Some(Path { kernels: Some([eight, both, both]) })
     }
 
-    /// What [`many`] takes here.
+    /// What this machine is best at.
     pub(super) fn best() -> Path {
         *BEST
     }
 
     /// How many blocks it takes at once.
     pub(super) fn lanes(self) -> usize {
-        self.kernels.map_or(1, |[_, wide]| wide.lanes())
+        self.kernels.map_or(1, |[.., widest]| widest.lanes())
     }
 
     /// The digest of each block.
