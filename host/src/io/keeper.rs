@@ -4,20 +4,25 @@
 //! what it needs from the start and allocates only when something is wrong. Makes no request and
 //! touches no slot but through [`Held`].
 
+use super::batch::Batch;
 use super::held::Held;
 use super::slots::{Slot, SlotIndex};
 use crate::ddir::Ddir;
 use crate::stats::live::WorkerPage;
 use crate::sys::shm::SharedWords;
-use crate::verify::check::{check, Block, Expectation, Findings, Rules};
+use crate::verify::check::{Expectation, Findings, Rules};
 use crate::verify::damage::Miscompare;
 use crate::verify::ledger::{Cursor, Doing, Ledger, Span, Tally};
+use crate::verify::pool::{Desk, Done, Work};
 use crate::verify::recipe::{Recipe, Sealing};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Miscompares of one worker that are told one by one.
 pub const TOLD_MAX: usize = 100;
+
+/// Batches of a worker that may be with the pool at once.
+pub const AWAY_MAX: usize = 4;
 
 /// What a verifying job is made of.
 pub struct KeeperParts {
@@ -45,6 +50,8 @@ pub struct KeeperParts {
     pub backlog_batch: u64,
     /// Bytes of the largest request.
     pub block_max: u64,
+    /// Threads that look; none: the worker does.
+    pub desk: Option<Desk<Batch>>,
     /// Brings what was written to the medium, and out of the page cache.
     pub settle: Box<dyn FnMut()>,
 }
@@ -66,6 +73,8 @@ pub struct Verdict {
     pub miscompares: Vec<Miscompare>,
     /// The bytes that were written, by what is known of them; none where nothing was to be written.
     pub tally: Option<Tally>,
+    /// Blocks that nobody looked at, because a check panicked: a defect of ours.
+    pub panicked: u64,
     /// What was to be read back was not, or not wholly: why.
     pub unfinished: Option<Unfinished>,
     /// Bytes of an interval.
@@ -83,15 +92,6 @@ pub enum Unfinished {
     Interrupted,
     /// `verify_fatal`.
     Fatal,
-}
-
-/// A block that was read and is to be looked at.
-#[derive(Debug)]
-struct Ready {
-    held: Held,
-    span: Span,
-    /// Where in `expected` its intervals begin.
-    first: usize,
 }
 
 /// The memory of one worker.
@@ -114,9 +114,10 @@ pub(super) struct Keeper {
     /// The load rests between two loops.
     rests: bool,
     loops_verified: u64,
-    ready: Vec<Ready>,
-    expected: Vec<Expectation>,
-    findings: Findings,
+    /// Being filled.
+    open: Batch,
+    /// Empty ones.
+    batches: Vec<Batch>,
     verdict: Verdict,
 }
 
@@ -124,6 +125,10 @@ impl Keeper {
     pub(super) fn new(parts: KeeperParts, slots: u32) -> Keeper {
         let slots = slots as usize;
         let per_block = (parts.block_max as usize / parts.recipe.interval).max(1);
+        let empty = || {
+            let (recipe, blocks) = (Arc::clone(&parts.recipe), parts.batch);
+            Batch::new(recipe, parts.rules, blocks, blocks * per_block)
+        };
         Keeper {
             is_reading_back: false,
             cursor: Cursor::default(),
@@ -134,9 +139,8 @@ impl Keeper {
             looks: vec![false; slots].into_boxed_slice(),
             rests: false,
             loops_verified: 0,
-            ready: Vec::with_capacity(slots),
-            expected: Vec::with_capacity(slots * per_block),
-            findings: Findings::default(),
+            batches: (0..AWAY_MAX).map(|_| empty()).collect(),
+            open: empty(),
             verdict: Verdict {
                 miscompares: Vec::with_capacity(TOLD_MAX),
                 interval: parts.recipe.interval as u64,
@@ -224,71 +228,98 @@ impl Keeper {
     /// Takes what a read brought. True: it is time to look.
     pub(super) fn takes(&mut self, held: Held) -> bool {
         let span = self.spans[held.index() as usize];
-        let first = self.expected.len();
         let interval = self.parts.recipe.interval as u64;
-        let offsets = (0..span.len.div_ceil(interval)).map(|n| span.offset + n * interval);
-        match &self.parts.ledger {
-            Some(ledger) => {
-                self.expected.extend(offsets.map(|offset| ledger.expect(span.file, offset)));
-            }
-            None => self.expected.extend(offsets.map(|_| Expectation::Stamped)),
-        }
-        self.ready.push(Ready { held, span, first });
-        self.ready.len() >= self.parts.batch
+        let ledger = self.parts.ledger.as_ref();
+        let expected = (0..span.len.div_ceil(interval)).map(|n| match ledger {
+            Some(ledger) => ledger.expect(span.file, span.offset + n * interval),
+            None => Expectation::Stamped,
+        });
+        self.open.push(held, span, expected);
+        self.open.reads.len() >= self.parts.batch
     }
 
-    /// Looks at what was taken, and gives the slots' data back, one after the other.
-    pub(super) fn look(&mut self, page: &WorkerPage, mut give_back: impl FnMut(Held)) {
-        if self.ready.is_empty() {
-            return;
-        }
-        let expected = &self.expected;
-        let interval = self.parts.recipe.interval;
-        let blocks = self.ready.iter_mut().map(|ready| {
-            let count = (ready.span.len as usize).div_ceil(interval);
-            Block {
-                data: ready.held.data(),
-                file: ready.span.file,
-                offset: ready.span.offset,
-                expected: &expected[ready.first..ready.first + count],
+    /// Looks at what was taken, or hands it over to who does; gives data back that was looked at.
+    pub(super) fn look(&mut self, page: &WorkerPage, give_back: &mut dyn FnMut(Held)) {
+        if !self.open.reads.is_empty() {
+            if let Some(mut batch) = self.hand_over() {
+                batch.run();
+                self.note(page, batch, true, give_back);
             }
-        });
-        check(&self.parts.recipe, &self.parts.rules, blocks, &mut self.findings);
-        self.note_looks();
-        self.latch(page);
-        self.expected.clear();
-        self.ready.drain(..).for_each(|ready| give_back(ready.held));
+        }
+        while let Some(done) = self.parts.desk.as_mut().and_then(Desk::take) {
+            self.note_done(page, done, give_back);
+        }
+    }
+
+    /// Waits for a batch that is away, and gives its data back. False: none is.
+    pub(super) fn wait(&mut self, page: &WorkerPage, give_back: &mut dyn FnMut(Held)) -> bool {
+        let done = self.parts.desk.as_mut().and_then(Desk::wait);
+        let any = done.is_some();
+        done.into_iter().for_each(|done| self.note_done(page, done, give_back));
+        any
+    }
+
+    /// The batch that was filled, where it is to be done here.
+    fn hand_over(&mut self) -> Option<Batch> {
+        let empty = self.batches.pop()?;
+        let full = std::mem::replace(&mut self.open, empty);
+        match &mut self.parts.desk {
+            Some(desk) => desk.hand_over(full).err(),
+            None => Some(full),
+        }
+    }
+
+    fn note_done(&mut self, page: &WorkerPage, done: Done<Batch>, give_back: &mut dyn FnMut(Held)) {
+        match done {
+            Done::Well(batch) => self.note(page, batch, true, give_back),
+            Done::Panicked(batch) => self.note(page, batch, false, give_back),
+        }
+    }
+
+    /// Keeps what a batch has found. Nothing that is found later takes it away.
+    fn note(
+        &mut self,
+        page: &WorkerPage,
+        mut batch: Batch,
+        well: bool,
+        give_back: &mut dyn FnMut(Held),
+    ) {
+        if well {
+            self.mark(&batch);
+            self.latch(page, &mut batch);
+        } else {
+            self.verdict.panicked += batch.reads.len() as u64;
+        }
+        batch.expected.clear();
+        batch.findings = Findings::default();
+        batch.reads.drain(..).for_each(|read| give_back(read.held));
+        self.batches.push(batch);
     }
 
     /// Tells the ledger what was looked at.
-    fn note_looks(&self) {
+    fn mark(&self, batch: &Batch) {
         let Some(ledger) = &self.parts.ledger else { return };
         let interval = self.parts.recipe.interval as u64;
-        for ready in &self.ready {
-            let count = ready.span.len.div_ceil(interval);
-            for at in 0..count {
-                if self.expected[ready.first + at as usize] != Expectation::Unknown {
-                    ledger.checked(ready.span.file, ready.span.offset + at * interval, true);
+        for read in &batch.reads {
+            for (at, expected) in (0..).zip(batch.expected_of(read)) {
+                if *expected != Expectation::Unknown {
+                    ledger.checked(read.span.file, read.span.offset + at * interval, true);
                 }
             }
         }
-        for wrong in &self.findings.miscompares {
+        for wrong in &batch.findings.miscompares {
             ledger.checked(wrong.file, wrong.offset, false);
         }
     }
 
-    /// Keeps what was found. Nothing that is found later takes it away.
-    fn latch(&mut self, page: &WorkerPage) {
-        let Findings { right, miscompares, .. } = &mut self.findings;
+    fn latch(&mut self, page: &WorkerPage, batch: &mut Batch) {
+        let Findings { right, miscompares, .. } = &mut batch.findings;
         page.verify.right_bytes.add(*right * self.verdict.interval);
         page.verify.wrong.add(miscompares.len() as u64);
-        self.verdict.right += std::mem::take(right);
+        self.verdict.right += *right;
         self.verdict.wrong += miscompares.len() as u64;
         let room = TOLD_MAX - self.verdict.miscompares.len();
-        let told = miscompares.len().min(room);
-        self.verdict.miscompares.extend(miscompares.drain(..told));
-        miscompares.clear();
-        self.findings.unknown = 0;
+        self.verdict.miscompares.extend(miscompares.drain(..).take(room));
     }
 
     /// Whether the load rests here until the loop that has ended is verified: the generator stands

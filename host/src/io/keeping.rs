@@ -124,13 +124,31 @@ impl<C: Clock> Worker<'_, C> {
     /// Looks at all that was read.
     pub(super) fn look(&mut self) {
         let Some(keeper) = &mut self.keeper else { return };
-        keeper.look(self.page, |held| self.slots.put_back(held));
+        keeper.look(self.page, &mut |held| self.slots.put_back(held));
+        self.failures.stop |= keeper.is_fatal();
+    }
+
+    /// Until one slot at least is free whose data waits to be looked at, or is being looked at.
+    pub(super) fn look_for_room(&mut self) {
+        let Some(keeper) = &mut self.keeper else { return };
+        let slots = &mut self.slots;
+        if !keeper.wait(self.page, &mut |held| slots.put_back(held)) {
+            keeper.look(self.page, &mut |held| slots.put_back(held));
+        }
+        self.failures.stop |= keeper.is_fatal();
+    }
+
+    /// Until all that was read is looked at.
+    fn look_at_all(&mut self) {
+        self.look();
+        let Some(keeper) = &mut self.keeper else { return };
+        while keeper.wait(self.page, &mut |held| self.slots.put_back(held)) {}
         self.failures.stop |= keeper.is_fatal();
     }
 
     /// Reads back what was written, unless there is a reason not to.
     pub(super) fn verify(&mut self, in_order: bool) -> Result<(), Trouble> {
-        self.look();
+        self.look_at_all();
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
         if keeper.parts.ledger.is_none() {
             if self.signal.get() >= Signal::ABORT {
@@ -174,7 +192,7 @@ impl<C: Clock> Worker<'_, C> {
             Err(Trouble::Fault(_)) => Ok(()),
             _ => self.drain(),
         };
-        self.look();
+        self.look_at_all();
         self.phase = phase;
         let is_cut = self.signal.get() >= Signal::ABORT;
         if let Some(keeper) = &mut self.keeper {

@@ -7,6 +7,7 @@
 //! lock, allocates, logs, formats, or makes a system call of the host's own (waiting and opening
 //! that the job asks for excepted). Knows engines through [`crate::plugin::handle`] alone.
 
+pub mod batch;
 pub mod crew;
 pub mod doors;
 mod drain;

@@ -431,7 +431,7 @@ impl<'a, C: Clock> Worker<'a, C> {
         self.commit()?;
         if self.kept != 0 && self.in_flight == 0 {
             // What fills the slots has been read, and waits to be looked at.
-            self.look();
+            self.look_for_room();
             return Ok(());
         }
         loop {

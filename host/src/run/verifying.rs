@@ -13,22 +13,25 @@ use super::targets::Files;
 use super::words::place;
 use super::worker::Context;
 use crate::ddir::Ddir;
-use crate::io::keeper::{KeeperParts, Unfinished, Verdict};
+use crate::io::batch::Batch;
+use crate::io::keeper::{KeeperParts, Unfinished, Verdict, AWAY_MAX};
 use crate::job::spec::{JobSpec, VerifyMethod, VerifyPart, VerifyPolicy};
 use crate::sys::facts;
 use crate::sys::shm::{SharedMemory, SharedWords};
 use crate::target;
 use crate::verify::check::Rules;
 use crate::verify::damage::Miscompare;
-use crate::verify::digest::Algorithm;
+use crate::verify::digest::{Algorithm, Cost};
 use crate::verify::ledger::{Doing, Extent, Ledger, LedgerShape, Span};
 use crate::verify::method::Method;
 use crate::verify::payload::{Pattern, Payload};
+use crate::verify::pool::Desk;
 use crate::verify::recipe::Recipe;
 use crate::workload::{mix_seed, Generator};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Sets the payloads apart from other uses of a worker's seed.
 const PAYLOAD_STREAM: u64 = 0x7665_7269_6679;
@@ -46,6 +49,13 @@ const LEDGER_QUIET: u64 = 64 << 20;
 
 /// Intervals that are looked at together for each lane of a digest.
 const FILLINGS: usize = 2;
+
+/// Work below that costs more to hand over than it saves.
+const HAND_OVER_NS: u64 = 200_000;
+
+/// Data of one batch, and blocks of it, at most.
+const BATCH_BYTES: u64 = 4 << 20;
+const BATCH_MAX: u64 = 256;
 
 /// How the job's intervals are verified.
 pub(super) fn method(job: &JobSpec) -> Option<Method> {
@@ -80,25 +90,56 @@ fn interval(job: &JobSpec) -> u64 {
     job.load.bs[ddir].min.0.max(1)
 }
 
-/// Blocks that are looked at together: as many as fill the lanes of the digest.
+/// Blocks that are looked at together: as many as fill the lanes of the digest, and, where there is
+/// a pool, as many as are worth a hand-over.
 fn batch(job: &JobSpec) -> usize {
     let Some(Method::Digest(algorithm)) = method(job) else { return 1 };
+    // A crew has a thread for each slot, and none for spare ones.
+    if job.depth.offload {
+        return 1;
+    }
     let lanes = algorithm.lanes();
     let per_block = (max_bs(job) / interval(job)).max(1) as usize;
-    if lanes > 1 {
-        (lanes * FILLINGS).div_ceil(per_block)
-    } else {
-        1
+    let filled = if lanes > 1 { (lanes * FILLINGS).div_ceil(per_block) } else { 1 };
+    filled.max(worth_a_hand_over(job, algorithm).unwrap_or(1))
+}
+
+/// Blocks that take as long as a hand-over is worth; none where there is no pool, or no batch of a
+/// reasonable size does.
+fn worth_a_hand_over(job: &JobSpec, algorithm: Algorithm) -> Option<usize> {
+    if job.verify.threads == 0 || job.depth.offload {
+        return None;
     }
+    let cost = cost(algorithm);
+    let intervals = (max_bs(job) / interval(job)).max(1) as usize;
+    let worth = |blocks: usize| cost.worth(blocks * intervals, interval(job)).0;
+    let most = (BATCH_BYTES / max_bs(job)).clamp(1, BATCH_MAX) as usize;
+    (1..=most).find(|&blocks| worth(blocks) >= HAND_OVER_NS)
+}
+
+/// Measured once in a process, so that whoever asks gets the same answer.
+fn cost(algorithm: Algorithm) -> Cost {
+    static COSTS: Mutex<BTreeMap<Algorithm, Cost>> = Mutex::new(BTreeMap::new());
+    let mut costs = COSTS.lock().unwrap_or_else(PoisonError::into_inner);
+    *costs.entry(algorithm).or_insert_with(|| Cost::measure(algorithm))
 }
 
 /// Slots that take the place of those whose data waits to be looked at.
 pub(super) fn spare_slots(job: &JobSpec) -> u32 {
-    // A crew has a thread for each slot.
-    if job.depth.offload || !job.verifies() {
-        return 0;
+    match batch(job) {
+        _ if !job.verifies() => 0,
+        1 if job.verify.threads == 0 => 0,
+        1 if job.depth.offload => 0,
+        batch if job.verify.threads > 0 => (batch * (AWAY_MAX + 1)) as u32,
+        batch => batch as u32 - 1,
     }
-    batch(job) as u32 - 1
+}
+
+/// The worker's place at the pool, where what it has to look at is worth it.
+fn desk(context: &Context) -> Option<Desk<Batch>> {
+    let Some(Method::Digest(algorithm)) = method(&context.job) else { return None };
+    worth_a_hand_over(&context.job, algorithm)?;
+    context.pool.as_ref().map(|pool| pool.desk(AWAY_MAX))
 }
 
 /// What verifies this worker's job, if it asks for it.
@@ -130,7 +171,8 @@ pub(super) fn keeper(
         only: job.verify.verify_only,
         apart: job.load.rw.reads(),
         fatal: job.verify.fatal,
-        batch: if job.depth.offload { 1 } else { batch(job) },
+        batch: batch(job),
+        desk: desk(context),
         backlog: if job.verify.do_verify { job.verify.backlog } else { 0 },
         backlog_batch: job.verify.backlog_batch,
         block_max: max_bs(job) / interval(job) * interval(job),

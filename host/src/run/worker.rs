@@ -20,6 +20,7 @@ use super::verifying;
 use super::words::{self, place};
 use crate::io::crew::Crew;
 use crate::io::flow::{Flow, Partner};
+use crate::io::batch::Batch;
 use crate::io::keeper::KeeperParts;
 use crate::io::pace::Pace;
 use crate::io::signal::Signal;
@@ -36,6 +37,7 @@ use crate::sys::clock::{wall_ms, SystemClock};
 use crate::sys::crash;
 use crate::sys::locked::Locked;
 use crate::sys::thread;
+use crate::verify::pool::Pool;
 use crate::workload::{Content, Generator};
 use crossbeam::channel;
 use crossbeam::utils::CachePadded;
@@ -65,6 +67,8 @@ pub(super) struct Context {
     pub gate: Arc<Gate>,
     /// `startdelay`: from the common start to its own, nanoseconds.
     pub delay_ns: u64,
+    /// Threads that look at data; none: the worker does.
+    pub pool: Option<Pool<Batch>>,
     /// The time.
     pub clock: SystemClock,
     /// Whose turn it is to lay files out.

@@ -12,6 +12,7 @@ pub mod digest;
 pub mod ledger;
 pub mod method;
 pub mod payload;
+pub mod pool;
 pub mod recipe;
 pub mod stamp;
 
