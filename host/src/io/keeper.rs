@@ -251,6 +251,12 @@ impl Keeper {
         }
     }
 
+    /// Whether anything that was read is not looked at yet.
+    pub(super) fn has_reads(&self) -> bool {
+        let away = self.parts.desk.as_ref().map_or(0, Desk::out);
+        away > 0 || !self.open.reads.is_empty()
+    }
+
     /// Waits for a batch that is away, and gives its data back. False: none is.
     pub(super) fn wait(&mut self, page: &WorkerPage, give_back: &mut dyn FnMut(Held)) -> bool {
         let done = self.parts.desk.as_mut().and_then(Desk::wait);

@@ -140,9 +140,13 @@ impl<C: Clock> Worker<'_, C> {
 
     /// Until all that was read is looked at.
     fn look_at_all(&mut self) {
-        self.look();
         let Some(keeper) = &mut self.keeper else { return };
-        while keeper.wait(self.page, &mut |held| self.slots.put_back(held)) {}
+        let slots = &mut self.slots;
+        // As long as all batches are away, what was read last waits for one to come back.
+        while keeper.has_reads() {
+            keeper.look(self.page, &mut |held| slots.put_back(held));
+            while keeper.wait(self.page, &mut |held| slots.put_back(held)) {}
+        }
         self.failures.stop |= keeper.is_fatal();
     }
 

@@ -318,7 +318,7 @@ impl Cell {
         let context = Context {
             planned,
             run: self.plan.run,
-            pool: self.pool_of(job),
+            pool: self.pool_of(&job),
             job: job.clone(),
             engine,
             page,

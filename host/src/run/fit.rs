@@ -242,7 +242,8 @@ pub(super) fn settings(
         sets_issue: caps.flags & IOE_F_SETS_ISSUE != 0,
         mixed: is_mixed(job),
         write_after_trim: job.load.rw.is_trimwrite(),
-        moves_data: caps.flags & IOE_F_FAKE == 0,
+        // What is verified is made by who verifies.
+        moves_data: caps.flags & IOE_F_FAKE == 0 && !job.verifies(),
         whole_files: caps.flags & IOE_F_PER_FILE != 0,
         runs: (caps.flags & IOE_F_NOIO != 0).then_some(job.time.loops),
         is_stream: caps.flags & IOE_F_PIPE != 0,

@@ -248,7 +248,7 @@ impl Files {
 pub(in super::super) fn open_wish(job: &JobSpec) -> OpenWish {
     let rw = job.load.rw;
     OpenWish {
-        read: rw.reads(),
+        read: rw.reads() || job.reads_back(),
         write: rw.writes() || rw.trims(),
         create: rw.writes() && job.target.allow_file_create,
         truncate: false,
