@@ -54,6 +54,7 @@ mod lab;
 mod lab_devices;
 mod lab_nvme;
 mod lab_sg;
+mod lab_sg_modes;
 mod lab_vendor;
 mod load_data;
 mod load_errors;
