@@ -33,10 +33,16 @@ vm_devices() {
         plain) ;;
         zns) properties=,$vm_nvme_zns ;;
         metadata) properties=,$vm_nvme_metadata ;;
-        pi) properties=,$vm_nvme_metadata,$vm_nvme_pi ;;
-        *) fail "--nvme is plain, zns, metadata or pi, not '$kind'" ;;
+        pi) properties=,$vm_nvme_pi ;;
+        pi64) properties=,$vm_nvme_pi64 ;;
+        *) fail "--nvme is plain, zns, metadata, pi or pi64, not '$kind'" ;;
         esac
         truncate -s "${vm_nvme_mb}M" "$dir/nvme$number"
+        case $kind in
+        # A block with data and, since that comes from nowhere, no guard that fits it.
+        pi*) printf x | dd of="$dir/nvme$number" bs=512 seek="$vm_nvme_bad_block" conv=notrunc \
+            2>/dev/null ;;
+        esac
         vm_device_words+=(
             -drive "file=$dir/nvme$number,if=none,format=raw,id=d$number,cache=unsafe,discard=unmap"
             -device "nvme,id=nvme$number,serial=lab$number"
