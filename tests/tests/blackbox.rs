@@ -53,6 +53,7 @@ mod io_errors;
 mod lab;
 mod lab_devices;
 mod lab_nvme;
+mod lab_nvme_data;
 mod lab_sg;
 mod lab_sg_modes;
 mod lab_vendor;

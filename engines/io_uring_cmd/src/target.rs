@@ -161,3 +161,19 @@ fn carrying(settings: &Settings) -> u32 {
     let writes = if settings.write.has_data() { 1 << IOE_OP_WRITE } else { 0 };
     1 << IOE_OP_READ | writes
 }
+
+#[cfg(test)]
+impl Target {
+    pub(crate) fn fake(node: Node) -> Target {
+        let namespace = node.namespace;
+        Target {
+            nsid: namespace.nsid,
+            block_shift: namespace.block_shift,
+            blocks: namespace.blocks,
+            protection: None,
+            layout: None,
+            metadata: 0,
+            node,
+        }
+    }
+}

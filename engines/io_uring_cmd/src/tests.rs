@@ -1,11 +1,17 @@
 //! io_uring_cmd without a device: its table, what is refused, in which words. Commands and statuses
 //! have tests of their own beside them; devices are met in the laboratory (`scripts/vm`).
 
+use crate::engine::IoUringCmd;
 use crate::ioe_plugin_entry_v1;
+use crate::node::Node;
+use crate::target::Target;
 use iodyno_engine_api::abi::*;
 use iodyno_engine_api::testing::{file, request, TestHost, TestInstance, TestJob};
+use iodyno_engine_api::vtable;
 use iodyno_tests::require;
 use std::ffi::CString;
+use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::symlink;
 use std::ptr::null_mut;
 
@@ -120,4 +126,65 @@ fn options_that_contradict_are_refused() {
     assert!(host.errors()[0].1.contains("\"CRC\" is none of"), "{:?}", host.errors());
     let job = TestJob::new(ops(), 1).set_text("pi_chk", "guard, RefTag,APPTAG");
     assert!(host.open(ops(), &job).is_ok());
+}
+
+/// What becomes of trims at these offsets in KiB, 4 KiB each, in one commit, to something that is no
+/// NVMe device: errnos, in the order of the requests.
+fn trimmed(node: &File, offsets_kib: &[u64]) -> Vec<i32> {
+    let host = TestHost::new();
+    let job = TestJob::new(ops(), 16);
+    let mut job = job;
+    job.raw().op_mask = 1 << IOE_OP_TRIM;
+    let instance = host.open(ops(), &job).expect("an instance");
+    let mut target = file(node.as_raw_fd(), IOE_KIND_CHAR);
+    let fd = node.try_clone().expect("another descriptor").into();
+    // SAFETY: the instance is this engine's, alive, and nobody else calls it now.
+    unsafe {
+        vtable::enter::<IoUringCmd, ()>(instance.inst, "test", (), |engine, _| {
+            engine.targets = vec![Some(Box::new(Target::fake(Node::fake(fd))))];
+        });
+    }
+    let mut units: Vec<_> = offsets_kib
+        .iter()
+        .map(|offset| {
+            let mut io = request(IOE_OP_TRIM, &mut *target, offset << 10, &mut []);
+            io.len = 4096;
+            let mut private = Box::new([0_u128; 16]);
+            assert!(ops().io_private_size as usize <= size_of_val(&*private));
+            io.engine_data = private.as_mut_ptr().cast();
+            (io, private)
+        })
+        .collect();
+    for (io, _) in &mut units {
+        assert_eq!(instance.queue(io), IOE_Q_QUEUED);
+    }
+    assert_eq!(instance.getevents(0, 16, 0), Ok(vec![]), "nothing was committed");
+    assert_eq!(instance.commit(), 0);
+    // Three at a time: what has ended together need not go back together.
+    let mut back = Vec::new();
+    while back.len() < units.len() {
+        let some = instance.getevents(1, 3, 10_000_000_000).expect("some");
+        assert!(!some.is_empty(), "lost after {}", back.len());
+        back.extend(some);
+    }
+    assert_eq!(instance.getevents(0, 16, 0), Ok(vec![]), "each comes back once");
+    back.sort_unstable();
+    back.dedup();
+    assert_eq!(back.len(), units.len(), "each comes back once");
+    units.iter().map(|(io, _)| io.error).collect()
+}
+
+#[test]
+fn each_trim_of_a_command_gets_an_answer_of_its_own() {
+    require!(io_uring);
+    let here = tempfile::tempdir().expect("a directory");
+    let plain = File::create(here.path().join("file")).expect("a file");
+    let null = File::open("/dev/null").expect("/dev/null");
+    for offsets in [&[0][..], &[0, 4], &[8, 0, 4, 32, 16], &[0, 8, 16, 24, 32, 40, 48, 56, 64]] {
+        let refused = vec![libc::EOPNOTSUPP; offsets.len()];
+        assert_eq!(trimmed(&plain, offsets), refused, "a file takes no commands");
+        // Newer kernels let /dev/null take all commands.
+        let taken = trimmed(&null, offsets);
+        assert!(taken == vec![0; offsets.len()] || taken == refused, "{taken:?}");
+    }
 }
