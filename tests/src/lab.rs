@@ -14,6 +14,9 @@ use std::time::Duration;
 /// is busy elsewhere.
 const LIMIT: Duration = Duration::from_secs(900);
 
+/// For all cases of a boot, on such a machine.
+const CASES_SECONDS: &str = "600";
+
 static ONE_GUEST: Mutex<()> = Mutex::new(());
 
 /// `scripts/vm ARGS`, with the programs under test.
@@ -67,7 +70,7 @@ impl Lab {
     /// Runs all cases in one boot, prints the table of them, panics if one failed.
     pub fn run(self, scene: &Scene) {
         let cases = scene.file("cases.sh", self.script());
-        let mut args: Vec<&str> = vec!["run"];
+        let mut args: Vec<&str> = vec!["run", "--timeout", CASES_SECONDS];
         args.extend(self.options.iter().map(String::as_str));
         args.extend(["--file", &cases, "--bring", "cases", "--", "sh", "cases.sh"]);
         let run = alone(|| vm(scene, &args).run());

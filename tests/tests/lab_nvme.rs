@@ -4,7 +4,7 @@
 //! What is written by commands is compared through the block device, and the other way round.
 
 use iodyno_tests::lab::Lab;
-use iodyno_tests::{require, Outcome, Scene};
+use iodyno_tests::{programs, require, Outcome, Scene};
 
 pub(crate) const NODE: &str = "ng0n1";
 pub(crate) const ENGINE: &str = "io_uring_cmd";
@@ -76,9 +76,15 @@ fn nvme_data_arrives() {
     require!(lab);
     let scene = Scene::new();
     let files = files(&scene);
-    let mut options = vec!["--nvme"];
+    let example = programs::repo().join("examples/engine-io_uring_cmd.toml");
+    let example = format!("{}:/root/example.toml", example.display());
+    let mut options = vec!["--nvme", "--file", &example];
     options.extend(files.iter().map(String::as_str));
     let mut lab = Lab::new(&options);
+    let run = format!("iodyno run /root/example.toml --set filename=/dev/{NODE}");
+    lab.case((NODE, ENGINE, "the example"), run, |outcome| {
+        assert_eq!(outcome.status, 0, "{outcome}");
+    });
     for way in [
         "",
         "hipri=1",
@@ -174,10 +180,8 @@ fn nvme_says_what_the_device_says() {
     reset(&mut lab);
     // The last one: the device is gone after it.
     let lines = "rw=randread\nsize=4m\ntime_based=1\nruntime=30\niodepth=8";
-    let script = format!(
-        "pci=$(readlink -f /sys/class/nvme/nvme0/device)\n(sleep 3; echo 1 >$pci/remove) &\n{}",
-        job(NODE, lines)
-    );
+    let remove = "echo 1 >$(readlink -f /sys/class/nvme/nvme0/device)/remove";
+    let script = amid(remove, &job(NODE, lines));
     lab.case((NODE, ENGINE, "unplugged in mid-run"), script, |outcome| {
         assert_eq!(outcome.status, 1, "{outcome}");
         assert!(outcome.document().all_ios() > 0, "{outcome}");
@@ -205,14 +209,20 @@ fn unannounced(lab: &mut Lab) {
     lab.case((NODE, ENGINE, "verify_mode=compare"), job(NODE, lines), failed(95, words));
 }
 
+/// A job, and something that happens after it has had 500 of the device's interrupts.
+fn amid(event: &str, job: &str) -> String {
+    format!(
+        "count() {{ awk '/nvme0q/ {{ sum += $2 + $3 }} END {{ print sum + 0 }}' /proc/interrupts; }}\n\
+         begin=$(count)\n\
+         (while [ $(($(count) - begin)) -lt 500 ]; do usleep 50000; done; {event}) &\n{job}"
+    )
+}
+
 /// A reset in mid-run: what was under way fails with words or succeeds, and the run goes on.
 fn reset(lab: &mut Lab) {
     let lines = "rw=randread\nsize=4m\ntime_based=1\nruntime=6\niodepth=8\n\
                  continue_on_error=all";
-    let script = format!(
-        "(sleep 3; echo 1 >/sys/class/nvme/nvme0/reset_controller) &\n{}",
-        job(NODE, lines)
-    );
+    let script = amid("echo 1 >/sys/class/nvme/nvme0/reset_controller", &job(NODE, lines));
     lab.case((NODE, ENGINE, "the controller is reset"), script, |outcome| {
         assert!([0, 1].contains(&outcome.status), "{outcome}");
         assert!(outcome.document().all_ios() > 0, "{outcome}");

@@ -64,8 +64,6 @@ fn made_here(lab: &mut Lab, node: &str, info_bytes: usize) {
     };
     lab.case((node, ENGINE, "of 128 blocks at a time"), long("write"), made("write", 64));
     lab.case((node, ENGINE, "read back, 128 at a time"), long("read"), made("read", 64));
-    let lines = format!("{WRITE}\nverify=crc32c");
-    lab.case((node, ENGINE, "with verify"), with(node, &lines, &ours), made("write", 256));
     let compare = format!("rw=write\nsize=64k\nbuffer_pattern=0x33\n{ours}");
     lab.case((node, ENGINE, "written to compare"), job(node, &compare), made("write", 16));
     let compare = format!("{compare}\nwrite_mode=compare");

@@ -419,9 +419,19 @@ impl OnRing for IoUringCmd {
         }
     }
 
+    #[inline(always)]
+    fn completions(&self, requests: u32) -> u32 {
+        if self.trims.share() {
+            requests.min(1)
+        } else {
+            requests
+        }
+    }
+
     fn taken_back(&mut self, unit: Unit, errno: Errno, reaped: &mut Reaped<'_>) {
         // SAFETY: as in completed().
         let private = unsafe { private_of(&unit) };
+        self.trims.back(!private.next.is_null());
         if let Some(slot) = private.slot.take() {
             self.free_slots.push(slot);
         }

@@ -26,11 +26,24 @@ pub(crate) struct Trims {
     lists: Vec<Range>,
     stride: usize,
     free: Vec<u32>,
+    /// Commands of several requests that are on their way.
+    shared: u32,
     /// Ended, when there was no room to hand them back; room for the depth.
     ended: VecDeque<(Unit, Result<u64, Errno>)>,
 }
 
 impl Trims {
+    /// Whether one completion may be for several requests.
+    #[inline(always)]
+    pub(crate) fn share(&self) -> bool {
+        self.shared > 0
+    }
+
+    /// A command has come back, or will not be sent.
+    pub(crate) fn back(&mut self, is_one_of_many: bool) {
+        self.shared -= u32::from(is_one_of_many);
+    }
+
     pub(crate) fn new(depth: u32, has_trims: bool) -> Trims {
         let depth = if has_trims { depth as usize } else { 0 };
         let (lists, stride) = ((depth / 2).min(LISTS_MAX), depth.min(RANGES_MAX));
@@ -40,6 +53,7 @@ impl Trims {
             lists: vec![Range::default(); lists * stride],
             stride,
             free: (0..lists as u32).collect(),
+            shared: 0,
             ended: VecDeque::with_capacity(depth),
         }
     }
@@ -152,6 +166,7 @@ impl IoUringCmd {
             (_, None) => return self.end_chain(head, Err((libc::EIO, 0))),
         };
         let command = Command::deallocate_ranges(target.nsid, addr, ranges.len());
+        let is_one_of_many = !private.next.is_null();
         let Core { files, ring, host, .. } = &mut self.core;
         let file = files.name(ring, host, &head);
         let entry = Entry::new(command, file, None, head.as_ptr() as u64);
@@ -169,7 +184,10 @@ impl IoUringCmd {
             }
         };
         match is_sent {
-            true => drop(head.into_raw()),
+            true => {
+                self.trims.shared += u32::from(is_one_of_many);
+                let _carried = head.into_raw(); // its entry has it
+            }
             false => self.end_chain(head, Err((libc::EAGAIN, 0))),
         }
     }
@@ -179,6 +197,7 @@ impl IoUringCmd {
         // SAFETY: the request is ours until it is handed back; no other reference is alive.
         let private = unsafe { private_of(&head) };
         let is_one_of_many = !private.next.is_null();
+        self.trims.back(is_one_of_many);
         if res == 0 {
             return self.finish_chain(head, Ok(()), reaped);
         }

@@ -48,6 +48,8 @@ vm_kernel_line="console=ttyS0 loglevel=4 panic=-1 oops=panic mitigations=off nok
 # Seconds from QEMU's start until the guest has to report, and boots in all.
 vm_boot_seconds=90
 vm_boots=3
+# Seconds without a sign of life, of which there is one every five, that end a guest.
+vm_silence_seconds=60
 # Seconds that a command gets where --timeout does not say.
 vm_timeout_seconds=300
 # Room for what --bring names.

@@ -162,6 +162,13 @@ pub trait OnRing: Engine {
     /// A request has ended: counts it out and hands it back, or queues it once more.
     fn completed(&mut self, unit: Unit, answer: Self::Answer, reaped: &mut Reaped<'_>);
 
+    /// Completions to wait for where so many requests are to be handed back: less where one is for
+    /// several.
+    #[inline(always)]
+    fn completions(&self, requests: u32) -> u32 {
+        requests
+    }
+
     /// The kernel never took a request's entry, and will not: hands it back with the reason.
     #[cold]
     fn taken_back(&mut self, unit: Unit, errno: Errno, reaped: &mut Reaped<'_>) {
@@ -263,8 +270,8 @@ pub trait OnRing: Engine {
             if let Some(errno) = core.broken {
                 self.fail_unsubmitted(errno, reaped);
             }
+            let missing = self.completions(wait.min.saturating_sub(reaped.count()));
             let core = self.core();
-            let missing = wait.min.saturating_sub(reaped.count());
             let left = deadline.map(|end| end.saturating_sub(core.host.now_ns()));
             let over = wait.timeout_ns == 0 || left == Some(0);
             let asked = match missing == 0 || over || core.ring.polls() {
