@@ -68,6 +68,10 @@ fn made_here(lab: &mut Lab, node: &str, info_bytes: usize) {
     lab.case((node, ENGINE, "written to compare"), job(node, &compare), made("write", 16));
     let compare = format!("{compare}\nwrite_mode=compare");
     lab.case((node, ENGINE, "Compare with it"), job(node, &compare), made("write", 16));
+    let zeroes = format!("rw=write\nsize=64k\nwrite_mode=zeroes\n{ALL}");
+    lab.case((node, ENGINE, "Write Zeroes"), job(node, &zeroes), made("write", 16));
+    let read = format!("rw=read\nsize=64k\n{ours}");
+    lab.case((node, ENGINE, "zeroes have their guards"), job(node, &read), made("read", 16));
 }
 
 /// Block 0x1234 of these devices has a guard that does not fit.
@@ -76,6 +80,8 @@ fn bad_block(lab: &mut Lab, node: &str, info_bytes: usize) {
     let at = |more: &str| with(node, lines, more).replace("bs=4k", "bs=512");
     let words = &["end-to-end guard check error (type 2, code 0x82)", "vendor status 0x282"];
     lab.case((node, ENGINE, "a wrong guard, by the device"), at(""), failed(84, words));
+    let verify = at("").replace("rw=read", "rw=write\nwrite_mode=verify");
+    lab.case((node, ENGINE, "a wrong guard, by Verify"), verify, failed(84, &words[..1]));
     let words = &["the guard of LBA 4660 is 0x0, and should be", "checked here, not by the device"];
     let ours = format!("pi_act=0\nmd_per_io_size={info_bytes}");
     // The device checks first where it is asked to: it finds the same.

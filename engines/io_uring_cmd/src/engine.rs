@@ -5,7 +5,7 @@
 //! later, such as the range of a trim, lies in the request's private memory. Must not allocate or
 //! lock between start and end.
 
-use crate::command::{Command, Op, Range, BLOCKS_MAX};
+use crate::command::{Command, Op, Protection, Range, BLOCKS_MAX};
 use crate::entry::{Answered, Entry};
 use crate::identify::{self, Controller};
 use crate::node::Node;
@@ -197,8 +197,13 @@ fn command_of(
     if op == Op::WriteZeroes && settings.deallocate {
         command = command.deallocate();
     }
-    if let Some(protection) = target.protection.as_ref().filter(|_| op != Op::WriteUncorrectable) {
-        command = command.protected(protection, lba);
+    match (&target.protection, op) {
+        (None, _) | (_, Op::WriteUncorrectable) => {}
+        // Nothing comes along that could be checked.
+        (Some(protection), Op::WriteZeroes) => {
+            command = command.protected(&Protection { check: 0, ..*protection }, lba);
+        }
+        (Some(protection), _) => command = command.protected(protection, lba),
     }
     Ok(command)
 }
