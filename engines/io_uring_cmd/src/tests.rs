@@ -128,8 +128,8 @@ fn options_that_contradict_are_refused() {
     assert!(host.open(ops(), &job).is_ok());
 }
 
-/// What becomes of trims at these offsets in KiB, 4 KiB each, in one commit, to something that is no
-/// NVMe device: errnos, in the order of the requests.
+/// What becomes of trims at these offsets in KiB, 4 KiB each, in one commit, to something that is
+/// no NVMe device: errnos, in the order of the requests.
 fn trimmed(node: &File, offsets_kib: &[u64], together: bool) -> Vec<i32> {
     let host = TestHost::new();
     let job = TestJob::new(ops(), 16);

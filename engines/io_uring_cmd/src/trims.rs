@@ -112,8 +112,8 @@ impl IoUringCmd {
                 rest.next_if(|unit| index_of(unit) == index && self.add(unit, &limits))
             {
                 let next = unit.into_raw();
-                // SAFETY: a request of the batch, let go of just above or one round before, which is
-                // ours until it is handed back.
+                // SAFETY: a request of the batch, let go of just above or one round before, which
+                // is ours until it is handed back.
                 let link = unsafe { Unit::from_raw(last) };
                 // SAFETY: the same; no other reference to its memory is alive.
                 unsafe { private_of(&link) }.next = next;

@@ -104,8 +104,8 @@ fn read_after_write(stand: &Stand) -> Outcome {
     rig.end()
 }
 
-/// With buffers as large as the target takes: a device may refuse, when it is opened, what no command
-/// of it could carry.
+/// With buffers as large as the target takes: a device may refuse, when it is opened, what no
+/// command of it could carry.
 fn largest(stand: &Stand, max: u64) -> Result<Rig<'_>, Finding> {
     let made =
         |bs: u64| stand.rig(RigWish { bs: bs as usize, file_bytes: 4 * max, ..RigWish::default() });
