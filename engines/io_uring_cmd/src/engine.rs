@@ -203,6 +203,10 @@ fn command_of(
         (Some(protection), Op::WriteZeroes) => {
             command = command.protected(&Protection { check: 0, ..*protection }, lba);
         }
+        // It looks at what is there: nothing to be made, or the device refuses.
+        (Some(protection), Op::Verify) => {
+            command = command.protected(&Protection { act: false, ..*protection }, lba);
+        }
         (Some(protection), _) => command = command.protected(protection, lba),
     }
     Ok(command)

@@ -85,6 +85,12 @@ impl Target {
             0 => None,
             _ => Some(protection(&namespace, settings)),
         };
+        let writes = op_mask & (1 << IOE_OP_WRITE) != 0;
+        if protection.is_some() && settings.pi_act && writes && settings.write == Op::Compare {
+            let why = "write_mode=compare: Compare wants protection information along, and the \
+                       device would make none (pi_act=0 with md_per_io_size)";
+            return refused(libc::EINVAL, why.to_owned());
+        }
         let layout = layout(&namespace, settings);
         if layout.is_some_and(|layout| layout.guard == Guard::Crc32) {
             let why = "pi_act=0: its guards have 32 bits, which only the device makes (pi_act=1)";
