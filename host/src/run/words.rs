@@ -31,7 +31,16 @@ pub(super) fn io_error(job: &JobSpec, errno: Option<i32>, message: String) -> Ru
 
 /// A callback answered -errno.
 pub(super) fn refused(job: &JobSpec, refusal: &Refusal) -> RunError {
-    io_error(job, Some(refusal.errno), of_engine(job, &refusal.to_string()))
+    let error = io_error(job, Some(refusal.errno), of_engine(job, &refusal.to_string()));
+    let kind = if is_misfit(refusal) { ErrorKind::Usage } else { error.kind };
+    RunError { kind, ..error }
+}
+
+/// Whether an engine says of a target that it is of the wrong kind, or lacks what the job asks of
+/// it: no system failed there, the job asks for what cannot be.
+fn is_misfit(refusal: &Refusal) -> bool {
+    let says_so = matches!(refusal.errno, libc::ENOTBLK | libc::ENOTTY | libc::EOPNOTSUPP);
+    refusal.callback == Callback::OpenFile && says_so && refusal.words.is_some()
 }
 
 /// The engine broke its contract in `callback`.

@@ -5,6 +5,7 @@
 
 use super::error::TargetError;
 use crate::sys::block;
+use crate::sys::disks::disk_behind;
 use rustix::fs::{major, minor, AtFlags, FileType, Mode, OFlags, StatxFlags, CWD};
 use rustix::io::Errno;
 use std::fs;
@@ -240,23 +241,6 @@ fn device_sizes(path: &Path, number: (u32, u32)) -> Result<(u64, u32), TargetErr
             None => Err(TargetError::io(format!("ask {} for its size", path.display()), errno)),
         }
     })
-}
-
-/// The disk that a character device leads to as well: /dev/sgN takes commands for the same device
-/// as /dev/sdX, and /dev/ngXnY for that of /dev/nvmeXnY. None for all others.
-pub(super) fn disk_behind(sys: &Path, (major, minor): (u32, u32)) -> Option<(u32, u32)> {
-    let node = sys.join(format!("dev/char/{major}:{minor}"));
-    let disk = match fs::read_dir(node.join("device/block")) {
-        Ok(disks) => disks.flatten().next()?.path(),
-        Err(_) => {
-            let name = fs::canonicalize(&node).ok()?;
-            let numbers = name.file_name()?.to_str()?.strip_prefix("ng")?;
-            sys.join(format!("class/block/nvme{numbers}"))
-        }
-    };
-    let number = fs::read_to_string(disk.join("dev")).ok()?;
-    let (major, minor) = number.trim().split_once(':')?;
-    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 /// What /sys says about a device's place.
