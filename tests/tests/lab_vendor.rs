@@ -118,7 +118,9 @@ fn the_example_runs_as_it_says() {
     std::fs::rename(&job, scene.at("examples/vendor-sg.toml")).expect("one directory");
     let words: Vec<&str> = line.split(' ').skip(1).collect();
     let run = lab::alone(|| lab::vm(&scene, &words).run()).expect(0);
-    for words in ["acme-sg: example.acme.sg", "  engine acme-sg, job write: vendor Linux, model scsi_debug"] {
+    for words in
+        ["acme-sg: example.acme.sg", "  engine acme-sg, job write: vendor Linux, model scsi_debug"]
+    {
         assert!(run.stdout.contains(words), "no {words:?} in\n{run}");
     }
 }

@@ -234,3 +234,23 @@ fn remedy(job: &JobSpec, error: &RequestError) -> Option<&'static str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_says_that_a_job_asks_for_what_cannot_be() {
+        let job = JobSpec::default();
+        let kind = |callback, errno, words: Option<&str>| {
+            refused(&job, &Refusal { callback, errno, words: words.map(str::to_owned) }).kind
+        };
+        let open = Callback::OpenFile;
+        for errno in [libc::ENOTBLK, libc::ENOTTY, libc::EOPNOTSUPP] {
+            assert_eq!(kind(open, errno, Some("x: no device")), ErrorKind::Usage, "{errno}");
+            assert_eq!(kind(open, errno, None), ErrorKind::Io, "{errno}");
+            assert_eq!(kind(Callback::Init, errno, Some("x")), ErrorKind::Io, "{errno}");
+        }
+        assert_eq!(kind(open, libc::EACCES, Some("open x")), ErrorKind::Io);
+    }
+}

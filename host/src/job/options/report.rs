@@ -194,7 +194,7 @@ pub(super) const OPTIONS: &[JobOption] = &[
         category: Category::Report,
         kind: Kind::Bool,
         default: "1",
-        help: "What the disks under the targets did meanwhile, as the kernel counts it",
+        help: "What the disks under the targets did, as the kernel counts it",
         doc:
             "Of the disk of a block device, or of the file system of a file, and of those that it \
               is made of; not of tmpfs, overlays and networks, which have none, nor of /dev/sgN \

@@ -47,6 +47,20 @@ fn a_missing_directory_is_told() {
 fn a_mistyped_device_does_not_become_a_file() {
     let error = discover(Path::new("/dev/nvme77n7")).expect_err("no such device").to_string();
     assert!(error.starts_with("/dev/nvme77n7: there is no such device"), "{error}");
+    // Nor by way of links.
+    let here = tempfile::tempdir().expect("a directory");
+    let link = |to: &str, from: &str| {
+        std::os::unix::fs::symlink(to, here.path().join(from)).expect("a link");
+        discover(&here.path().join(from))
+    };
+    let error = link("/dev/nvme77n7", "one").expect_err("no such device").to_string();
+    assert!(error.contains("one: there is no such device"), "{error}");
+    let error = link("one", "two").expect_err("no such device").to_string();
+    assert!(error.contains("two: there is no such device"), "{error}");
+    assert_eq!(link("none", "three").expect("a file to be made").kind, Kind::Missing);
+    assert!(link("four", "four").is_err(), "a link to itself");
+    let error = link("none/such", "five").expect_err("no directory").to_string();
+    assert!(error.contains("none does not exist"), "{error}");
 }
 
 #[test]
