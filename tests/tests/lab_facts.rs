@@ -14,7 +14,7 @@ const BLOCK: usize = 4096;
 const BEFORE: u8 = 0xee;
 
 const SCSI: &str = "--scsi=lbpu=1 num_parts=1";
-const NULL_BLK: &str = "null_blk memory_backed=1 discard=1 size=64";
+const NULL_BLK: &str = "null_blk memory_backed=1 discard=1 gb=1";
 
 /// Makes /dev/loop0 in the guest, of 8 MiB.
 const LOOP: &str = "test -e /root/image || {
@@ -93,7 +93,7 @@ fn facts(lab: &mut Lab) {
     let script = job("nullb0", "psync", "rw=read\nsize=64k");
     lab.case(("nullb0", "psync", "nothing is made up"), script, |outcome| {
         let device = outcome.document().at("/iodyno/devices/0").clone();
-        assert_eq!(device["size_bytes"], 64 * MIB, "{outcome}");
+        assert_eq!(device["size_bytes"], 1024 * MIB, "{outcome}");
         for absent in ["model", "serial", "vendor", "firmware"] {
             assert_eq!(device.get(absent), None, "{absent}: {outcome}");
         }
@@ -141,7 +141,7 @@ fn disk_util(lab: &mut Lab) {
         assert_eq!(document.number("/disk_util/0/read_ios"), 48, "{outcome}");
     });
     let script = format!(
-        "dmsetup create both --table '0 2048 linear /dev/sda 0\n2048 2048 linear /dev/nvme0n1 0' \
+        "modprobe dm_flakey; dmsetup create both --table '0 2048 linear /dev/sda 0\n2048 2048 linear /dev/nvme0n1 0' \
          >&2 || exit 93\n{}\nstatus=$?\ndmsetup remove both >&2; exit $status",
         job("mapper/both", "psync", "direct=1\nrw=read\nsize=2m")
     );
@@ -225,17 +225,20 @@ fn trims_leave_zeroes() {
         .iter()
         .map(|file| format!("{file}:/root/{}", file.rsplit('/').next().unwrap_or("")))
         .collect();
-    let mut options = vec!["--scsi=lbpu=1", "--nvme", "--modules", NULL_BLK];
+    let mut options = vec!["--timeout", "600", "--scsi=lbpu=1", "--nvme", "--modules", NULL_BLK];
     options.extend(named.iter().flat_map(|file| ["--file", file]));
     let mut lab = Lab::new(&options);
+    let random = ("rw=randtrim\nbs=4k\niodepth=8", "trimmed");
+    let in_order = ("rw=trim\nbs=64k", "trimmed");
+    let rewritten = ("rw=trimwrite\nbs=4k\nbuffer_pattern='/root/pattern'", "written");
+    let mixed = ("rw=randtrim\nbs=4k\niodepth=4\n[b]\nrw=randwrite\noffset=0", "mixed");
     for device in ["sda", "nvme0n1", "nullb0", "loop0"] {
-        for engine in ["psync", "libaio", "io_uring"] {
-            for (lines, expected) in [
-                ("rw=trim\nbs=64k", "trimmed"),
-                ("rw=randtrim\nbs=4k\niodepth=8", "trimmed"),
-                ("rw=trimwrite\nbs=4k\nbuffer_pattern='/root/pattern'", "written"),
-                ("rw=randtrim\nbs=4k\niodepth=4\n[b]\nrw=randwrite\noffset=0", "mixed"),
-            ] {
+        for (engine, loads) in [
+            ("psync", &[in_order, random, rewritten, mixed][..]),
+            ("libaio", &[random]),
+            ("io_uring", &[random, rewritten, mixed]),
+        ] {
+            for (lines, expected) in loads {
                 trim(&mut lab, device, engine, lines, expected);
             }
         }

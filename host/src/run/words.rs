@@ -40,7 +40,8 @@ pub(super) fn refused(job: &JobSpec, refusal: &Refusal) -> RunError {
 /// it: no system failed there, the job asks for what cannot be.
 fn is_misfit(refusal: &Refusal) -> bool {
     let says_so = matches!(refusal.errno, libc::ENOTBLK | libc::ENOTTY | libc::EOPNOTSUPP);
-    refusal.callback == Callback::OpenFile && says_so && refusal.words.is_some()
+    let of_target = matches!(refusal.callback, Callback::OpenFile | Callback::GetFileSize);
+    of_target && says_so && refusal.words.is_some()
 }
 
 /// The engine broke its contract in `callback`.
@@ -248,6 +249,8 @@ mod tests {
         let open = Callback::OpenFile;
         for errno in [libc::ENOTBLK, libc::ENOTTY, libc::EOPNOTSUPP] {
             assert_eq!(kind(open, errno, Some("x: no device")), ErrorKind::Usage, "{errno}");
+            let size = Callback::GetFileSize;
+            assert_eq!(kind(size, errno, Some("x: no device")), ErrorKind::Usage, "{errno}");
             assert_eq!(kind(open, errno, None), ErrorKind::Io, "{errno}");
             assert_eq!(kind(Callback::Init, errno, Some("x")), ErrorKind::Io, "{errno}");
         }
