@@ -1,5 +1,5 @@
-//! Block devices as everybody has them: what the report says of a loop device, of files on it and of
-//! memory; names among the devices that are none.
+//! Block devices as everybody has them: what the report says of a loop device, of files on it and
+//! of memory; names among the devices that are none.
 //!
 //! Real devices are `lab_facts`.
 
@@ -85,18 +85,25 @@ fn nothing_is_made_among_the_devices() {
     // Their targets are no paths.
     let pathless = ["cpuio", "exec", "net", "null"];
     for engine in programs::engines() {
-        for name in missing.iter().copied().chain([link.as_str()]) {
-            for lines in ["rw=write", "rw=write\nallow_mounted_write=1\ncreate_on_open=1"] {
-                let job = format!("[a]\nioengine={engine}\nsize=64k\nfilename={name}\n{lines}\n");
-                let job = if engine == "exec" { job + "program=true\n" } else { job };
-                let job = if engine == "cpuio" { job + "cpuload=1\nruntime=1ms\n" } else { job };
-                let outcome = scene.run_json(&job);
-                for path in missing {
-                    assert!(!Path::new(path).exists(), "{engine} made {path}:\n{outcome}");
-                }
-                if !pathless.contains(&engine.as_str()) {
-                    outcome.expect(2).says(&[name]);
-                }
+        let mut job = format!("[global]\nioengine={engine}\nsize=64k\nrw=write\n");
+        job += match engine.as_str() {
+            "exec" => "program=true\n",
+            "cpuio" => "cpuload=1\nruntime=1ms\n",
+            _ => "",
+        };
+        let names = || missing.iter().copied().chain([link.as_str()]).enumerate();
+        for (number, name) in names() {
+            job += &format!("[job{number}]\nfilename={name}\ncreate_on_open={}\n", number % 2);
+        }
+        let outcome = scene.run_json(&job);
+        for path in missing {
+            assert!(!Path::new(path).exists(), "{engine} made {path}:\n{outcome}");
+        }
+        if !pathless.contains(&engine.as_str()) {
+            let outcome = outcome.expect(2);
+            for (_, name) in names() {
+                let words = format!("{name}: there is no such device");
+                assert!(outcome.stderr.contains(&words), "{engine}: {words}:\n{outcome}");
             }
         }
     }

@@ -1,5 +1,5 @@
-//! What iodyno says of real devices, in the laboratory's guest: who they are and what they can, what
-//! they did meanwhile, trims that leave zeroes, what cannot be done there refused before the run.
+//! What iodyno says of real devices, in the laboratory's guest: who they are and what they can,
+//! what they did meanwhile, trims that leave zeroes, what cannot be done there refused before the run.
 //!
 //! One boot a test. How data gets to a device is `lab_devices`.
 
@@ -141,7 +141,8 @@ fn disk_util(lab: &mut Lab) {
         assert_eq!(document.number("/disk_util/0/read_ios"), 48, "{outcome}");
     });
     let script = format!(
-        "modprobe dm_flakey; dmsetup create both --table '0 2048 linear /dev/sda 0\n2048 2048 linear /dev/nvme0n1 0' \
+        "modprobe dm_flakey\n\
+         dmsetup create both --table '0 2048 linear /dev/sda 0\n2048 2048 linear /dev/nvme0n1 0' \
          >&2 || exit 93\n{}\nstatus=$?\ndmsetup remove both >&2; exit $status",
         job("mapper/both", "psync", "direct=1\nrw=read\nsize=2m")
     );
@@ -190,9 +191,12 @@ fn in_words(lab: &mut Lab) {
 }
 
 fn unplugged(lab: &mut Lab) {
+    // Not before the run is under way, and has been looked at.
     let script = format!(
-        "(sleep 2; echo 1 >/sys/block/sda/device/delete) &\n{}",
-        job("sda", "psync", "direct=1\nrw=randread\nsize=8m\ntime_based\nruntime=20")
+        "reads() {{ set -- $(cat /sys/block/sda/stat); echo $1; }}\nbefore=$(reads)\n\
+         (until test $(reads) -gt $((before + 100)); do sleep 0.2; done; sleep 2\n\
+         echo 1 >/sys/block/sda/device/delete) &\n{}",
+        job("sda", "psync", "direct=1\nrw=randread\nsize=8m\ntime_based\nruntime=40")
     );
     lab.case(("sda", "psync", "unplugged in mid-run"), script, |outcome| {
         assert_eq!(outcome.status, 1, "{outcome}");

@@ -140,8 +140,8 @@ fn judge_raw(job: &JobSpec, targets: &[Target], plan: &Plan) -> Result<(), Targe
     Ok(())
 }
 
-/// Trims of a block device are discards, in whole blocks whatever `direct` says. An engine that goes
-/// around the kernel's block layer has commands of its own, which the kernel may not know.
+/// Trims of a block device are discards, in whole blocks whatever `direct` says. An engine that
+/// goes around the kernel's block layer has commands of its own, which the kernel may not know.
 fn judge_trim(job: &JobSpec, targets: &[Target], plan: &Plan) -> Result<(), TargetError> {
     let own_way = job.engine.flags & (IOE_F_RAW | IOE_F_FAKE) != 0 || per_file(job);
     if own_way || !job.load.rw.trims() {
