@@ -292,7 +292,7 @@ fn refused(lab: &mut Lab) {
             assert_eq!(outcome.document().all_ios(), 0, "{outcome}");
         });
     }
-    let script = job("nvme0n1", "psync", "rw=trim\nbs=1000\nsize=64k");
+    let script = job("nvme0n1", "psync", "rw=trim\nsize=64k").replace("bs=4k", "bs=1000");
     lab.case(("nvme0n1", "psync", "half a block: refused"), script, |outcome| {
         assert_eq!(outcome.status, 2, "{outcome}");
         assert!(outcome.stderr.contains("trims want multiples of 512 bytes"), "{outcome}");

@@ -307,4 +307,4 @@ fn plain(raw: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;

@@ -1,11 +1,29 @@
-//! Disks of a made-up sysfs, which the tests of `diskstats` use as well. Only built for tests.
+//! Disks of a made-up sysfs: what is found under a device, and what is told of it.
+//! Only built for tests.
+//! Must need no disk of the machine.
 
 use super::*;
 use std::os::unix::fs::symlink;
 
+/// What the queue of sda says.
+const QUEUE: [(&str, &str); 12] = [
+    ("logical_block_size", "512"),
+    ("physical_block_size", "4096"),
+    ("rotational", "1"),
+    ("zoned", "none"),
+    ("chunk_sectors", "8192"),
+    ("discard_max_bytes", "0"),
+    ("discard_granularity", "0"),
+    ("write_zeroes_max_bytes", "33553920"),
+    ("fua", "1"),
+    ("write_cache", "write back"),
+    ("scheduler", "none [mq-deadline] bfq"),
+    ("io_poll", "0"),
+];
+
 /// A sysfs with the SCSI disk sda (8:0, partition sda1 8:1, node 21:0), nvme0n1 (259:0, node
 /// 244:0), loop0 (7:0), vda (252:0) and dm-0 (253:0) over sda1 and nvme0n1.
-pub(in super::super) fn sysfs() -> tempfile::TempDir {
+fn sysfs() -> tempfile::TempDir {
     let root = tempfile::tempdir().expect("a directory");
     let at = |path: &str| root.path().join(path);
     let file = |path: &str, text: &[u8]| {
@@ -25,20 +43,7 @@ pub(in super::super) fn sysfs() -> tempfile::TempDir {
     file("devices/host0/0:0:0:0/rev", b"0191\n");
     file("devices/host0/0:0:0:0/vpd_pg80", b"\0\x80\0\x042000junk");
     file("devices/host0/0:0:0:0/wwid", b"naa.33333330000007d0\n");
-    for (name, value) in [
-        ("logical_block_size", "512"),
-        ("physical_block_size", "4096"),
-        ("rotational", "1"),
-        ("zoned", "none"),
-        ("chunk_sectors", "8192"),
-        ("discard_max_bytes", "0"),
-        ("discard_granularity", "0"),
-        ("write_zeroes_max_bytes", "33553920"),
-        ("fua", "1"),
-        ("write_cache", "write back"),
-        ("scheduler", "none [mq-deadline] bfq"),
-        ("io_poll", "0"),
-    ] {
+    for (name, value) in QUEUE {
         file(&format!("{sda}/queue/{name}"), format!("{value}\n").as_bytes());
     }
     file(&format!("{nvme}/dev"), b"259:0\n");
