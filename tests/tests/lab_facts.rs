@@ -1,5 +1,6 @@
 //! What iodyno says of real devices, in the laboratory's guest: who they are and what they can,
-//! what they did meanwhile, trims that leave zeroes, what cannot be done there refused before the run.
+//! what they did meanwhile, trims that leave zeroes, what cannot be done there refused before the
+//! run.
 //!
 //! One boot a test. How data gets to a device is `lab_devices`.
 
