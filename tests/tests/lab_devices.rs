@@ -115,7 +115,7 @@ fn polled(lab: &mut Lab) {
     }
     let script = job("sda", "io_uring", "hipri=1\niodepth=32\nsize=2m\nrw=randread");
     lab.case(("sda", "io_uring", "hipri: refused, no poll queues"), script, |outcome| {
-        assert_eq!(outcome.status, 1, "{outcome}");
+        assert_eq!(outcome.status, 2, "{outcome}");
         assert_eq!(outcome.document().all_ios(), 0, "{outcome}");
         assert!(outcome.stderr.contains("poll queues"), "{outcome}");
     });

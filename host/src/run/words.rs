@@ -31,7 +31,17 @@ pub(super) fn io_error(job: &JobSpec, errno: Option<i32>, message: String) -> Ru
 
 /// A callback answered -errno.
 pub(super) fn refused(job: &JobSpec, refusal: &Refusal) -> RunError {
-    io_error(job, Some(refusal.errno), of_engine(job, &refusal.to_string()))
+    let error = io_error(job, Some(refusal.errno), of_engine(job, &refusal.to_string()));
+    let kind = if is_misfit(refusal) { ErrorKind::Usage } else { error.kind };
+    RunError { kind, ..error }
+}
+
+/// Whether an engine says of a target that it is of the wrong kind, or lacks what the job asks of
+/// it: no system failed there, the job asks for what cannot be.
+fn is_misfit(refusal: &Refusal) -> bool {
+    let says_so = matches!(refusal.errno, libc::ENOTBLK | libc::ENOTTY | libc::EOPNOTSUPP);
+    let of_target = matches!(refusal.callback, Callback::OpenFile | Callback::GetFileSize);
+    of_target && says_so && refusal.words.is_some()
 }
 
 /// The engine broke its contract in `callback`.
@@ -223,5 +233,27 @@ fn remedy(job: &JobSpec, error: &RequestError) -> Option<&'static str> {
         }
         libc::EOPNOTSUPP if error.ddir == Ddir::Trim => Some("the target cannot discard"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_says_that_a_job_asks_for_what_cannot_be() {
+        let job = JobSpec::default();
+        let kind = |callback, errno, words: Option<&str>| {
+            refused(&job, &Refusal { callback, errno, words: words.map(str::to_owned) }).kind
+        };
+        let open = Callback::OpenFile;
+        for errno in [libc::ENOTBLK, libc::ENOTTY, libc::EOPNOTSUPP] {
+            assert_eq!(kind(open, errno, Some("x: no device")), ErrorKind::Usage, "{errno}");
+            let size = Callback::GetFileSize;
+            assert_eq!(kind(size, errno, Some("x: no device")), ErrorKind::Usage, "{errno}");
+            assert_eq!(kind(open, errno, None), ErrorKind::Io, "{errno}");
+            assert_eq!(kind(Callback::Init, errno, Some("x")), ErrorKind::Io, "{errno}");
+        }
+        assert_eq!(kind(open, libc::EACCES, Some("open x")), ErrorKind::Io);
     }
 }

@@ -7,6 +7,7 @@ pub mod capture;
 pub mod clock;
 pub mod crash;
 pub mod crash_report;
+pub mod disks;
 pub mod diskstats;
 pub mod facts;
 pub mod footprint;

@@ -52,7 +52,7 @@ const CORE: &str = "
     log_entries log_avg_msec log_hist_msec log_hist_coarseness write_hist_log log_max_value
     log_window_value log_offset log_prio log_issue_time log_compression log_compression_cpus
     log_store_compressed log_unix_epoch log_alternate_epoch log_alternate_epoch_clock_id
-    job_start_clock_id block_error_percentiles stats dedupe_global disk_util gtod_cpu profile
+    job_start_clock_id block_error_percentiles stats dedupe_global gtod_cpu profile
     cgroup cgroup_nodelete cgroup_weight uid gid unit_base flow_watermark sprandom num_range fdp
     fdp_pli fdp_pli_select dataplacement plids plid_select dp_scheme";
 
