@@ -12,7 +12,7 @@ use iodyno_tests::{require, Scene};
 /// What `--scsi`, `--nvme`, [`NULL_BLK`] and [`LINEAR`] make.
 const DEVICES: [&str; 4] = ["sda", "nvme0n1", "nullb0", "mapper/linear"];
 
-const NULL_BLK: &str = "null_blk memory_backed=1 poll_queues=1 nr_devices=2";
+const NULL_BLK: &str = "null_blk memory_backed=1 gb=1 poll_queues=1 nr_devices=2";
 
 /// Over the second null device, so that the first is nobody's.
 const LINEAR: &str =

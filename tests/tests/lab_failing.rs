@@ -123,7 +123,7 @@ fn mended(lab: &mut Lab, engine: &str) {
 fn mapped_devices_that_fail_are_told_of() {
     require!(lab);
     let scene = Scene::new();
-    let modules = "null_blk memory_backed=1,dm_mod,dm_flakey,dm_delay";
+    let modules = "null_blk memory_backed=1 gb=1,dm_mod,dm_flakey,dm_delay";
     let mut lab = lab(&scene, &["--modules", modules]);
     for engine in ENGINES {
         bad_stretch(&mut lab, engine);

@@ -4,7 +4,7 @@
 //! All are refused before the run, in words; nothing is written, and no file is made.
 
 use iodyno_tests::lab::Lab;
-use iodyno_tests::lab_jobs::{job, ENGINES};
+use iodyno_tests::lab_jobs::{job, label, ENGINES};
 use iodyno_tests::{require, Outcome, Scene};
 
 /// A device, who writes to it by which node, and where the first user's words are.
@@ -20,7 +20,7 @@ const NODES: [(&str, &str, &[&str]); 5] = [
 const USES: [(&str, &str, &str, &str); 3] = [
     (
         "mounted: refused",
-        "mke2fs /dev/DISK >/dev/null 2>&1; mkdir -p /mnt; mount -t ext2 /dev/DISK /mnt",
+        "mke2fs /dev/DISK >/dev/null 2>&1; mkdir -p /mnt; mount -t ext2 -o ro /dev/DISK /mnt",
         "umount /mnt",
         "/dev/DISK is mounted on /mnt",
     ),
@@ -54,7 +54,7 @@ fn refused(status: i32, words: &str) -> impl Fn(&Outcome) {
 fn devices_that_are_not_to_be_touched() {
     require!(lab);
     let scene = Scene::new();
-    let modules = "null_blk memory_backed=1,dm_mod";
+    let modules = "null_blk memory_backed=1 gb=1,dm_mod";
     let mut lab = Lab::new(&["--scsi", "--nvme", "--modules", modules]);
     in_use(&mut lab);
     missing(&mut lab);
@@ -71,8 +71,9 @@ fn in_use(lab: &mut Lab) {
                     [take, give_back, words].map(|text| text.replace("DISK", disk));
                 let sum = format!("$(dd if=/dev/{disk} bs=64k count=16 2>/dev/null | md5sum)");
                 let script = format!(
-                    "{take} || exit 93\nbefore={sum}\n{}\nstatus=$?\n[ \"$before\" = \"{sum}\" ] \
-                     || exit 91\n{give_back} >&2 || exit 94\nexit $status",
+                    "({take}) >&2 || exit 93\nbefore={sum}\n{}\nstatus=$?\nafter={sum}\n\
+                     ({give_back}) >&2 || exit 94\n\
+                     [ \"$before\" = \"$after\" ] || exit 91\nexit $status",
                     job(node, engine, "rw=write\nsize=64k")
                 );
                 lab.case((node, engine, what), script, refused(2, &words));
@@ -98,7 +99,7 @@ fn missing(lab: &mut Lab) {
                 let script =
                     format!("{run}\nstatus=$?; [ ! -e /dev/{node} ] || exit 95\nexit $status");
                 let words = format!("/dev/{node}: there is no such device");
-                lab.case((node, engine, &format!("not there: {rw} refused")), script, {
+                lab.case((&label(node), engine, &format!("not there: {rw} refused")), script, {
                     refused(2, &words)
                 });
             }
