@@ -14,8 +14,9 @@ use std::time::Duration;
 /// is busy elsewhere.
 const LIMIT: Duration = Duration::from_secs(900);
 
-/// What iodyno says of an engine that does not answer before the run. Where the machine is busy the
-/// guest's clock jumps by seconds, and this says nothing: nothing was done, the case is tried again.
+/// What iodyno says of an engine that does not answer before the run. On a busy machine the
+/// guest's clock jumps by seconds, and this says nothing: nothing was done, the case is tried
+/// again.
 const UNSURE: &str = "hung .*: no answer within";
 
 static ONE_GUEST: Mutex<()> = Mutex::new(());

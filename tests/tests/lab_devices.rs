@@ -1,4 +1,4 @@
-//! Engines on real devices in the laboratory's guest: data arrives where it belongs, at every depth,
+//! Engines on real devices in the laboratory's guest: data arrives where it belongs, at each depth,
 //! polled for and not, also through protection information that the kernel makes and checks.
 //!
 //! One boot a test, many cases in it: a device is a row of the table that is printed, an engine a

@@ -174,7 +174,7 @@ impl<C: Clock> Worker<'_, C> {
         }
     }
 
-    /// What the engine says about a failure of its own; it has no words for one that the host found.
+    /// What the engine says about a failure of its own; none of what the host found.
     fn words(&mut self, index: SlotIndex, engine_error: i32) -> Option<String> {
         if engine_error == 0 {
             drop(host_table::take_error_words());
