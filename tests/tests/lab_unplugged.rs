@@ -12,7 +12,7 @@ use iodyno_tests::{require, Outcome, Scene};
 const BEFORE: u64 = 200;
 
 /// A run has this long to begin, lose its device and notice. That takes about two seconds; the rest
-/// is for guests on a machine that is busy elsewhere. Without an end of its own it would take minutes.
+/// is for guests on a machine that is busy elsewhere. Left alone it would take minutes.
 const SECONDS: u32 = 50;
 
 /// A device, and the shell's words for it.
