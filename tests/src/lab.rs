@@ -72,7 +72,8 @@ impl Lab {
     /// Runs all cases in one boot, prints the table of them, panics if one failed.
     pub fn run(self, scene: &Scene) {
         let cases = scene.file("cases.sh", self.script());
-        let mut args: Vec<&str> = vec!["run"];
+        // In a test of a minute; on a busy machine the guest gets a tenth of the processors.
+        let mut args: Vec<&str> = vec!["run", "--timeout", "700"];
         args.extend(self.options.iter().map(String::as_str));
         args.extend(["--file", &cases, "--bring", "cases", "--", "sh", "cases.sh"]);
         let run = alone(|| vm(scene, &args).run());
