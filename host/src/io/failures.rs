@@ -163,7 +163,7 @@ impl<C: Clock> Worker<'_, C> {
             len: slot.len,
             errno,
             vendor_status: outcome.vendor_status,
-            words: self.engine.errdetails(self.slots.unit(index), index),
+            words: self.words(index, outcome.error),
         };
         if tells {
             let ignored = verdict == Verdict::Ignored;
@@ -172,6 +172,15 @@ impl<C: Clock> Worker<'_, C> {
         if ends {
             self.failures.fatal = Some(error);
         }
+    }
+
+    /// What the engine says about a failure of its own; none of what the host found.
+    fn words(&mut self, index: SlotIndex, engine_error: i32) -> Option<String> {
+        if engine_error == 0 {
+            drop(host_table::take_error_words());
+            return None;
+        }
+        self.engine.errdetails(self.slots.unit(index), index)
     }
 
     /// What failed, once the worker is through.

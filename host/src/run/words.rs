@@ -204,13 +204,16 @@ fn bare_words(job: &JobSpec, names: &[String], error: &RequestError) -> String {
         }
     };
     let mut words = format!("{what}: {os}");
-    if let Some(details) = &error.words {
+    // An engine that has nothing to add says the errno's name.
+    let details = error.words.as_ref().filter(|details| **details != os.to_string());
+    if let Some(details) = details {
         words.push_str(&format!("; engine {}: {details}", job.engine.name));
     }
     if error.vendor_status != 0 {
         words.push_str(&format!(" (vendor status {:#x})", error.vendor_status));
     }
-    if let Some(remedy) = remedy(job, error) {
+    let said = if details.is_some() { None } else { device_words(error.errno) };
+    if let Some(remedy) = remedy(job, error, name).or(said) {
         words.push_str(&format!(" ({remedy})"));
     }
     words
@@ -224,8 +227,25 @@ fn sync_name(op: u32) -> &'static str {
     }
 }
 
-fn remedy(job: &JobSpec, error: &RequestError) -> Option<&'static str> {
+/// What the kernel means where a device answers with an error: these names are the block layer's
+/// for what they do not say.
+fn device_words(errno: i32) -> Option<&'static str> {
+    match errno {
+        libc::ENODATA => Some("of a device: a medium error, its data cannot be read"),
+        libc::EILSEQ => Some("of a device: data and protection information do not match"),
+        libc::EREMOTEIO => Some("of a device: it failed, or refused the command"),
+        libc::ENOLINK => Some("of a device: the way to it failed"),
+        libc::EBADE => Some("of a device: somebody else holds a reservation"),
+        libc::ENODEV | libc::ENXIO => Some("the device is gone"),
+        _ => None,
+    }
+}
+
+fn remedy(job: &JobSpec, error: &RequestError, name: &str) -> Option<&'static str> {
     match error.errno {
+        libc::ENOSPC if name.starts_with("/dev/") => {
+            Some("the device is full, or gone: of one that was unplugged nothing is left")
+        }
         libc::ENOSPC => Some("free space there, or lower size"),
         libc::EFBIG => Some("the file may not grow that far: see ulimit -f, or lower size"),
         libc::EINVAL if job.target.direct => {
