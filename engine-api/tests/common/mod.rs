@@ -129,6 +129,8 @@ pub(crate) fn rust_view() -> String {
         }
         ioe_iomem_1 { struct_size reserved alloc free add }
         ioe_identify_1 { struct_size reserved get }
+        ioe_zone { struct_size kind cond reserved start len capacity wp }
+        ioe_zbd_1 { struct_size reserved limits report reset finish }
         ioe_stack_1 { struct_size reserved ops job }
         ioe_layout {
             struct_size ptr endian io_size io_engine_data file_size option_choices value_v

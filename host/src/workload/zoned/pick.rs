@@ -426,6 +426,9 @@ impl ZoneBoard {
         if !self.zone(at).is_free() || self.zone(at).readers > 0 {
             return Step::Wait;
         }
+        if self.zone(at).stale {
+            return self.hold(share, at, Manage::Report);
+        }
         share.trim_zone = at + 1;
         share.found = true;
         self.zones[at as usize].hold = Hold::Manage(share.worker);

@@ -178,9 +178,8 @@ impl Stage {
 
     fn check_begin(&mut self, at: usize, ddir: Ddir, offset: u64, len: u64) {
         let facts = *self.device.zone(offset);
-        let in_zone = |flight: &&Flight| {
-            (facts.start..facts.start + facts.len).contains(&flight.offset)
-        };
+        let in_zone =
+            |flight: &&Flight| (facts.start..facts.start + facts.len).contains(&flight.offset);
         let flights = self.workers.iter().flat_map(|worker| &worker.flights).filter(in_zone);
         if ddir == Ddir::Write && facts.sequential {
             let writes = flights.filter(|flight| flight.ddir == Ddir::Write).count();
@@ -324,7 +323,8 @@ fn zones_are_filled_in_order_each_once() {
     for worker in 0..3 {
         stage.join(rules(worker, &stage.device), WRITE);
     }
-    while stage.workers.iter().map(|worker| worker.done).sum::<u64>() < ZONE + 3 * (ZONE - 3 * BLOCK)
+    while stage.workers.iter().map(|worker| worker.done).sum::<u64>()
+        < ZONE + 3 * (ZONE - 3 * BLOCK)
     {
         let at = stage.rng.below(3) as usize;
         stage.step(at, 8);
@@ -357,14 +357,11 @@ fn reads_end_where_the_data_does() {
     device.write(ZONE, 10 * BLOCK + 512);
     device.write(3 * ZONE, ZONE);
     let data = ZONE + 10 * BLOCK + 512;
-    for (passes, beyond, expected) in [(1, false, data), (3, false, 3 * data), (1, true, 4 * ZONE)] {
+    for (passes, beyond, expected) in [(1, false, data), (3, false, 3 * data), (1, true, 4 * ZONE)]
+    {
         let mut stage = Stage::new(Device { zones: device.zones.clone(), ..device }, 1, BLOCK);
-        let rules = ShareRules {
-            writes: false,
-            passes,
-            read_beyond_wp: beyond,
-            ..rules(0, &stage.device)
-        };
+        let rules =
+            ShareRules { writes: false, passes, read_beyond_wp: beyond, ..rules(0, &stage.device) };
         stage.join(rules, READ);
         stage.run(4, u64::MAX);
         assert_eq!(stage.workers[0].done, expected);
