@@ -55,6 +55,7 @@ mod lab_devices;
 mod lab_nvme;
 mod lab_sg;
 mod lab_vendor;
+mod lab_zones;
 mod load_data;
 mod load_errors;
 mod load_examples;
