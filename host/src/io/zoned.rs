@@ -15,8 +15,8 @@ use crate::sys::clock::Clock;
 use crate::workload::zoned::{Manage, Share, Step, ZoneBoard, ZoneFacts};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Looks at zones that others have, before naps begin.
-const LOOKS_WITHOUT_NAP: u32 = 200;
+/// Looks at zones that others have, before naps begin: few, for who has one may need the processor.
+const LOOKS_WITHOUT_NAP: u32 = 4;
 
 /// A nap between two looks.
 const NAP_NS: u64 = 50_000;
