@@ -1,4 +1,4 @@
-//! What a request to a zoned device comes to: which zone, where in it, or what has to be done first.
+//! What a request to a zoned device comes to: which zone, where in it, what has to come before.
 //!
 //! Called once a request, and again after each [`Step`] that is not the request itself. Writes go
 //! where the zone's pointer stands, one at a time to a zone; reads stay below it. Pure, as all of
