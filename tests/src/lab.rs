@@ -59,6 +59,11 @@ impl Lab {
         Lab { options: options.iter().map(|&word| word.to_owned()).collect(), cases: Vec::new() }
     }
 
+    /// Brings another file along, to where the cases' script runs.
+    pub fn file(&mut self, path: &str) {
+        self.options.extend(["--file".to_owned(), path.to_owned()]);
+    }
+
     /// Adds a case: where, with what, what is tried; the script, run in a directory of its own; and
     /// a judge, who panics.
     pub fn case(

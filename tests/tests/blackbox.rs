@@ -62,6 +62,7 @@ mod lab_sg;
 mod lab_sg_modes;
 mod lab_unplugged;
 mod lab_vendor;
+mod lab_zones;
 mod load_data;
 mod load_errors;
 mod load_examples;

@@ -117,6 +117,12 @@ impl Device {
         self.fd.as_raw_fd()
     }
 
+    /// Sends a command that is no request's: bytes of its answer, or errno and words.
+    pub(crate) fn ask(&self, command: Cdb, answer: &mut [u8]) -> Result<usize, (i32, String)> {
+        let told = ask(&self.fd, command, answer);
+        told.map_err(|Refusal { errno, words }| (errno, format!("{}: {words}", self.node.name)))
+    }
+
     /// A lane with room; they take turns.
     #[inline]
     pub(crate) fn lane(&mut self) -> Option<&mut Lane> {
@@ -294,7 +300,7 @@ fn limits_of(page: &[u8]) -> (Limits, u64) {
     (Limits { ranges, blocks }, write_same)
 }
 
-fn number(bytes: &[u8]) -> u64 {
+pub(crate) fn number(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 

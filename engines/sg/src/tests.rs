@@ -42,6 +42,7 @@ fn it_says_what_it_is() {
     // SAFETY: C strings, and no instance, as the contract allows.
     let knows = |id: &std::ffi::CStr| !unsafe { extension(null_mut(), id.as_ptr()) }.is_null();
     assert!(knows(c"iodyno.identify/1") && !knows(c"iodyno.identify/2"));
+    assert!(knows(c"iodyno.zbd/1") && !knows(c"iodyno.zbd/2"));
 }
 
 #[test]

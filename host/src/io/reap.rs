@@ -209,7 +209,7 @@ impl<C: Clock> Worker<'_, C> {
 
     /// Counts a finished request, `missing` bytes of whose last piece never came.
     #[inline(always)]
-    fn account(&mut self, index: SlotIndex, missing: u64, end: Ticks) {
+    pub(super) fn account(&mut self, index: SlotIndex, missing: u64, end: Ticks) {
         let slot = self.slots.slot(index);
         let bytes = if slot.ddir == Ddir::Sync { 0 } else { slot.done + slot.len - missing };
         let dir = slot.ddir as usize;

@@ -355,6 +355,7 @@ impl Bench {
             tolerance: self.tolerance,
             crew: None,
             doorway: self.doors.map(|(limit, renews)| doors::doorway(&did, count, limit, renews)),
+            zoned: None,
             page,
             signal: &signal,
             clock: clock.clone(),

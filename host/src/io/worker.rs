@@ -17,6 +17,7 @@ use super::signal::Signal;
 use super::slots::{Slot, SlotIndex, Slots};
 use super::syncs::Syncs;
 use super::trouble::{Breach, Fault, Trouble};
+use super::zoned::{Seen, Zoned};
 use crate::ddir::Ddir;
 use crate::plugin::handle::{Answer, Callback, Instance, Terminator};
 use crate::plugin::lent::FileTable;
@@ -49,6 +50,8 @@ pub struct Parts<'a, C> {
     pub crew: Option<Box<Crew>>,
     /// Where files are opened and closed on the way; none: they all are open.
     pub doorway: Option<Doorway<'a>>,
+    /// The zones of its targets, with `zonemode=zbd`.
+    pub zoned: Option<Box<Zoned<'a>>>,
     /// Where to count.
     pub page: &'a WorkerPage,
     /// What the supervisor says.
@@ -94,6 +97,7 @@ pub struct Worker<'a, C> {
     pub(super) harness: Harness,
     pub(super) failures: Failures,
     pub(super) doorway: Option<Doorway<'a>>,
+    pub(super) zoned: Option<Box<Zoned<'a>>>,
 }
 
 /// Why filling stopped.
@@ -124,7 +128,8 @@ impl<'a, C: Clock> Worker<'a, C> {
                 || settings.write_after_trim
                 || settings.whole_files
                 || syncs.watches
-                || parts.doorway.is_some(),
+                || parts.doorway.is_some()
+                || parts.zoned.is_some(),
             watched: parts.pace.watched,
             pace: Box::new(parts.pace),
             page: parts.page,
@@ -142,6 +147,7 @@ impl<'a, C: Clock> Worker<'a, C> {
             harness: Harness::new(&parts.clock),
             failures: Failures::new(parts.tolerance),
             doorway: parts.doorway,
+            zoned: parts.zoned,
             clock: parts.clock,
         }
     }
@@ -227,6 +233,13 @@ impl<'a, C: Clock> Worker<'a, C> {
     /// As `offer_next`, for jobs that ask for something between two requests.
     #[inline(never)]
     fn offer_by_detour(&mut self) -> Result<Option<Filled>, Trouble> {
+        if self.zoned.is_some() {
+            match self.see_to_zones()? {
+                Seen::GoOn => {}
+                Seen::Begun => return Ok(None),
+                Seen::Held(filled) => return Ok(Some(filled)),
+            }
+        }
         if self.syncs.is_due {
             return self.offer_sync().map(|()| None);
         }
@@ -255,6 +268,9 @@ impl<'a, C: Clock> Worker<'a, C> {
     pub(super) fn begin_by_detour(&mut self, mut slot: Slot) -> Result<(), Trouble> {
         if self.syncs.watches && slot.ddir == Ddir::Write {
             self.syncs.watch(&mut slot);
+        }
+        if self.zoned.is_some() && slot.ddir != Ddir::Sync {
+            return self.begin_in_zone(slot);
         }
         self.begin_request(slot)
     }

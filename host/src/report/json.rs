@@ -229,6 +229,10 @@ fn job_extras(entry: &Entry<'_>) -> Value {
     if entry.first.job.pace.latency_target.is_some() {
         extras["latency_met"] = json!(entry.phase.latency_met > 0);
     }
+    if entry.first.job.load.zbd.is_some() {
+        let (resets, open_max) = (entry.phase.zone_resets, entry.phase.zones_open_max);
+        extras["zones"] = json!({ "resets": resets, "open_max": open_max });
+    }
     if !entry.first.identity.is_empty() {
         let facts = entry.first.identity.iter();
         extras["identity"] =

@@ -83,7 +83,7 @@ fn op_mask(job: &JobSpec) -> u32 {
     for (used, op) in [
         (rw.reads(), IOE_OP_READ),
         (rw.writes(), IOE_OP_WRITE),
-        (rw.trims(), IOE_OP_TRIM),
+        (rw.trims() && load.zbd.is_none(), IOE_OP_TRIM),
         (rw.writes() && fsyncs, IOE_OP_FSYNC),
         (rw.writes() && load.fdatasync > 0, IOE_OP_FDATASYNC),
         (rw.writes() && ranges, IOE_OP_SYNC_RANGE),
@@ -103,7 +103,8 @@ pub(super) fn max_bs(job: &JobSpec) -> u64 {
         Ddir::Read | Ddir::Write if job.load.bs_is_seq_rand => true,
         Ddir::Read => rw.reads(),
         Ddir::Write => rw.writes(),
-        Ddir::Trim => rw.trims(),
+        // The reset of a zone is no request of the engine's.
+        Ddir::Trim => rw.trims() && job.load.zbd.is_none(),
         Ddir::Sync => false,
     };
     let sizes = job.load.bs.iter().filter(|(ddir, _)| used(*ddir)).map(|(_, bs)| bs.max.0);

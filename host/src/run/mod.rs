@@ -34,3 +34,4 @@ mod watch;
 mod waves;
 mod words;
 mod worker;
+mod zbd;

@@ -251,6 +251,8 @@ fn live_from_words(words: &[u64]) -> LiveSnapshot {
         first_error: at(offset_of!(WorkerPage, first_error)),
         latency_depth: field(offset_of!(MeasureCounters, latency_depth)),
         latency_met: field(offset_of!(MeasureCounters, latency_met)),
+        zone_resets: field(offset_of!(MeasureCounters, zone_resets)),
+        zones_open_max: field(offset_of!(MeasureCounters, zones_open_max)),
     };
     LiveSnapshot {
         state: at(offset_of!(WorkerPage, state)),

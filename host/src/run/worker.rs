@@ -17,6 +17,7 @@ use super::protocol::ToControl;
 use super::result::{ErrorKind, RunError};
 use super::targets::{self, Files, LayoutDesk};
 use super::words::{self, place};
+use super::zbd;
 use crate::io::crew::Crew;
 use crate::io::flow::{Flow, Partner};
 use crate::io::pace::Pace;
@@ -24,6 +25,7 @@ use crate::io::signal::Signal;
 use crate::io::slots::{SlabError, Slots};
 use crate::io::trouble::Trouble;
 use crate::io::worker::{Parts, Worker};
+use crate::io::zoned::Zoned;
 use crate::job::spec::JobSpec;
 use crate::plugin::handle::Instance;
 use crate::plugin::host_table;
@@ -157,6 +159,7 @@ struct Prepared {
     generator: Generator,
     content: Content,
     crew: Option<Box<Crew>>,
+    zoned: Option<Box<Zoned<'static>>>,
     caps: ioe_caps,
     /// Held for its sake alone.
     locked: Option<Locked>,
@@ -170,8 +173,8 @@ fn prepare(context: &Context, engine: &mut Instance<'_>) -> Result<Prepared, Run
     let caps = fit::check_caps(job, caps, engine)?;
     let mut files = targets::open(context, engine, &caps)?;
     match build(context, engine, &mut files, &caps) {
-        Ok(Built { slots, generator, content, crew }) => {
-            Ok(Prepared { files, slots, generator, content, crew, caps, locked })
+        Ok(Built { slots, generator, content, crew, zoned }) => {
+            Ok(Prepared { files, slots, generator, content, crew, zoned, caps, locked })
         }
         Err(error) => {
             if error.kind != ErrorKind::Engine {
@@ -188,6 +191,7 @@ struct Built {
     generator: Generator,
     content: Content,
     crew: Option<Box<Crew>>,
+    zoned: Option<Box<Zoned<'static>>>,
 }
 
 fn build(
@@ -201,6 +205,7 @@ fn build(
         return Err(RunError::usage(&job.name, format!("{}: {why}", place(job))));
     }
     context.page.open_files.set(files.open_now());
+    let zones = zbd::prepare(context, engine, files)?;
     let generator = Generator::new(&fit::recipe(context, files))
         .map_err(|error| RunError::usage(&job.name, format!("{}: {error}", place(job))))?;
     let counts_bytes = caps.flags & (IOE_F_PER_FILE | IOE_F_NOIO) == 0;
@@ -208,6 +213,10 @@ fn build(
     context.page.goal_bytes.set(goal.unwrap_or(0));
     let content = content::content(context, files)?;
     let shape = fit::slab_shape(job, caps);
+    let zoned = match zones {
+        Some(plan) => Some(Box::new(zbd::join(context, engine, files, plan, shape.depth)?)),
+        None => None,
+    };
     let slots = match job.depth.offload {
         false => Slots::new(shape, engine),
         true => Slots::apart(shape, engine.io_private_size()),
@@ -230,7 +239,7 @@ fn build(
             context.outbox.send(&ToControl::Identity { worker: context.planned.id, facts });
         }
     }
-    Ok(Built { slots, generator, content, crew })
+    Ok(Built { slots, generator, content, crew, zoned })
 }
 
 fn no_slab(job: &JobSpec, error: &SlabError) -> RunError {
@@ -256,7 +265,7 @@ fn flow(context: &Context) -> Option<Flow<'static>> {
 /// Waits for the start, runs, ends.
 fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending {
     let job = &context.job;
-    let Prepared { files, slots, generator, content, crew, caps, locked } = prepared;
+    let Prepared { files, slots, generator, content, crew, zoned, caps, locked } = prepared;
     let (table, opened) = files.split();
     let rules = fit::pace(context, flow(context));
     if rules.sleeps() {
@@ -269,6 +278,7 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
         tolerance: fit::tolerance(job),
         crew,
         doorway: doors::doorway(context, &opened, table.len()),
+        zoned,
         pace: Pace::new(rules, slots.depth()),
         page: context.page,
         signal: &context.signal,
@@ -297,12 +307,16 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
         context.outbox.send(&ToControl::Note(line));
     }
     let is_over = context.signal.get() >= Signal::STOP;
+    let hint = zbd::hint(job, &opened, outcome.as_ref().err(), &failures);
     let outcome = match outcome {
         // A file that was to be opened in mid-run waited for its peer until the run's end.
         Err(Trouble::File(file)) if is_over && file.errno == Some(libc::ECANCELED) => Ok(()),
         other => other.map_err(|trouble| words::told(job, names, trouble, interrupted)),
     };
-    let mut outcome = words::with_failures(job, names, outcome, &failures);
+    let mut outcome = words::with_failures(job, names, outcome, &failures).map_err(|mut error| {
+        error.message.push_str(&hint);
+        error
+    });
     if lost > 0 {
         outcome = outcome.map_err(|error| words::with_loss(error, lost));
     }

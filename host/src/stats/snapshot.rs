@@ -210,6 +210,10 @@ pub struct PhaseSnapshot {
     pub latency_depth: u64,
     /// `latency_target`: 1 where the latency was met at that depth; of several workers, by all.
     pub latency_met: u64,
+    /// `zonemode=zbd`: zones that were emptied.
+    pub zone_resets: u64,
+    /// `zonemode=zbd`: the most zones that were open at once on any of its devices.
+    pub zones_open_max: u64,
 }
 
 impl PhaseSnapshot {
@@ -246,6 +250,8 @@ impl PhaseSnapshot {
         self.backlog_sum = self.backlog_sum.saturating_add(other.backlog_sum);
         self.backlog_looks = self.backlog_looks.saturating_add(other.backlog_looks);
         self.backlog_max = self.backlog_max.max(other.backlog_max);
+        self.zone_resets = self.zone_resets.saturating_add(other.zone_resets);
+        self.zones_open_max = self.zones_open_max.max(other.zones_open_max);
         if self.first_error == 0 {
             self.first_error = other.first_error;
         }

@@ -27,3 +27,4 @@ pub mod shm;
 pub mod spawn;
 pub mod surroundings;
 pub mod thread;
+pub mod zones;

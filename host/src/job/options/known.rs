@@ -46,8 +46,7 @@ const CORE: &str = "
     trim_backlog_batch write_iolog read_iolog read_iolog_chunked replay_no_stall replay_redirect
     replay_scale replay_align replay_time_scale replay_skip merge_blktrace_file
     merge_blktrace_scalars merge_blktrace_iters exec_prerun exec_postrun ioscheduler zonecapacity
-    read_beyond_wp max_open_zones job_max_open_zones ignore_zone_limits zone_reset_threshold
-    zone_reset_frequency recover_zbd_write_error prio_hint thinkcycles rate_ignore_thinktime
+    recover_zbd_write_error prio_hint thinkcycles rate_ignore_thinktime
     write_hint per_job_logs write_bw_log bwavgtime write_lat_log write_iops_log iopsavgtime
     log_entries log_avg_msec log_hist_msec log_hist_coarseness write_hist_log log_max_value
     log_window_value log_offset log_prio log_issue_time log_compression log_compression_cpus
