@@ -601,7 +601,7 @@ pub struct ioe_zone {
 /// Where `iodyno.zbd/1` puts one zone. Never null.
 pub type ioe_put_zone_fn = Option<unsafe extern "C" fn(sink: *mut c_void, zone: *const ioe_zone)>;
 
-/// Engine side, `iodyno.zbd/1`: the zones of a target that is open, where the engine reaches them in
+/// Engine side, `iodyno.zbd/1`: zones of a target that is open, where the engine reaches them in
 /// its own way. `[job]`, all four; never while a request to the same zone is in flight. A null
 /// pointer, or -EOPNOTSUPP: the host asks the kernel, if the target is a block device.
 #[repr(C)]

@@ -2,8 +2,9 @@
 //! `iodyno.zbd/1`.
 //!
 //! A second part of [`Instance`], called by `run` and `io::slots` while a worker is set up or ends,
-//! and by `conformance`; in the data plane by jobs with zones alone, between two requests. A table is asked for anew each time: an engine
-//! may answer by instance. Reads nothing of a table beyond the size that it states.
+//! and by `conformance`; in the data plane by jobs with zones alone, between two requests. A table
+//! is asked for anew each time: an engine may answer by instance. Reads nothing of a table beyond
+//! the size that it states.
 
 use super::callback::{Callback, Refusal};
 use super::foreign;

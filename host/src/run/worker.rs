@@ -262,6 +262,16 @@ fn flow(context: &Context) -> Option<Flow<'static>> {
     Some(Flow::new(context.page, flow.weight, context.partners.clone(), flow.sleep.0))
 }
 
+/// Waits for the start; whether there is one.
+fn starts(context: &Context) -> bool {
+    context.page.state.set(WorkerState::Ready as u64);
+    let _alone = context.events.send(CellEvent::Ready(context.planned.id));
+    context.gate.wait().is_some_and(|start_ns| {
+        let begin_ns = start_ns.saturating_add(context.delay_ns);
+        !context.job.target.create_only && delay::wait(begin_ns, &context.signal, &context.clock)
+    })
+}
+
 /// Waits for the start, runs, ends.
 fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending {
     let job = &context.job;
@@ -289,13 +299,7 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
         generator,
         content,
     });
-    context.page.state.set(WorkerState::Ready as u64);
-    let _alone = context.events.send(CellEvent::Ready(context.planned.id));
-    let started = context.gate.wait().is_some_and(|start_ns| {
-        let begin_ns = start_ns.saturating_add(context.delay_ns);
-        !job.target.create_only && delay::wait(begin_ns, &context.signal, &context.clock)
-    });
-    let outcome = if started { worker.run() } else { Ok(()) };
+    let outcome = if starts(context) { worker.run() } else { Ok(()) };
     let (lost, failures) = (worker.in_flight(), worker.take_failures());
     let (mut engine, crew, mut slots, table) = worker.into_parts();
     let Some(opened) = Rc::into_inner(opened) else { unreachable!("the worker gave its doors up") };

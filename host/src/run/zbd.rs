@@ -64,7 +64,7 @@ pub(super) fn prepare(
     let mut amount = 0;
     for index in 0..files.table.len() {
         let (target, file) = files.opened.planned(index);
-        let (target, file) = (target.clone(), file.clone());
+        let (target, file) = (target.clone(), *file);
         let (way, device) = find_way(job, engine, &mut files.table, index, &target)?;
         let told = |error: TargetError| targets::told(job, &error);
         targets::zoned::judge(job, &target, &file, &device).map_err(told)?;
@@ -356,6 +356,7 @@ mod tests {
                 is_partition: false,
                 rotational: None,
                 zone_bytes: Some(1 << 20),
+                ..target::BlockDevice::default()
             }),
             ..Target::opaque(Path::new(path), 0)
         };

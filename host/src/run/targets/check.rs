@@ -96,7 +96,7 @@ impl Known {
             let cell = *self.zoned.entry((worker.stage, device.number)).or_insert(worker.cell);
             if cell != worker.cell {
                 let why = "zonemode=zbd: with isolation=job another job writes to the same zones \
-                           and neither knows of the other (leave isolation out, or set stonewall=1)";
+                           and neither knows of the other (leave isolation out, or add stonewall)";
                 let doing = target.path.display().to_string();
                 return Err(TargetError::Refused { doing, why: why.into() });
             }

@@ -132,10 +132,10 @@ fn wrong_blocks(job: &JobSpec, target: &Target, used: &[&Zone], zone_bytes: u64)
             ));
         }
         let block = u64::from(target.block_size.max(1));
-        if ddir == Ddir::Write && (bs.min.0 % block != 0 || bs.max.0 % block != 0) {
+        let odd = [bs.min.0, bs.max.0].into_iter().find(|bs| !bs.is_multiple_of(block));
+        if let (Ddir::Write, Some(odd)) = (ddir, odd) {
             return Some(format!(
-                "bs of {} bytes: zones are written in the device's blocks of {block} bytes",
-                if bs.min.0 % block != 0 { bs.min.0 } else { bs.max.0 }
+                "bs of {odd} bytes: zones are written in the device's blocks of {block} bytes"
             ));
         }
     }
