@@ -377,7 +377,7 @@ struct ioe_zone {
 /* Where iodyno.zbd/1 puts one zone. Never null. */
 typedef void (*ioe_put_zone_fn)(void *sink, const struct ioe_zone *zone);
 
-/* Engine side, iodyno.zbd/1: the zones of a target that is open, where the engine reaches them in
+/* Engine side, iodyno.zbd/1: zones of a target that is open, where the engine reaches them in
  * its own way. job, all four; never while a request to the same zone is in flight. A null
  * pointer, or -EOPNOTSUPP: the host asks the kernel, if the target is a block device. */
 struct ioe_zbd_1 {
