@@ -127,6 +127,6 @@ fn of_another_kind(lab: &mut Lab) {
              [ \"$(cat /root/file)\" = 'of mine' ] || exit 91\nexit $status"
         );
         let row = target.rsplit('/').next().unwrap_or(target);
-        lab.case((row, engine, "another kind of target: refused"), script, refused(1, words));
+        lab.case((row, engine, "another kind of target: refused"), script, refused(2, words));
     }
 }

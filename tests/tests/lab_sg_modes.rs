@@ -54,10 +54,10 @@ fn sg_has_a_command_for_each_way_to_write() {
         lab.case(
             (node, "sg", "hipri is refused"),
             job(node, "rw=read\nsize=64k\nhipri=1"),
-            told(1, &["hipri=1: the sg driver 3.5.", "does not poll for completions"]),
+            told(2, &["hipri=1: the sg driver 3.5.", "does not poll for completions"]),
         );
         let words = &["no stream for write_stream: STREAM CONTROL: illegal request"];
-        lab.case((node, "sg", "no streams"), mode(node, "write_stream", "0x11"), told(1, words));
+        lab.case((node, "sg", "no streams"), mode(node, "write_stream", "0x11"), told(2, words));
         let script = mode(node, "write_stream\nstream_id=3", "0x11");
         let words = &["WRITE STREAM(16) of 8 blocks", "invalid command operation code (05/20/00)"];
         lab.case((node, "sg", "no stream's number"), script, failed(95, words));

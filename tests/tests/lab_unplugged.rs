@@ -115,7 +115,7 @@ fn ended(node: &'static str, direction: &'static str) -> impl Fn(&Outcome) {
         assert_eq!(outcome.status, 1, "{outcome}");
         let document = outcome.document();
         let (ios, bytes) = (document.ios(0, direction), document.bytes(0, direction));
-        let failed = document.number("/jobs/0/total_err");
+        let failed = document.number("/jobs/0/iodyno/failed_ios");
         assert!((1..=16).contains(&failed), "{failed} failed:\n{outcome}");
         assert_eq!(bytes, (ios - failed) * 4096, "those that failed moved nothing:\n{outcome}");
         let least = if node == "ng0n1" { 1 } else { BEFORE };

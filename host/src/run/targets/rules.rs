@@ -144,7 +144,8 @@ fn judge_raw(job: &JobSpec, targets: &[Target], plan: &Plan) -> Result<(), Targe
 /// goes around the kernel's block layer has commands of its own, which the kernel may not know.
 fn judge_trim(job: &JobSpec, targets: &[Target], plan: &Plan) -> Result<(), TargetError> {
     let own_way = job.engine.flags & (IOE_F_RAW | IOE_F_FAKE) != 0 || per_file(job);
-    if own_way || !job.load.rw.trims() {
+    // With zones a trim is a reset, which no discard has to do with.
+    if own_way || !job.load.rw.trims() || job.load.zbd.is_some() {
         return Ok(());
     }
     for (target, file) in targets.iter().zip(&plan.files) {
