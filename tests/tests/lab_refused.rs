@@ -127,6 +127,8 @@ fn of_another_kind(lab: &mut Lab) {
              [ \"$(cat /root/file)\" = 'of mine' ] || exit 91\nexit $status"
         );
         let row = target.rsplit('/').next().unwrap_or(target);
-        lab.case((row, engine, "another kind of target: refused"), script, refused(2, words));
+        // That something is not there is the system's answer; what is of another kind, the job's.
+        let status = if row == "none" { 1 } else { 2 };
+        lab.case((row, engine, "another kind of target: refused"), script, refused(status, words));
     }
 }

@@ -47,7 +47,7 @@ fn pattern() -> Vec<u8> {
 
 /// A job of these lines on a node, without a word about zones.
 fn plain(node: &str, engine: &str, lines: &str) -> String {
-    let own = |option: &str| lines.contains(&format!("{option}="));
+    let own = |option: &str| lines.lines().any(|line| line.starts_with(&format!("{option}=")));
     let others = [("bs", "bs=64k\n"), ("direct", "direct=1\n")];
     let others: String =
         others.iter().filter(|(name, _)| !own(name)).map(|(_, line)| *line).collect();

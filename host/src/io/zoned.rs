@@ -370,6 +370,8 @@ impl<C: Clock> Worker<'_, C> {
         slot.start = self.clock.ticks();
         self.stamp = None;
         self.slots.put(index, slot);
+        // The engine never sees it; what stands in its unit is to be this request all the same.
+        self.slots.load_unit(index, &self.files);
         let (engine, files) = (&mut self.engine.own, &mut self.files);
         let done = zoned.keeper.manage(engine, files, slot.file, Manage::Reset, place);
         let end = self.clock.ticks();
