@@ -127,6 +127,19 @@ extern "C" {
 #define IOE_OPTF_HIDDEN UINT32_C(0x4)        /* Option flag: not shown in help. */
 #define IOE_OPTF_DEPRECATED UINT32_C(0x8)    /* Option flag: still works, warned of. */
 
+/* Kinds and conditions of zones have the numbers of the standards (ZBC, ZNS). Written anywhere. */
+#define IOE_ZONE_CONVENTIONAL 1
+#define IOE_ZONE_SEQ_REQUIRED 2              /* Written at its pointer only. */
+#define IOE_ZONE_SEQ_PREFERRED 3             /* Better written at its pointer. */
+#define IOE_ZONE_NOT_WP 0                    /* A conventional zone has no pointer. */
+#define IOE_ZONE_EMPTY 1                     /* The pointer stands at its begin. */
+#define IOE_ZONE_IMPLICIT_OPEN 2             /* Opened by a write. */
+#define IOE_ZONE_EXPLICIT_OPEN 3             /* Opened by a command. */
+#define IOE_ZONE_CLOSED 4                    /* Partly written, and not open. */
+#define IOE_ZONE_READ_ONLY UINT32_C(0xd)     /* It can be read only. */
+#define IOE_ZONE_FULL UINT32_C(0xe)          /* Nothing more can be written. */
+#define IOE_ZONE_OFFLINE UINT32_C(0xf)       /* It cannot be used. */
+
 typedef int32_t ioe_status;                  /* 0 or a count = ok, -errno = failure. */
 
 /* A target of a job. The entry stays where it is, and its name valid, until cleanup. The host
@@ -348,6 +361,44 @@ struct ioe_identify_1 {
     ioe_status (*get)(void *inst, struct ioe_file *file, void *sink, ioe_put_fn put);
 };
 
+/* One zone of a device. Positions are bytes from the device's begin. */
+struct ioe_zone {
+    uint32_t struct_size;
+    uint32_t kind;                           /* IOE_ZONE_CONVENTIONAL .. IOE_ZONE_SEQ_PREFERRED. */
+    uint32_t cond;                           /* IOE_ZONE_NOT_WP .. IOE_ZONE_OFFLINE. */
+    uint32_t reserved;
+    uint64_t start;                          /* Where it begins. */
+    uint64_t len;                            /* To the begin of the next one. */
+    uint64_t capacity;                       /* What can be written of it. */
+    /* Where the next write has to begin; without a meaning where there is no pointer. */
+    uint64_t wp;
+};
+
+/* Where iodyno.zbd/1 puts one zone. Never null. */
+typedef void (*ioe_put_zone_fn)(void *sink, const struct ioe_zone *zone);
+
+/* Engine side, iodyno.zbd/1: zones of a target that is open, where the engine reaches them in
+ * its own way. job, all four; never while a request to the same zone is in flight. A null
+ * pointer, or -EOPNOTSUPP: the host asks the kernel, if the target is a block device. */
+struct ioe_zbd_1 {
+    uint32_t struct_size;
+    uint32_t reserved;
+    /* Zones that may be open, and open or partly written, at once; 0 = as many as there are. */
+    ioe_status (*limits)(void *inst, struct ioe_file *file, uint32_t *max_open, uint32_t *max_active);
+    /* Calls put for up to max zones, in order, from the one that offset lies in. A target
+     * without zones: none, and 0. */
+    ioe_status (*report)(void *inst,
+                         struct ioe_file *file,
+                         uint64_t offset,
+                         uint32_t max,
+                         void *sink,
+                         ioe_put_zone_fn put);
+    /* Empties the zone that begins at offset. */
+    ioe_status (*reset)(void *inst, struct ioe_file *file, uint64_t offset);
+    /* Makes the zone that begins at offset full. */
+    ioe_status (*finish)(void *inst, struct ioe_file *file, uint64_t offset);
+};
+
 /* Host side, iodyno.stack/1: the engine named by option number opt, for wrappers. A wrapper
  * keeps shadow ioe_io / ioe_file for the inner engine and reports the inner's caps in its
  * own get_caps. */
@@ -443,6 +494,10 @@ IOE_ASSERT(sizeof(struct ioe_iomem_1) == 32, "ioe_iomem_1");
 IOE_ASSERT(offsetof(struct ioe_iomem_1, add) == 24, "ioe_iomem_1.add");
 IOE_ASSERT(sizeof(struct ioe_identify_1) == 16, "ioe_identify_1");
 IOE_ASSERT(offsetof(struct ioe_identify_1, get) == 8, "ioe_identify_1.get");
+IOE_ASSERT(sizeof(struct ioe_zone) == 48, "ioe_zone");
+IOE_ASSERT(offsetof(struct ioe_zone, wp) == 40, "ioe_zone.wp");
+IOE_ASSERT(sizeof(struct ioe_zbd_1) == 40, "ioe_zbd_1");
+IOE_ASSERT(offsetof(struct ioe_zbd_1, finish) == 32, "ioe_zbd_1.finish");
 IOE_ASSERT(sizeof(struct ioe_stack_1) == 24, "ioe_stack_1");
 IOE_ASSERT(offsetof(struct ioe_stack_1, job) == 16, "ioe_stack_1.job");
 IOE_ASSERT(sizeof(struct ioe_layout) == 24, "ioe_layout");

@@ -552,6 +552,97 @@ pub struct ioe_identify_1 {
     >,
 }
 
+/// Kinds and conditions of zones have the numbers of the standards (ZBC, ZNS). Written anywhere.
+pub const IOE_ZONE_CONVENTIONAL: u32 = 1;
+/// Written at its pointer only.
+pub const IOE_ZONE_SEQ_REQUIRED: u32 = 2;
+/// Better written at its pointer.
+pub const IOE_ZONE_SEQ_PREFERRED: u32 = 3;
+/// A conventional zone has no pointer.
+pub const IOE_ZONE_NOT_WP: u32 = 0;
+/// The pointer stands at its begin.
+pub const IOE_ZONE_EMPTY: u32 = 1;
+/// Opened by a write.
+pub const IOE_ZONE_IMPLICIT_OPEN: u32 = 2;
+/// Opened by a command.
+pub const IOE_ZONE_EXPLICIT_OPEN: u32 = 3;
+/// Partly written, and not open.
+pub const IOE_ZONE_CLOSED: u32 = 4;
+/// It can be read only.
+pub const IOE_ZONE_READ_ONLY: u32 = 0xd;
+/// Nothing more can be written.
+pub const IOE_ZONE_FULL: u32 = 0xe;
+/// It cannot be used.
+pub const IOE_ZONE_OFFLINE: u32 = 0xf;
+
+/// One zone of a device. Positions are bytes from the device's begin.
+#[repr(C)]
+#[cfg_attr(feature = "layout-check", derive(abi_stable::StableAbi))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ioe_zone {
+    /// `sizeof` at the writer's compile time.
+    pub struct_size: u32,
+    /// `IOE_ZONE_CONVENTIONAL` .. `IOE_ZONE_SEQ_PREFERRED`.
+    pub kind: u32,
+    /// `IOE_ZONE_NOT_WP` .. `IOE_ZONE_OFFLINE`.
+    pub cond: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Where it begins.
+    pub start: u64,
+    /// To the begin of the next one.
+    pub len: u64,
+    /// What can be written of it.
+    pub capacity: u64,
+    /// Where the next write has to begin; without a meaning where there is no pointer.
+    pub wp: u64,
+}
+
+/// Where `iodyno.zbd/1` puts one zone. Never null.
+pub type ioe_put_zone_fn = Option<unsafe extern "C" fn(sink: *mut c_void, zone: *const ioe_zone)>;
+
+/// Engine side, `iodyno.zbd/1`: zones of a target that is open, where the engine reaches them in
+/// its own way. `[job]`, all four; never while a request to the same zone is in flight. A null
+/// pointer, or -EOPNOTSUPP: the host asks the kernel, if the target is a block device.
+#[repr(C)]
+#[cfg_attr(feature = "layout-check", derive(abi_stable::StableAbi))]
+pub struct ioe_zbd_1 {
+    /// `sizeof` at the writer's compile time.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Zones that may be open, and open or partly written, at once; 0 = as many as there are.
+    pub limits: Option<
+        unsafe extern "C" fn(
+            inst: *mut c_void,
+            file: *mut ioe_file,
+            max_open: *mut u32,
+            max_active: *mut u32,
+        ) -> ioe_status,
+    >,
+    /// Calls `put` for up to `max` zones, in order, from the one that `offset` lies in. A target
+    /// without zones: none, and 0.
+    #[cfg_attr(feature = "layout-check", sabi(unsafe_opaque_field))]
+    pub report: Option<
+        unsafe extern "C" fn(
+            inst: *mut c_void,
+            file: *mut ioe_file,
+            offset: u64,
+            max: u32,
+            sink: *mut c_void,
+            put: ioe_put_zone_fn,
+        ) -> ioe_status,
+    >,
+    /// Empties the zone that begins at `offset`.
+    pub reset: Option<
+        unsafe extern "C" fn(inst: *mut c_void, file: *mut ioe_file, offset: u64) -> ioe_status,
+    >,
+    /// Makes the zone that begins at `offset` full.
+    pub finish: Option<
+        unsafe extern "C" fn(inst: *mut c_void, file: *mut ioe_file, offset: u64) -> ioe_status,
+    >,
+}
+
 /// Host side, `iodyno.stack/1`: the engine named by option number `opt`, for wrappers. A wrapper
 /// keeps shadow [`ioe_io`] / [`ioe_file`] for the inner engine and reports the inner's caps in its
 /// own `get_caps`.

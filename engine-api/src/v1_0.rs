@@ -30,6 +30,10 @@ pub const OPS: u32 = 184;
 pub const IOMEM_1: u32 = 32;
 /// Bytes of [`ioe_identify_1`] in 1.0.
 pub const IDENTIFY_1: u32 = 16;
+/// Bytes of [`ioe_zone`] in 1.0.
+pub const ZONE: u32 = 48;
+/// Bytes of [`ioe_zbd_1`] in 1.0.
+pub const ZBD_1: u32 = 40;
 /// Bytes of [`ioe_stack_1`] in 1.0.
 pub const STACK_1: u32 = 24;
 /// Bytes of [`ioe_layout`] in 1.0.
@@ -62,6 +66,8 @@ hold! {
     ioe_ops >= OPS, get_extension at 176;
     ioe_iomem_1 >= IOMEM_1, add at 24;
     ioe_identify_1 >= IDENTIFY_1, get at 8;
+    ioe_zone >= ZONE, wp at 40;
+    ioe_zbd_1 >= ZBD_1, finish at 32;
     ioe_stack_1 >= STACK_1, job at 16;
     ioe_layout >= LAYOUT, ops_get_extension at 22;
     ioe_plugin >= PLUGIN, teardown at 88;

@@ -209,6 +209,7 @@ fn worker(
         tolerance: Tolerance::default(),
         crew: None,
         doorway: None,
+        zoned: None,
         page,
         signal,
         clock: SystemClock::new(),

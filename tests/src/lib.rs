@@ -11,6 +11,7 @@ pub mod device;
 pub mod document;
 pub mod engines;
 pub mod lab;
+pub mod lab_jobs;
 pub mod memory_group;
 pub mod needs;
 pub mod plugins;

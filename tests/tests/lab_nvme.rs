@@ -4,16 +4,16 @@
 //! What is written by commands is compared through the block device, and the other way round.
 
 use iodyno_tests::lab::Lab;
-use iodyno_tests::{require, Outcome, Scene};
+use iodyno_tests::{programs, require, Outcome, Scene};
 
-const NODE: &str = "ng0n1";
-const ENGINE: &str = "io_uring_cmd";
+pub(crate) const NODE: &str = "ng0n1";
+pub(crate) const ENGINE: &str = "io_uring_cmd";
 
 const MIB: usize = 1 << 20;
 const BLOCK: usize = 4096;
 
 /// A job of these lines on a node.
-fn job(node: &str, lines: &str) -> String {
+pub(crate) fn job(node: &str, lines: &str) -> String {
     format!(
         "test -e /dev/{node} || exit 90\ncat >job.fio <<'END'\n[a]\nioengine={ENGINE}\n\
          filename=/dev/{node}\nbs=4k\n{lines}\nEND\n\
@@ -22,7 +22,7 @@ fn job(node: &str, lines: &str) -> String {
 }
 
 /// A clean run that made so many requests in a direction.
-fn made(direction: &'static str, count: u64) -> impl Fn(&Outcome) {
+pub(crate) fn made(direction: &'static str, count: u64) -> impl Fn(&Outcome) {
     move |outcome| {
         assert_eq!(outcome.status, 0, "{outcome}");
         let document = outcome.document();
@@ -31,8 +31,19 @@ fn made(direction: &'static str, count: u64) -> impl Fn(&Outcome) {
     }
 }
 
+/// A run that was refused before it began, and what its words have to hold.
+fn refused(words: &'static [&'static str]) -> impl Fn(&Outcome) {
+    move |outcome| {
+        assert_eq!(outcome.status, 2, "{outcome}");
+        assert_eq!(outcome.document().all_ios(), 0, "{outcome}");
+        for word in words {
+            assert!(outcome.stderr.contains(word), "{word:?} is missing:\n{outcome}");
+        }
+    }
+}
+
 /// A run that failed with this errno, and what its words have to hold, on the screen and in JSON.
-fn failed(errno: u64, words: &'static [&'static str]) -> impl Fn(&Outcome) {
+pub(crate) fn failed(errno: u64, words: &'static [&'static str]) -> impl Fn(&Outcome) {
     move |outcome| {
         assert_eq!(outcome.status, 1, "{outcome}");
         assert_eq!(outcome.document().number("/jobs/0/error"), errno, "{outcome}");
@@ -76,20 +87,37 @@ fn nvme_data_arrives() {
     require!(lab);
     let scene = Scene::new();
     let files = files(&scene);
-    let mut options = vec!["--nvme"];
+    let example = programs::repo().join("examples/engine-io_uring_cmd.toml");
+    let example = format!("{}:/root/example.toml", example.display());
+    let mut options = vec!["--nvme", "--file", &example];
     options.extend(files.iter().map(String::as_str));
     let mut lab = Lab::new(&options);
-    for way in ["", "hipri=1", "fixedbufs=1", "registerfiles=1", "sqthread_poll=1", "force_async=3"]
-    {
-        for depth in [1, 32] {
+    let run = format!("iodyno run /root/example.toml --set filename=/dev/{NODE}");
+    lab.case((NODE, ENGINE, "the example"), run, |outcome| {
+        assert_eq!(outcome.status, 0, "{outcome}");
+    });
+    for way in [
+        "",
+        "hipri=1",
+        "fixedbufs=1",
+        "registerfiles=1",
+        "sqthread_poll=1",
+        "sqthread_poll=1\nsqthread_poll_cpu=1",
+        "nonvectored=0",
+        "attach_wq=1",
+        "force_async=3",
+    ] {
+        // One at a time makes a difference to waiting alone.
+        let depths = if ["", "hipri=1"].contains(&way) { &[1, 32][..] } else { &[32] };
+        for depth in depths {
             let lines = format!(
                 "rw=randwrite\noffset=1m\nsize=1m\niodepth={depth}\n\
                  buffer_pattern='/root/pattern'\n{way}"
             );
-            let what = format!("write, compare, depth {depth} {way}");
+            let what = format!("write, compare, depth {depth} {}", way.replace('\n', " "));
             lab.case((NODE, ENGINE, &what), compared(&job(NODE, &lines)), made("write", 256));
             let lines = format!("rw=randread\nsize=2m\niodepth={depth}\n{way}");
-            let what = format!("read, depth {depth} {way}");
+            let what = format!("read, depth {depth} {}", way.replace('\n', " "));
             lab.case((NODE, ENGINE, &what), job(NODE, &lines), |outcome| {
                 made("read", 512)(outcome);
                 assert!(outcome.stdout.contains("QEMU NVMe Ctrl"), "no model:\n{outcome}");
@@ -103,11 +131,18 @@ fn nvme_data_arrives() {
         job(NODE, lines),
         made("write", 256),
     );
-    let of = "^(data.(read|depths|instances)|cancel|units|errdetails|terminate|trim|zeroes|sync)";
+    let of =
+        "^(data.(read|sizes|depths|instances)|cancel|units|errdetails|terminate|trim|zeroes|sync)";
     let check = format!("iodyno check {ENGINE} --target /dev/{NODE} --only '{of}'");
     lab.case((NODE, ENGINE, "iodyno check"), check, |outcome| {
         assert_eq!(outcome.status, 0, "{outcome}");
-        for id in ["data.read-after-write", "cancel.answers", "trim.effect", "zeroes.effect"] {
+        for id in [
+            "data.read-after-write",
+            "data.sizes",
+            "cancel.answers",
+            "trim.effect",
+            "zeroes.effect",
+        ] {
             assert!(outcome.stdout.contains(id), "{outcome}");
         }
     });
@@ -126,9 +161,7 @@ fn nvme_says_what_the_device_says() {
         "vendor status 0x285",
     ];
     lab.case((NODE, ENGINE, "a difference in words"), job(NODE, lines), failed(84, words));
-    let words = &["write_mode: the controller has no command Verify"];
-    let lines = "rw=write\nsize=64k\nwrite_mode=verify";
-    lab.case((NODE, ENGINE, "a command it lacks"), job(NODE, lines), failed(95, words));
+    unannounced(&mut lab);
     let words = &["bs of 1048576 bytes: a command to this device transfers 524288 bytes at most"];
     let script = job(NODE, "rw=read\nsize=4m").replace("bs=4k", "bs=1m");
     lab.case((NODE, ENGINE, "longer than a command"), script, failed(22, words));
@@ -153,16 +186,15 @@ fn nvme_says_what_the_device_says() {
     }
     let read = "rw=read\nsize=64k";
     let words = &["/dev/nvme0n1: a block device", "(name /dev/ng0n1)"];
-    lab.case(("nvme0n1", ENGINE, "the block device"), job("nvme0n1", read), failed(25, words));
+    lab.case(("nvme0n1", ENGINE, "the block device"), job("nvme0n1", read), refused(words));
     let words = &["/dev/nvme0: the node of a controller"];
-    lab.case(("nvme0", ENGINE, "the controller"), job("nvme0", read), failed(25, words));
+    lab.case(("nvme0", ENGINE, "the controller"), job("nvme0", read), refused(words));
     in_use(&mut lab);
+    reset(&mut lab);
     // The last one: the device is gone after it.
     let lines = "rw=randread\nsize=4m\ntime_based=1\nruntime=30\niodepth=8";
-    let script = format!(
-        "pci=$(readlink -f /sys/class/nvme/nvme0/device)\n(sleep 3; echo 1 >$pci/remove) &\n{}",
-        job(NODE, lines)
-    );
+    let remove = "echo 1 >$(readlink -f /sys/class/nvme/nvme0/device)/remove";
+    let script = amid(remove, &job(NODE, lines));
     lab.case((NODE, ENGINE, "unplugged in mid-run"), script, |outcome| {
         assert_eq!(outcome.status, 1, "{outcome}");
         assert!(outcome.document().all_ios() > 0, "{outcome}");
@@ -173,32 +205,46 @@ fn nvme_says_what_the_device_says() {
     lab.run(&scene);
 }
 
-/// The device adds, checks and takes off protection information, or finds fault with the zeroes
-/// that stand in its place; metadata without it goes through buffers of its own.
-#[test]
-fn nvme_metadata_and_protection_information() {
-    require!(lab);
-    let scene = Scene::new();
-    let mut lab = Lab::new(&["--nvme=pi", "--nvme=metadata"]);
-    let (pi, metadata) = ("ng0n1", "ng1n1");
-    let (read, write) = ("rw=randread\nsize=1m\niodepth=8", "rw=randwrite\nsize=1m\niodepth=8");
-    let with = |node: &str, lines: &str, more: &str| job(node, &format!("{lines}\n{more}"));
-    lab.case((pi, ENGINE, "added by the device"), with(pi, write, ""), made("write", 256));
-    let all = "pi_chk=GUARD,REFTAG,APPTAG";
-    lab.case((pi, ENGINE, "checked by the device"), with(pi, read, all), made("read", 256));
-    let words = &["end-to-end application tag check error (type 2, code 0x83)"];
-    let other = with(pi, read, "pi_chk=APPTAG\napptag=1");
-    lab.case((pi, ENGINE, "another application tag"), other, failed(84, words));
-    let words = &["end-to-end guard check error (type 2, code 0x82)"];
-    let wrong = with(pi, write, "pi_act=0\nmd_per_io_size=64\npi_chk=GUARD");
-    lab.case((pi, ENGINE, "a wrong guard"), wrong, failed(84, words));
-    let words = &["8 bytes of metadata each: md_per_io_size=64 at least"];
-    lab.case((pi, ENGINE, "no room for it"), with(pi, read, "pi_act=0"), failed(22, words));
-    lab.case((metadata, ENGINE, "no room for it"), with(metadata, read, ""), failed(22, words));
-    let room = "md_per_io_size=64";
-    lab.case((metadata, ENGINE, "written"), with(metadata, write, room), made("write", 256));
-    lab.case((metadata, ENGINE, "read"), with(metadata, read, room), made("read", 256));
-    lab.run(&scene);
+/// Commands that the controller does not say that it knows: one it knows all the same, one it does
+/// not.
+fn unannounced(lab: &mut Lab) {
+    let lines = "rw=write\nsize=64k\nwrite_mode=verify";
+    lab.case((NODE, ENGINE, "Verify"), job(NODE, lines), |outcome| {
+        made("write", 16)(outcome);
+        let words = "write_mode: the controller does not say that it knows Verify";
+        assert!(outcome.stderr.contains(words), "{outcome}");
+    });
+    let lines = "rw=write\nsize=64k\nwrite_mode=uncor";
+    let words = &["Write Uncorrectable of 8 blocks from LBA 0: invalid command opcode"];
+    lab.case((NODE, ENGINE, "a command it lacks"), job(NODE, lines), failed(95, words));
+    let words = &["verify_mode=compare: iodyno compares what was read itself"];
+    let lines = "rw=read\nsize=64k\nverify_mode=compare";
+    lab.case((NODE, ENGINE, "verify_mode=compare"), job(NODE, lines), failed(95, words));
+}
+
+/// A job, and something that happens after it has had 500 of the device's interrupts.
+fn amid(event: &str, job: &str) -> String {
+    format!(
+        "count() {{\n\
+         awk '/nvme0q/ {{ sum += $2 + $3 }} END {{ print sum + 0 }}' /proc/interrupts\n}}\n\
+         begin=$(count)\n\
+         (while [ $(($(count) - begin)) -lt 500 ]; do usleep 50000; done; {event}) &\n{job}"
+    )
+}
+
+/// A reset in mid-run: what was under way fails with words or succeeds, and the run goes on.
+fn reset(lab: &mut Lab) {
+    let lines = "rw=randread\nsize=4m\ntime_based=1\nruntime=6\niodepth=8\n\
+                 continue_on_error=all";
+    let script = amid("echo 1 >/sys/class/nvme/nvme0/reset_controller", &job(NODE, lines));
+    lab.case((NODE, ENGINE, "the controller is reset"), script, |outcome| {
+        assert!([0, 1].contains(&outcome.status), "{outcome}");
+        assert!(outcome.document().all_ios() > 0, "{outcome}");
+        if outcome.status == 1 {
+            let words = ["command aborted by the host", "the controller was reset, or failed"];
+            assert!(words.iter().any(|words| outcome.stderr.contains(words)), "{outcome}");
+        }
+    });
 }
 
 /// Mounted by its other node.

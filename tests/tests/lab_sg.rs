@@ -7,21 +7,22 @@ use iodyno_tests::lab::Lab;
 use iodyno_tests::{require, Outcome, Scene};
 
 /// The node of the sg driver, and the disk.
-const NODES: [&str; 2] = ["sg0", "sda"];
+pub(crate) const NODES: [&str; 2] = ["sg0", "sda"];
 
 const MIB: usize = 1 << 20;
 const BLOCK: usize = 4096;
 
 /// Sectors 0x1234 to 0x123d cannot be read; trims are taken, up to 32 ranges in a command.
-const SCSI: &str = "--scsi=opts=0 medium_error_start=0x1234 medium_error_count=10 lbpu=1 lbpws=1 \
+pub(crate) const SCSI: &str =
+    "--scsi=opts=0 medium_error_start=0x1234 medium_error_count=10 lbpu=1 lbpws=1 \
                     unmap_granularity=8 unmap_max_desc=32";
 
 /// Switches of the made-up disk, and the files that its errors are ordered from.
-const DRIVER: &str = "/sys/bus/pseudo/drivers/scsi_debug";
+pub(crate) const DRIVER: &str = "/sys/bus/pseudo/drivers/scsi_debug";
 const INJECT: &str = "/sys/kernel/debug/scsi_debug/0:0:0:0/error";
 
 /// A job of these lines on a node.
-fn job(node: &str, lines: &str) -> String {
+pub(crate) fn job(node: &str, lines: &str) -> String {
     format!(
         "test -e /dev/{node} || exit 90\ncat >job.fio <<'END'\n[a]\nioengine=sg\n\
          filename=/dev/{node}\nbs=4k\n{lines}\nEND\n\
@@ -30,7 +31,7 @@ fn job(node: &str, lines: &str) -> String {
 }
 
 /// The same while the disk's options are these, of which each `nth` command feels.
-fn with_opts(opts: &str, nth: u32, job: &str) -> String {
+pub(crate) fn with_opts(opts: &str, nth: u32, job: &str) -> String {
     format!(
         "echo {nth} >{DRIVER}/every_nth; echo {opts} >{DRIVER}/opts\n{job}\nstatus=$?\n\
          echo 0 >{DRIVER}/opts; echo 0 >{DRIVER}/every_nth; exit $status"
@@ -39,7 +40,7 @@ fn with_opts(opts: &str, nth: u32, job: &str) -> String {
 
 /// The same with an error that so many commands with this opcode end with: host byte, status, key,
 /// asc, ascq.
-fn with_error(count: u32, opcode: &str, error: &str, job: &str) -> String {
+pub(crate) fn with_error(count: u32, opcode: &str, error: &str, job: &str) -> String {
     let (host, rest) = error.split_once(' ').expect("numbers");
     format!(
         "mount -t debugfs none /sys/kernel/debug 2>/dev/null\n\
@@ -49,7 +50,7 @@ fn with_error(count: u32, opcode: &str, error: &str, job: &str) -> String {
 }
 
 /// A clean run that made so many requests in a direction.
-fn made(direction: &'static str, count: u64) -> impl Fn(&Outcome) {
+pub(crate) fn made(direction: &'static str, count: u64) -> impl Fn(&Outcome) {
     move |outcome| {
         assert_eq!(outcome.status, 0, "{outcome}");
         let document = outcome.document();
@@ -59,7 +60,7 @@ fn made(direction: &'static str, count: u64) -> impl Fn(&Outcome) {
 }
 
 /// A run that failed with this errno, and what its words have to hold, on the screen and in JSON.
-fn failed(errno: u64, words: &'static [&'static str]) -> impl Fn(&Outcome) {
+pub(crate) fn failed(errno: u64, words: &'static [&'static str]) -> impl Fn(&Outcome) {
     move |outcome| {
         assert_eq!(outcome.status, 1, "{outcome}");
         assert_eq!(outcome.document().number("/jobs/0/error"), errno, "{outcome}");
@@ -71,7 +72,7 @@ fn failed(errno: u64, words: &'static [&'static str]) -> impl Fn(&Outcome) {
 }
 
 /// A run that succeeded, with this warning.
-fn warned(words: &'static str) -> impl Fn(&Outcome) {
+pub(crate) fn warned(words: &'static str) -> impl Fn(&Outcome) {
     move |outcome| {
         assert_eq!(outcome.status, 0, "{outcome}");
         outcome.document().assert_no_errors();

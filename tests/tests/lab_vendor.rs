@@ -97,7 +97,7 @@ fn what_is_no_disk_is_refused() {
     ] {
         let target = format!("filename={target}");
         let run = scene.iodyno(["run", &job, "--engine", &plugin, "--set", &target]).run();
-        run.expect(1).says(&["engine acme-sg", words]);
+        run.expect(2).says(&["engine acme-sg", words]);
     }
     let left = std::fs::read(scene.path().join("file")).expect("the file");
     assert!(left.iter().all(|byte| *byte == 7), "a file was written to");
@@ -118,7 +118,11 @@ fn the_example_runs_as_it_says() {
     std::fs::rename(&job, scene.at("examples/vendor-sg.toml")).expect("one directory");
     let words: Vec<&str> = line.split(' ').skip(1).collect();
     let run = lab::alone(|| lab::vm(&scene, &words).run()).expect(0);
-    assert!(run.stdout.contains("acme-sg: example.acme.sg"), "{run}");
+    for words in
+        ["acme-sg: example.acme.sg", "  engine acme-sg, job write: vendor Linux, model scsi_debug"]
+    {
+        assert!(run.stdout.contains(words), "no {words:?} in\n{run}");
+    }
 }
 
 /// The whole of it, which the cases below have not the time for.

@@ -38,7 +38,18 @@ const ERRORS: &[Case] = &[
     case("zonemode=strided\nzonesize=64k", "zonerange=32k", &["`zonerange` is 32768"]),
     case("", "zonesize=64k", &["zonesize", "zonemode=strided"]),
     case("", "zonemode=strided", &["needs `zonesize`"]),
-    case("", "zonemode=zbd", &["zbd", "yet"]),
+    case("", "max_open_zones=3", &["`max_open_zones` needs `zonemode=zbd`"]),
+    case("", "read_beyond_wp=1", &["`read_beyond_wp` needs `zonemode=zbd`"]),
+    case("zonemode=zbd", "zone_reset_frequency=2", &["zone_reset_frequency", "0 to 1"]),
+    case(
+        "zonemode=zbd\nrw=write",
+        "zone_reset_threshold=0.5",
+        &["without `zone_reset_frequency`", "zone_reset_frequency=0.01"],
+    ),
+    case("zonemode=zbd", "rw=trimwrite", &["a trim empties a whole zone"]),
+    case("zonemode=zbd", "rw=write:8k", &["written without holes"]),
+    case("zonemode=zbd\nrw=write", "fill_device=1", &["a zone that is full is reset"]),
+    case("zonemode=zbd", "zoneskip=4z", &["yet"]),
     case("zero_buffers", "buffer_pattern=0xab", &["`zero_buffers` and `buffer_pattern`"]),
     case("buffer_pattern=0xab", "dedupe_percentage=10", &["contradict"]),
     case("zero_buffers", "buffer_compress_percentage=10", &["contradict"]),
@@ -129,6 +140,25 @@ fn errors_are_told_with_line_and_column() {
         let outcome = scene.iodyno(["run", &file]).run().expect(2).says(case.words);
         outcome.says(&[&format!("{name}:{line}:")]);
     }
+}
+
+/// A disk with zones is in the laboratory; what has none is here.
+#[test]
+fn zones_that_are_not_there_are_refused() {
+    let scene = Scene::new();
+    scene.file("file", vec![7; 1 << 20]);
+    for (lines, words) in [
+        ("filename=file\nrw=write", "file: zonemode=zbd: a regular file has no zones"),
+        ("filename=new\nrw=write", "new: zonemode=zbd: a regular file has no zones"),
+        ("ioengine=null\nrw=write", "zonemode=zbd: engine null works on no device"),
+    ] {
+        let job = scene.file("job.fio", format!("[a]\nsize=1m\nzonemode=zbd\n{lines}\n"));
+        let run = scene.iodyno(["run", &job]).run().expect(2);
+        run.says(&["job.fio:1: job a", words]);
+        assert!(!scene.path().join("new").exists(), "a file was made");
+    }
+    let left = std::fs::read(scene.path().join("file")).expect("the file");
+    assert!(left.iter().all(|byte| *byte == 7), "a file was written to");
 }
 
 #[test]

@@ -181,14 +181,6 @@ fn a_size_larger_than_the_device_is_refused_and_nothing_grows() {
 }
 
 #[test]
-fn a_missing_device_is_not_made_into_a_file() {
-    let scene = Scene::new();
-    let job = "[a]\nioengine=psync\nrw=write\nfilename=/dev/iodyno-no-such-device\nsize=64k\n";
-    let outcome = scene.run_json(job).expect(2).says(&["/dev/iodyno-no-such-device"]);
-    assert!(!std::path::Path::new("/dev/iodyno-no-such-device").exists(), "{outcome}");
-}
-
-#[test]
 fn a_whole_device_is_used_without_a_size() {
     require!(loop_device);
     let scene = Scene::new();

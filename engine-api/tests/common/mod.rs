@@ -101,6 +101,9 @@ pub(crate) fn rust_view() -> String {
             IOE_OPT_BOOL IOE_OPT_INT IOE_OPT_UINT IOE_OPT_SIZE IOE_OPT_TIME_NS IOE_OPT_FLOAT
             IOE_OPT_STR IOE_OPT_PATH IOE_OPT_ENUM IOE_OPT_FLAGSET IOE_OPT_ENGINE
             IOE_OPTF_REQUIRED IOE_OPTF_SECRET IOE_OPTF_HIDDEN IOE_OPTF_DEPRECATED
+            IOE_ZONE_CONVENTIONAL IOE_ZONE_SEQ_REQUIRED IOE_ZONE_SEQ_PREFERRED IOE_ZONE_NOT_WP
+            IOE_ZONE_EMPTY IOE_ZONE_IMPLICIT_OPEN IOE_ZONE_EXPLICIT_OPEN IOE_ZONE_CLOSED
+            IOE_ZONE_READ_ONLY IOE_ZONE_FULL IOE_ZONE_OFFLINE
         }
         ioe_file { struct_size fd name size kind open_flags block_size index engine_data }
         ioe_io {
@@ -129,6 +132,8 @@ pub(crate) fn rust_view() -> String {
         }
         ioe_iomem_1 { struct_size reserved alloc free add }
         ioe_identify_1 { struct_size reserved get }
+        ioe_zone { struct_size kind cond reserved start len capacity wp }
+        ioe_zbd_1 { struct_size reserved limits report reset finish }
         ioe_stack_1 { struct_size reserved ops job }
         ioe_layout {
             struct_size ptr endian io_size io_engine_data file_size option_choices value_v

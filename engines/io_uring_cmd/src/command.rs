@@ -36,6 +36,11 @@ pub(crate) const RANGE_BLOCKS_MAX: u64 = u32::MAX as u64;
 /// Bytes of what `identify` answers.
 pub(crate) const IDENTIFY_BYTES: usize = 4096;
 
+/// What of protection information is checked, as in PRCHK.
+pub(crate) const GUARD: u8 = 4;
+pub(crate) const APPTAG: u8 = 2;
+pub(crate) const REFTAG: u8 = 1;
+
 const FUA: u32 = 1 << 30;
 const PRACT: u32 = 1 << 29;
 const PRCHK_SHIFT: u32 = 26;
@@ -106,10 +111,10 @@ impl Op {
 pub(crate) struct Protection {
     /// PRACT: the device adds it to what is written, and takes it off what is read.
     pub(crate) act: bool,
-    /// PRCHK: 4 = guard, 2 = application tag, 1 = reference tag.
+    /// PRCHK: [`GUARD`], [`APPTAG`], [`REFTAG`].
     pub(crate) check: u8,
-    /// The reference tag is the low part of the block's address (types 1 and 2).
-    pub(crate) has_reference: bool,
+    /// The bits of a block's address that are its reference tag; none with type 3.
+    pub(crate) reference_mask: u64,
     pub(crate) apptag: u16,
     pub(crate) apptag_mask: u16,
 }
@@ -149,7 +154,9 @@ impl Command {
     pub(crate) fn protected(mut self, protection: &Protection, lba: u64) -> Command {
         self.cdw12 |= u32::from(protection.check) << PRCHK_SHIFT;
         self.cdw12 |= if protection.act { PRACT } else { 0 };
-        self.cdw14 = if protection.has_reference { lba as u32 } else { 0 };
+        let reference = lba & protection.reference_mask;
+        self.cdw14 = reference as u32;
+        self.cdw3 = (reference >> 32) as u32;
         self.cdw15 = u32::from(protection.apptag) | u32::from(protection.apptag_mask) << 16;
         self
     }
@@ -159,19 +166,20 @@ impl Command {
         Command { opcode: Op::Flush.opcode(), nsid, ..Command::default() }
     }
 
-    /// Dataset Management that deallocates one range, which lies at `addr`.
-    pub(crate) fn deallocate_range(nsid: u32, addr: u64) -> Command {
+    /// Dataset Management that deallocates so many ranges, whose list lies at `addr`.
+    pub(crate) fn deallocate_ranges(nsid: u32, addr: u64, ranges: usize) -> Command {
         Command {
             opcode: Op::DatasetManagement.opcode(),
             nsid,
             addr,
-            data_len: size_of::<Range>() as u32,
+            data_len: (ranges * size_of::<Range>()) as u32, // RANGES_MAX at most
+            cdw10: ranges as u32 - 1,
             cdw11: AD_DEALLOCATE,
             ..Command::default()
         }
     }
 
-    /// Identify: what is asked for is `cns`.
+    /// Identify: what is asked for is `cns`; where that depends on a command set, on the NVM one.
     pub(crate) fn identify(nsid: u32, cns: u32, addr: u64) -> Command {
         Command {
             opcode: 0x06,
@@ -220,7 +228,7 @@ mod tests {
         let protection = Protection {
             act: true,
             check: 0b101,
-            has_reference: true,
+            reference_mask: 0xffff_ffff_ffff,
             apptag: 0x1234,
             apptag_mask: 0xffff,
         };
@@ -239,12 +247,28 @@ mod tests {
                 "02 1 0+0: 2 1 34000001 0 2 ffff1234",
             ),
             (Command::flush(7), "00 7 0+0: 0 0 0 0 0 0"),
-            (Command::deallocate_range(1, 0xabc0), "09 1 abc0+10: 0 4 0 0 0 0"),
+            (Command::deallocate_ranges(1, 0xabc0, 1), "09 1 abc0+10: 0 4 0 0 0 0"),
+            (Command::deallocate_ranges(1, 0xabc0, 256), "09 1 abc0+1000: ff 4 0 0 0 0"),
             (Command::identify(1, 0, 0x1000), "06 1 1000+1000: 0 0 0 0 0 0"),
             (Command::identify(0, 1, 0x1000), "06 0 1000+1000: 1 0 0 0 0 0"),
         ] {
             assert_eq!(hex(command), expected);
         }
+    }
+
+    #[test]
+    fn reference_tags_have_the_bits_of_their_format() {
+        let tag = |reference_mask, lba| {
+            let protection = Protection { reference_mask, ..Protection::default() };
+            let command = Command::range(Op::Read, 1, lba, 1).expect("it fits");
+            let command = command.protected(&protection, lba);
+            (command.cdw3, command.cdw14)
+        };
+        let lba = 0x1234_5678_9abc;
+        assert_eq!(tag(0xffff_ffff, lba), (0, 0x5678_9abc));
+        assert_eq!(tag(0xffff_ffff_ffff, lba), (0x1234, 0x5678_9abc));
+        assert_eq!(tag(0xff, lba), (0, 0xbc), "the rest is the storage tag's");
+        assert_eq!(tag(0, lba), (0, 0), "type 3");
     }
 
     #[test]

@@ -5,27 +5,31 @@
 //! later, such as the range of a trim, lies in the request's private memory. Must not allocate or
 //! lock between start and end.
 
-use crate::command::{Command, Op, Range, BLOCKS_MAX, RANGE_BLOCKS_MAX};
+use crate::command::{Command, Op, Protection, Range, BLOCKS_MAX};
 use crate::entry::{Answered, Entry};
 use crate::identify::{self, Controller};
 use crate::node::Node;
 use crate::options::{Settings, OPTIONS};
+use crate::protection::{Fault, Tags};
 use crate::status::Status;
 use crate::target::{Early, Target};
+use crate::trims::Trims;
 use iodyno_engine_api::abi::*;
 use iodyno_engine_api::engine::{
     CancelFn, CapsFn, DetailsFn, ExtensionFn, FileFn, OpenFn, PlainFn, ReapFn,
 };
+use iodyno_engine_api::host::Level;
 use iodyno_engine_api::{
-    Answer, Caps, Engine, Error, Failed, File, Host, Io, Job, Opened, Reaped, Request, Unit,
+    Answer, Caps, Engine, Error, File, Host, Io, Job, Opened, Reaped, Request, Unit,
 };
+use iodyno_engine_support::errno::Errno;
 use iodyno_engine_support::uring::buffers::{self, FixesBuffers};
 use iodyno_engine_support::uring::kernel::{ENTRIES_MAX, SQE_ASYNC};
 use iodyno_engine_support::uring::requests::{Core, OnRing};
 use iodyno_engine_support::uring::ring::{Ring, TaskRun, Wish};
+use iodyno_engine_support::uring::share;
 use iodyno_engine_support::uring::words::no_ring;
 use std::ffi::{c_void, CStr};
-use std::fmt;
 
 /// Bit per operation that there is a command for.
 const OPS: u64 = 1 << IOE_OP_READ
@@ -38,27 +42,35 @@ const OPS: u64 = 1 << IOE_OP_READ
 
 /// What a request keeps while it is in flight, and until its failure was told.
 #[repr(C)]
-struct Private {
-    /// Of a trim; the kernel reads it.
-    range: Range,
+pub(crate) struct Private {
+    /// Of a trim alone, of a transfer that is named by a vector; the kernel reads them.
+    pub(crate) range: Range,
+    vector: libc::iovec,
     /// Bytes of the request that its command is about.
-    covered: u64,
-    lba: u64,
+    pub(crate) covered: u64,
+    pub(crate) lba: u64,
+    /// The next request of the same command: several trims are one.
+    pub(crate) next: *mut ioe_io,
+    /// Its command's list of ranges.
+    pub(crate) list: Option<u32>,
     /// Its piece of the metadata buffers.
     slot: Option<u32>,
     /// `None`: no command was sent.
-    op: Option<Op>,
+    pub(crate) op: Option<Op>,
+    /// What was wrong with protection information that is checked here.
+    pub(crate) fault: Option<Fault>,
 }
 
 /// An instance: one ring.
 pub(crate) struct IoUringCmd {
-    core: Core<Entry, Answered>,
-    settings: Settings,
+    pub(crate) core: Core<Entry, Answered>,
+    pub(crate) settings: Settings,
     max_bs: u64,
     op_mask: u32,
     until_async: u32,
     /// By the file's index.
-    targets: Vec<Option<Box<Target>>>,
+    pub(crate) targets: Vec<Option<Box<Target>>>,
+    pub(crate) trims: Trims,
     /// `md_per_io_size` bytes for each request in flight; pieces that nobody has.
     metadata: Vec<u8>,
     free_slots: Vec<u32>,
@@ -75,9 +87,9 @@ impl Engine for IoUringCmd {
     const CLOSE_FILE: Option<FileFn<Self>> = Some(Self::close);
     const GET_FILE_SIZE: Option<FileFn<Self>> = Some(Self::get_file_size);
     const START: Option<PlainFn<Self>> = Some(Self::start);
-    const COMMIT: Option<PlainFn<Self>> = Some(Self::commit);
-    const GETEVENTS: Option<ReapFn<Self>> = Some(Self::getevents);
-    const CANCEL: Option<CancelFn<Self>> = Some(Self::cancel);
+    const COMMIT: Option<PlainFn<Self>> = Some(Self::commit_all);
+    const GETEVENTS: Option<ReapFn<Self>> = Some(Self::reap);
+    const CANCEL: Option<CancelFn<Self>> = Some(Self::cancel_any);
     const TERMINATE: bool = true;
     const ERRDETAILS: Option<DetailsFn<Self>> = Some(Self::errdetails);
     const EXTENSION: Option<ExtensionFn> = Some(extension);
@@ -98,7 +110,8 @@ impl Engine for IoUringCmd {
             attach: None,
         };
         let newer = "commands of 128 bytes need Linux 5.19, and polling for them (hipri) 6.1";
-        let ring = Ring::new(&wish).map_err(|why| no_ring(why, settings.sqpoll, newer))?;
+        let ring = if settings.attach { share::attached(&wish) } else { Ring::new(&wish) };
+        let ring = ring.map_err(|why| no_ring(why, settings.sqpoll, newer))?;
         Ok(IoUringCmd {
             core: Core::new(host, ring, depth, settings.register_files, !settings.hipri)?,
             settings,
@@ -106,6 +119,7 @@ impl Engine for IoUringCmd {
             op_mask: job.op_mask(),
             until_async: settings.force_async,
             targets: Vec::new(),
+            trims: Trims::new(depth, job.op_mask() & 1 << IOE_OP_TRIM != 0),
             metadata: vec![0; settings.metadata as usize * depth as usize],
             free_slots: (0..depth).filter(|_| settings.metadata > 0).collect(),
         })
@@ -115,6 +129,9 @@ impl Engine for IoUringCmd {
     fn queue<'a>(&mut self, io: Io<'a>) -> Answer<'a> {
         if self.core.in_flight == self.core.depth {
             return io.busy();
+        }
+        if io.op() == IOE_OP_TRIM {
+            return self.take_trim(io);
         }
         // Before the entry, which takes a piece of the metadata buffers.
         if !self.core.make_room() {
@@ -141,11 +158,58 @@ fn op_of(io: &Request, settings: &Settings) -> Result<Op, Early> {
     Ok(match io.op() {
         IOE_OP_READ => Op::Read,
         IOE_OP_WRITE => settings.write,
-        IOE_OP_TRIM => Op::DatasetManagement,
         IOE_OP_FSYNC | IOE_OP_FDATASYNC | IOE_OP_SYNC_RANGE => Op::Flush,
         IOE_OP_WRITE_ZEROES => Op::WriteZeroes,
         _ => return Err(Err(libc::EOPNOTSUPP)),
     })
+}
+
+/// The command for a request that is no trim, with the address of its data, without metadata.
+#[inline(always)]
+fn command_of(
+    io: &Request,
+    op: Op,
+    target: &Target,
+    settings: &Settings,
+    private: &mut Private,
+) -> Result<Command, Early> {
+    if op == Op::Flush {
+        (private.lba, private.covered) = (0, io.len());
+        return Ok(Command::flush(target.nsid));
+    }
+    let (lba, blocks) = target.range(io)?;
+    let blocks = blocks.min(BLOCKS_MAX);
+    (private.lba, private.covered) = (lba, blocks << target.block_shift);
+    let mut command = Command::range(op, target.nsid, lba, blocks).ok_or(Err(libc::EINVAL))?;
+    if op.has_data() {
+        // At most 2^16 blocks of at most 2^31 bytes: what is too long is refused.
+        let bytes = u32::try_from(private.covered).map_err(|_| Err(libc::EINVAL))?;
+        (command.addr, command.data_len) = (io.buf_ptr() as u64, bytes);
+    }
+    let fua = match io.op() {
+        IOE_OP_READ => settings.read_fua || io.flags() & IOE_IO_FUA != 0,
+        IOE_OP_WRITE => settings.write_fua || io.flags() & IOE_IO_FUA != 0,
+        _ => false,
+    };
+    if fua {
+        command = command.force_unit_access();
+    }
+    if op == Op::WriteZeroes && settings.deallocate {
+        command = command.deallocate();
+    }
+    match (&target.protection, op) {
+        (None, _) | (_, Op::WriteUncorrectable) => {}
+        // Nothing comes along that could be checked.
+        (Some(protection), Op::WriteZeroes) => {
+            command = command.protected(&Protection { check: 0, ..*protection }, lba);
+        }
+        // It looks at what is there: nothing to be made, or the device refuses.
+        (Some(protection), Op::Verify) => {
+            command = command.protected(&Protection { act: false, ..*protection }, lba);
+        }
+        (Some(protection), _) => command = command.protected(protection, lba),
+    }
+    Ok(command)
 }
 
 /// The request's own memory.
@@ -154,10 +218,19 @@ fn op_of(io: &Request, settings: &Settings) -> Result<Op, Early> {
 /// The request is this engine's, its private memory is not null, and no other reference to that is
 /// alive.
 #[inline(always)]
-unsafe fn private_of<'a>(io: &Request) -> &'a mut Private {
+pub(crate) unsafe fn private_of<'a>(io: &Request) -> &'a mut Private {
     // SAFETY: IO_PRIVATE_SIZE bytes, 64-byte aligned, zeroed by the host: all zeroes are a Private,
-    // whose options are written for each request before they are read; the caller has the rest.
+    // whose options are written by clear() before they are read; the caller has the rest.
     unsafe { &mut *io.private().cast::<Private>() }
+}
+
+impl Private {
+    /// Forgets the request before.
+    #[inline(always)]
+    pub(crate) fn clear(&mut self) {
+        self.next = std::ptr::null_mut();
+        (self.op, self.slot, self.list, self.fault) = (None, None, None, None);
+    }
 }
 
 impl IoUringCmd {
@@ -175,6 +248,15 @@ impl IoUringCmd {
     fn open_file(&mut self, file: &mut File<'_>) -> Result<Opened, Error> {
         let node = Node::open(file)?;
         let target = Target::new(node, &self.settings, self.max_bs, self.op_mask)?;
+        let writes = self.op_mask & (1 << IOE_OP_WRITE) != 0;
+        if writes && target.may_lack(self.settings.write) {
+            let words = format!(
+                "{}: write_mode: the controller does not say that it knows {}",
+                target.node.name,
+                self.settings.write.name()
+            );
+            self.core.host.log(Level::Warn, &words);
+        }
         file.set_fd(target.node.fd());
         self.core.files.opened(file);
         let index = file.index() as usize;
@@ -204,9 +286,9 @@ impl IoUringCmd {
         Ok(())
     }
 
-    /// The ring's entry for a request.
+    /// The ring's entry for a request that is no trim.
     #[inline(always)]
-    fn entry(&mut self, io: &Request) -> Result<Entry, Early> {
+    fn entry(&mut self, io: &Io<'_>) -> Result<Entry, Early> {
         let index = io.file().map_or(usize::MAX, |file| file.index() as usize);
         let Some(Some(target)) = self.targets.get(index) else { return Err(Err(libc::EBADF)) };
         if io.private().is_null() {
@@ -214,69 +296,46 @@ impl IoUringCmd {
         }
         // SAFETY: the request is ours for the length of the call, and this is the one reference.
         let private = unsafe { private_of(io) };
-        (private.op, private.slot) = (None, None);
-        let op = op_of(io, &self.settings)?;
-        let mut fixed = None;
-        let mut command = match op {
-            Op::Flush => {
-                (private.lba, private.covered) = (0, io.len());
-                Command::flush(target.nsid)
-            }
-            Op::DatasetManagement => {
-                let (lba, blocks) = target.range(io)?;
-                let blocks = blocks.min(RANGE_BLOCKS_MAX);
-                private.range = Range::new(lba, blocks).ok_or(Err(libc::EINVAL))?;
-                (private.lba, private.covered) = (lba, blocks << target.block_shift);
-                Command::deallocate_range(target.nsid, (&raw const private.range) as u64)
-            }
-            _ => {
-                let (lba, blocks) = target.range(io)?;
-                let blocks = blocks.min(BLOCKS_MAX);
-                (private.lba, private.covered) = (lba, blocks << target.block_shift);
-                let command = Command::range(op, target.nsid, lba, blocks);
-                let mut command = command.ok_or(Err(libc::EINVAL))?;
-                if op.has_data() {
-                    // At most 2^16 blocks of at most 2^31 bytes: what is too long is refused.
-                    let bytes = u32::try_from(private.covered).map_err(|_| Err(libc::EINVAL))?;
-                    (command.addr, command.data_len) = (io.buf_ptr() as u64, bytes);
-                    fixed = self.core.buffers.find(command.addr, bytes);
-                }
-                command
-            }
-        };
+        private.clear();
         let settings = &self.settings;
-        let fua = match io.op() {
-            IOE_OP_READ => settings.read_fua || io.flags() & IOE_IO_FUA != 0,
-            IOE_OP_WRITE => settings.write_fua || io.flags() & IOE_IO_FUA != 0,
-            _ => false,
-        };
-        if fua {
-            command = command.force_unit_access();
-        }
-        if op == Op::WriteZeroes && settings.deallocate {
-            command = command.deallocate();
-        }
         if io.flags() & IOE_IO_HIPRI != 0 && !settings.hipri {
             // A ring polls for all of its requests or for none.
             return Err(Err(libc::EOPNOTSUPP));
         }
-        if let Some(protection) = &target.protection {
-            if !matches!(op, Op::Flush | Op::DatasetManagement | Op::WriteUncorrectable) {
-                command = command.protected(protection, private.lba);
+        let op = op_of(io, settings)?;
+        let mut command = command_of(io, op, target, settings, private)?;
+        let mut fixed = None;
+        if op.has_data() {
+            if target.metadata > 0 {
+                let slot = self.free_slots.pop().ok_or(Err(libc::EIO))?;
+                private.slot = Some(slot);
+                let blocks = (private.covered >> target.block_shift) as usize; // at most 2^16
+                let start = slot as usize * settings.metadata as usize;
+                let metadata = &mut self.metadata[start..][..blocks * target.metadata as usize];
+                if op != Op::Read {
+                    metadata.fill(0);
+                    if let Some(layout) = &target.layout {
+                        let data = &io.buf()[..private.covered as usize];
+                        layout.generate(data, metadata, private.lba, settings.apptag);
+                    }
+                }
+                command.metadata = metadata.as_mut_ptr() as u64;
+                command.metadata_len = metadata.len() as u32; // below md_per_io_size
+            }
+            if settings.vectored {
+                let (iov_base, iov_len) = (command.addr as *mut c_void, command.data_len as usize);
+                private.vector = libc::iovec { iov_base, iov_len };
+                (command.addr, command.data_len) = ((&raw const private.vector) as u64, 1);
+            } else {
+                fixed = self.core.buffers.find(command.addr, command.data_len);
             }
         }
-        if target.metadata > 0 && op.has_data() {
-            let slot = self.free_slots.pop().ok_or(Err(libc::EIO))?;
-            private.slot = Some(slot);
-            let blocks = (private.covered >> target.block_shift) as u32; // at most 2^16
-            let start = slot as usize * settings.metadata as usize;
-            command.metadata = self.metadata[start..].as_mut_ptr() as u64;
-            command.metadata_len = (blocks * target.metadata).min(settings.metadata);
-        }
         private.op = Some(op);
+        let is_vectored = settings.vectored && op.has_data();
         let Core { files, ring, host, .. } = &mut self.core;
         let file = files.name(ring, host, io);
         let entry = Entry::new(command, file, fixed, io.as_ptr() as u64);
+        let entry = if is_vectored { entry.vectored() } else { entry };
         Ok(entry.flagged(self.async_flag()))
     }
 
@@ -294,79 +353,41 @@ impl IoUringCmd {
         SQE_ASYNC
     }
 
+    /// The errno of a completion that is no success, and the vendor's status.
     #[cold]
-    fn failed(&mut self, mut unit: Unit, res: i32, reaped: &mut Reaped<'_>) {
+    pub(crate) fn errno_of(&self, unit: &Unit, res: i32) -> (Errno, u32) {
         let errno = match Status::of_completion(res) {
-            Some(status) => {
-                unit.set_vendor_status(status.vendor());
-                status.errno()
-            }
+            Some(status) => return (status.errno(), status.vendor()),
             // The driver's word for a command that it gave up: the controller was reset or is gone.
-            None if res == -libc::EINTR || res == -libc::EIO => match self.is_gone(&unit) {
+            None if res == -libc::EINTR || res == -libc::EIO => match self.is_gone(unit) {
                 true => libc::ENODEV,
                 false => libc::EIO,
             },
             None => -res,
         };
-        reaped.push(unit, Err(errno));
+        (errno, 0)
+    }
+
+    /// Checks what was read, where that is left to us. Called when the command has succeeded.
+    #[inline(never)]
+    fn check(&self, unit: &Unit, private: &mut Private, slot: u32) -> Result<(), Errno> {
+        let index = unit.file().map_or(usize::MAX, |file| file.index() as usize);
+        let Some(Some(target)) = self.targets.get(index) else { return Ok(()) };
+        let Some(layout) = target.layout.filter(|_| private.op == Some(Op::Read)) else {
+            return Ok(());
+        };
+        let settings = &self.settings;
+        let start = slot as usize * settings.metadata as usize;
+        let data = &unit.buf()[..private.covered as usize];
+        let tags =
+            Tags { app: settings.apptag, app_mask: settings.apptag_mask, check: settings.pi_check };
+        private.fault = layout.check(data, &self.metadata[start..], private.lba, tags);
+        private.fault.map_or(Ok(()), |_| Err(libc::EILSEQ))
     }
 
     fn is_gone(&self, io: &Request) -> bool {
         let index = io.file().map_or(usize::MAX, |file| file.index() as usize);
         self.targets.get(index).and_then(Option::as_ref).is_none_or(|target| target.node.is_gone())
-    }
-
-    fn errdetails(&mut self, io: &Failed<'_>, out: &mut dyn fmt::Write) -> fmt::Result {
-        let index = io.file().map_or(usize::MAX, |file| file.index() as usize);
-        let target = self.targets.get(index).and_then(Option::as_ref);
-        let Some(target) = target.filter(|_| !io.private().is_null()) else {
-            return out.write_str("its device is not open");
-        };
-        // SAFETY: the request was handed back and not yet used again: nobody has its memory.
-        let private = unsafe { private_of(io) };
-        let why = std::io::Error::from_raw_os_error(io.error());
-        let Some(op) = private.op else {
-            let block_bytes = target.node.namespace.block_bytes();
-            return match io.error() {
-                libc::EINVAL => write!(
-                    out,
-                    "no command was sent: offset and length have to be multiples of the \
-                     device's blocks of {block_bytes} bytes"
-                ),
-                libc::ENOSPC => {
-                    let bytes = target.node.namespace.bytes();
-                    write!(out, "no command was sent: the device ends after {bytes} bytes")
-                }
-                libc::EOPNOTSUPP => {
-                    out.write_str("engine io_uring_cmd has no command for this operation")
-                }
-                _ => write!(out, "{why}"),
-            };
-        };
-        let (blocks, lba) = (private.covered >> target.block_shift, private.lba);
-        match op {
-            Op::Flush => out.write_str("Flush: ")?,
-            _ => write!(out, "{} of {blocks} blocks from LBA {lba}: ", op.name())?,
-        }
-        match (io.vendor_status(), io.error()) {
-            (0, libc::ENODEV) => out.write_str("the device was removed"),
-            (0, libc::EIO) => {
-                out.write_str("the driver gave the command up: the controller was reset, or failed")
-            }
-            (0, libc::EACCES | libc::EPERM) => {
-                write!(out, "{why} (the kernel lets root send it, or who may write to the node)")
-            }
-            (0, libc::EOPNOTSUPP) if self.settings.hipri => {
-                write!(out, "{why} (hipri: the driver needs poll queues: nvme.poll_queues=N)")
-            }
-            (0, libc::EINVAL) => write!(
-                out,
-                "{why} (the kernel refuses the command: is it longer than the device's queue \
-                 takes, or the buffer not aligned?)"
-            ),
-            (0, _) => write!(out, "{why}"),
-            (status, _) => write!(out, "{}", Status::of_vendor(status)),
-        }
     }
 }
 
@@ -380,19 +401,50 @@ impl OnRing for IoUringCmd {
     }
 
     #[inline(always)]
-    fn completed(&mut self, unit: Unit, answer: Answered, reaped: &mut Reaped<'_>) {
-        self.core.in_flight -= 1;
-        // SAFETY: the unit is ours until it is handed back below, and entry() took no unit without
-        // private memory.
+    fn completed(&mut self, mut unit: Unit, answer: Answered, reaped: &mut Reaped<'_>) {
+        // SAFETY: the unit is ours until it is handed back below, and none is taken without private
+        // memory.
         let private = unsafe { private_of(&unit) };
+        let res = answer.cqe.res;
+        if private.op == Some(Op::DatasetManagement) {
+            return self.trimmed(unit, res, reaped);
+        }
+        self.core.in_flight -= 1;
+        let mut done = Ok(private.covered);
+        if let Some(slot) = private.slot.take() {
+            if res == 0 && self.settings.pi_check != 0 {
+                done = self.check(&unit, private, slot).map(|()| private.covered);
+            }
+            self.free_slots.push(slot);
+        }
+        match (res, done) {
+            (0, Ok(done)) if done == unit.len() => reaped.push_all(unit),
+            (0, done) => reaped.push(unit, done),
+            (res, _) => {
+                let (errno, vendor_status) = self.errno_of(&unit, res);
+                unit.set_vendor_status(vendor_status);
+                reaped.push(unit, Err(errno));
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn completions(&self, requests: u32) -> u32 {
+        if self.trims.share() {
+            requests.min(1)
+        } else {
+            requests
+        }
+    }
+
+    fn taken_back(&mut self, unit: Unit, errno: Errno, reaped: &mut Reaped<'_>) {
+        // SAFETY: as in completed().
+        let private = unsafe { private_of(&unit) };
+        self.trims.back(!private.next.is_null());
         if let Some(slot) = private.slot.take() {
             self.free_slots.push(slot);
         }
-        match answer.cqe.res {
-            0 if private.covered == unit.len() => reaped.push_all(unit),
-            0 => reaped.push(unit, Ok(private.covered)),
-            res => self.failed(unit, res, reaped),
-        }
+        self.finish_chain(unit, Err((errno, 0)), reaped);
     }
 }
 

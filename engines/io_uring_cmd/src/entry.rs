@@ -10,6 +10,8 @@ use iodyno_engine_support::uring::ring::{Completion, Submission};
 
 /// `NVME_URING_CMD_IO`: _IOWR('N', 0x80, struct nvme_uring_cmd).
 const NVME_URING_CMD_IO: u32 = 0xc048_4e80;
+/// `NVME_URING_CMD_IO_VEC`: the same, and the command's address is that of iovecs.
+const NVME_URING_CMD_IO_VEC: u32 = 0xc048_4e81;
 
 /// The first 48 bytes of a `struct io_uring_sqe`; behind them, a command.
 #[repr(C, align(64))]
@@ -55,6 +57,13 @@ impl Entry {
             command,
             ..Entry::default()
         }
+    }
+
+    /// Its data is named by iovecs, whose address and number stand in the command.
+    #[inline(always)]
+    pub(crate) fn vectored(mut self) -> Entry {
+        self.command_op = NVME_URING_CMD_IO_VEC;
+        self
     }
 
     /// With IOSQE flags added.

@@ -5,6 +5,7 @@
 //! nothing here is opened with O_CREAT, and what is no namespace's node is refused in words.
 
 use crate::command::{Command, IDENTIFY_BYTES};
+use crate::dsm::Limits;
 use crate::identify::{Controller, Namespace, Page};
 use crate::status::Status;
 use iodyno_engine_api::abi::IOE_OPEN_WRITE;
@@ -26,6 +27,8 @@ const NAMESPACES: &str = "nvme-generic";
 const CONTROLLERS: &str = "nvme";
 const CNS_NAMESPACE: u32 = 0;
 const CNS_CONTROLLER: u32 = 1;
+const CNS_NVM_NAMESPACE: u32 = 5;
+const CNS_NVM_CONTROLLER: u32 = 6;
 
 /// A namespace that is open.
 #[derive(Debug)]
@@ -60,10 +63,24 @@ impl Node {
         let nsid = nsid.map_err(|errno| failed("the namespace's number", in_words(errno)))? as u32;
         let page = identify(&fd, nsid, CNS_NAMESPACE);
         let page = page.map_err(|why| failed("Identify of the namespace", why))?;
-        let namespace = Namespace::new(nsid, &page);
+        let mut namespace = Namespace::new(nsid, &page);
         let page = identify(&fd, 0, CNS_CONTROLLER);
         let page = page.map_err(|why| failed("Identify of the controller", why))?;
-        let controller = Controller::new(&page);
+        let mut controller = Controller::new(&page);
+        if namespace.pi_type != 0 && controller.has_long_formats() {
+            let page = identify(&fd, nsid, CNS_NVM_NAMESPACE);
+            let page = page.map_err(|why| failed("Identify of the namespace's format", why))?;
+            namespace = namespace.extended(&page).ok_or_else(|| {
+                let words = format!("{name}: its guards are of a kind that is not known here");
+                Error::new(libc::EOPNOTSUPP, words)
+            })?;
+        }
+        if controller.may_tell_limits() {
+            // A controller that does not know the question has no such limits.
+            if let Ok(page) = identify(&fd, 0, CNS_NVM_CONTROLLER) {
+                controller.trims = Limits::new(&page[..16]);
+            }
+        }
         let node = Node { name, namespace, controller, fd, sys };
         node.check().map(|()| node)
     }
@@ -169,6 +186,22 @@ fn identify(fd: &OwnedFd, nsid: u32, cns: u32) -> Result<Box<Page>, (Errno, Stri
     match Status::of_completion(status as i32) {
         None => Ok(page),
         Some(status) => Err((status.errno(), status.to_string())),
+    }
+}
+
+#[cfg(test)]
+impl Node {
+    /// Of no device: 1 MiB in blocks of 512 bytes behind a descriptor of somebody's.
+    pub(crate) fn fake(fd: OwnedFd) -> Node {
+        let mut page = [0; IDENTIFY_BYTES];
+        (page[1], page[130]) = (8, 9);
+        Node {
+            name: "/dev/fake".into(),
+            namespace: Namespace::new(1, &page),
+            controller: Controller::new(&[0; IDENTIFY_BYTES]),
+            fd,
+            sys: PathBuf::from("/sys"),
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! `engine` calls [`Settings::read`] once at init; what cannot go together is refused there, in
 //! words. Touches no ring and no kernel.
 
-use crate::command::Op;
+use crate::command::{Op, APPTAG, GUARD, REFTAG};
 use iodyno_engine_api::abi::ioe_option;
 use iodyno_engine_api::{choice, Error, Job, Opt};
 
@@ -16,9 +16,8 @@ const ZEROES: u64 = 2;
 const VERIFY: u64 = 3;
 const COMPARE: u64 = 4;
 
-const GUARD: u8 = 4;
-const APPTAG: u8 = 2;
-const REFTAG: u8 = 1;
+const READ: u64 = 0;
+const COMPARED: u64 = 1;
 
 /// The rows, for `Engine::OPTIONS`.
 pub(crate) const OPTIONS: &[&ioe_option] = &[
@@ -40,6 +39,13 @@ pub(crate) const OPTIONS: &[&ioe_option] = &[
     &Opt::uint(c"sqthread_poll_cpu", c"the processor of that thread; needs sqthread_poll")
         .range(0, 65535)
         .build(),
+    &Opt::int(c"nonvectored", c"0: data is named by a vector (NVME_URING_CMD_IO_VEC); -1, 1: not")
+        .default(c"-1")
+        .range(-1, 1)
+        .build(),
+    &Opt::boolean(c"attach_wq", c"share one back end with the other jobs of the same process")
+        .default(c"0")
+        .build(),
     &Opt::uint(c"force_async", c"every Nth request goes to the kernel's workers at once; 0: none")
         .default(c"0")
         .range(0, u32::MAX as i64)
@@ -59,6 +65,16 @@ pub(crate) const OPTIONS: &[&ioe_option] = &[
     )
     .default(c"write")
     .build(),
+    &Opt::choice(
+        c"verify_mode",
+        c"the command that a read of the verification is",
+        &[
+            &choice(c"read", READ, c"Read; what was read is compared here"),
+            &choice(c"compare", COMPARED, c"Compare; refused, see write_mode=compare"),
+        ],
+    )
+    .default(c"read")
+    .build(),
     &Opt::boolean(c"deac", c"blocks that Write Zeroes zeroes may be deallocated")
         .default(c"0")
         .build(),
@@ -66,7 +82,7 @@ pub(crate) const OPTIONS: &[&ioe_option] = &[
         .range(0, 1 << 20)
         .default(c"0")
         .build(),
-    &Opt::uint(c"pi_act", c"1: the device adds and takes off protection information; 0: nobody")
+    &Opt::uint(c"pi_act", c"1: the device makes and takes off protection information; 0: iodyno")
         .range(0, 1)
         .default(c"1")
         .build(),
@@ -90,6 +106,9 @@ pub(crate) struct Settings {
     pub(crate) register_files: bool,
     /// A kernel thread submits; on this processor.
     pub(crate) sqpoll: Option<Option<u32>>,
+    /// Data is named by a vector.
+    pub(crate) vectored: bool,
+    pub(crate) attach: bool,
     /// Every so manieth request is forced to a worker; 0: none.
     pub(crate) force_async: u32,
     pub(crate) read_fua: bool,
@@ -132,9 +151,21 @@ impl Settings {
             let words = format!("writefua=1: {} writes nothing that could be forced", write.name());
             return Err(refused(words));
         }
+        if job.uint("verify_mode")? == Some(COMPARED) {
+            let words =
+                "verify_mode=compare: iodyno compares what was read itself (leave it away; \
+                         write_mode=compare sends Compare with the job's own data)";
+            return Err(Error::new(libc::EOPNOTSUPP, words));
+        }
+        let (vectored, fixed_buffers) = (job.int("nonvectored")? == Some(0), on("fixedbufs")?);
+        if vectored && fixed_buffers {
+            return Err(refused("nonvectored=0: the kernel takes no vectors of fixedbufs=1"));
+        }
         Ok(Settings {
             hipri: on("hipri")?,
-            fixed_buffers: on("fixedbufs")?,
+            fixed_buffers,
+            vectored,
+            attach: on("attach_wq")?,
             register_files: on("registerfiles")? || sqpoll.is_some(),
             sqpoll,
             force_async: narrow(job.uint("force_async")?.unwrap_or(0))?,

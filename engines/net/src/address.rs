@@ -16,9 +16,12 @@ const SILENT_FOR: Duration = Duration::from_secs(15);
 const ASKED_EVERY: Duration = Duration::from_secs(5);
 const ASKED_TIMES: u32 = 3;
 
-/// What went wrong, beside an errno, whose words the host adds.
+/// What went wrong, and what the system said to it.
 pub(crate) fn failed(doing: impl std::fmt::Display) -> impl FnOnce(Errno) -> Error {
-    move |errno| Error::new(errno.raw_os_error(), doing.to_string())
+    move |errno| {
+        let why = std::io::Error::from(errno);
+        Error::new(errno.raw_os_error(), format!("{doing}: {why}"))
+    }
 }
 
 /// The first address of the host that the protocol can use.

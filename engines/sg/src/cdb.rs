@@ -16,6 +16,13 @@ const BYTCHK_SHIFT: u8 = 1;
 const SERVICE_ACTION_IN_16: u8 = 0x9e;
 const SA_READ_CAPACITY_16: u8 = 0x10;
 const SA_STREAM_CONTROL: u8 = 0x14;
+const ZBC_OUT: u8 = 0x94;
+const ZBC_IN: u8 = 0x95;
+/// Of REPORT ZONES: the list's length is that of what is told.
+const PARTIAL: u8 = 1 << 7;
+/// Actions of [`zone_action`].
+pub(crate) const FINISH_ZONE: u8 = 0x02;
+pub(crate) const RESET_WRITE_POINTER: u8 = 0x04;
 
 /// A command descriptor block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,6 +166,24 @@ fn service_action(action: u8, room: u32) -> Cdb {
     Cdb { bytes, len: 16 }
 }
 
+/// REPORT ZONES from a block on: all of them, and no more than there is room for.
+pub(crate) fn report_zones(lba: u64, room: u32) -> Cdb {
+    let mut bytes = [0; 16];
+    bytes[0] = ZBC_IN;
+    bytes[2..10].copy_from_slice(&lba.to_be_bytes());
+    bytes[10..14].copy_from_slice(&room.to_be_bytes());
+    bytes[14] = PARTIAL;
+    Cdb { bytes, len: 16 }
+}
+
+/// Something that is done to the zone that begins with a block.
+pub(crate) fn zone_action(action: u8, lba: u64) -> Cdb {
+    let mut bytes = [0; 16];
+    (bytes[0], bytes[1]) = (ZBC_OUT, action);
+    bytes[2..10].copy_from_slice(&lba.to_be_bytes());
+    Cdb { bytes, len: 16 }
+}
+
 /// UNMAP with a parameter list of so many bytes.
 pub(crate) fn unmap(list_bytes: u16) -> Cdb {
     let mut bytes = [0; 16];
@@ -182,7 +207,8 @@ pub(crate) fn place(cdb: &[u8; 16]) -> Option<(u64, u64)> {
 
 /// Whether a device may lack the command, or this form of it, and say so by an illegal request.
 pub(crate) fn is_optional(cdb: &[u8; 16]) -> bool {
-    matches!(cdb[0], 0x42 | 0x9a | SERVICE_ACTION_IN_16) || cdb[0] == 0x93 && cdb[1] & NDOB != 0
+    matches!(cdb[0], 0x42 | 0x9a | SERVICE_ACTION_IN_16 | ZBC_IN)
+        || cdb[0] == 0x93 && cdb[1] & NDOB != 0
 }
 
 /// The name of a command, as the standards write it.
@@ -203,6 +229,9 @@ pub(crate) fn name(cdb: &[u8; 16]) -> &'static str {
         (0x91, _) => "SYNCHRONIZE CACHE(16)",
         (0x93, _) => "WRITE SAME(16)",
         (0x9a, _) => "WRITE STREAM(16)",
+        (ZBC_OUT, FINISH_ZONE) => "FINISH ZONE",
+        (ZBC_OUT, RESET_WRITE_POINTER) => "RESET WRITE POINTER",
+        (ZBC_IN, 0) => "REPORT ZONES",
         (SERVICE_ACTION_IN_16, SA_READ_CAPACITY_16) => "READ CAPACITY(16)",
         (SERVICE_ACTION_IN_16, SA_STREAM_CONTROL) => "STREAM CONTROL",
         _ => "a command",

@@ -82,6 +82,9 @@ impl Device {
     ) -> Result<Device, Error> {
         let node = Node::look(file)?;
         let fd = node.open(file)?;
+        if settings.hipri {
+            node.check_polls(&fd)?;
+        }
         let identity = ready(&node, &fd)?;
         let capacity = read_capacity(&node, &fd)?;
         let (unmap, write_same_blocks) = limits(&fd);
@@ -114,6 +117,12 @@ impl Device {
         self.fd.as_raw_fd()
     }
 
+    /// Sends a command that is no request's: bytes of its answer, or errno and words.
+    pub(crate) fn ask(&self, command: Cdb, answer: &mut [u8]) -> Result<usize, (i32, String)> {
+        let told = ask(&self.fd, command, answer);
+        told.map_err(|Refusal { errno, words }| (errno, format!("{}: {words}", self.node.name)))
+    }
+
     /// A lane with room; they take turns.
     #[inline]
     pub(crate) fn lane(&mut self) -> Option<&mut Lane> {
@@ -132,7 +141,10 @@ impl Device {
         let mut answer = [0; cdb::STREAM_BYTES as usize];
         ask(&self.fd, cdb::open_stream(), &mut answer)
             .map_err(|refusal| refusal.told(&self.node, "no stream for write_stream"))?;
-        let stream = u16::from_be_bytes([answer[4], answer[5]]);
+        let Some(stream) = stream_of(&answer) else {
+            let why = "no stream for write_stream: the device opened one and gave it no number";
+            return Err(Error::new(libc::EPROTO, format!("{}: {why}", self.node.name)));
+        };
         if let Transfer::WriteStream { stream: number, .. } = &mut self.write {
             *number = stream;
         }
@@ -265,6 +277,11 @@ fn short_capacity(data: [u8; cdb::CAPACITY_10_BYTES as usize]) -> Capacity {
     Capacity { blocks: number(&data[0..4]) + 1, block_bytes: number(&data[4..8]) as u32 }
 }
 
+/// The stream that STREAM CONTROL opened; 0 is none's number.
+fn stream_of(answer: &[u8; cdb::STREAM_BYTES as usize]) -> Option<u16> {
+    Some(u16::from_be_bytes([answer[4], answer[5]])).filter(|stream| *stream != 0)
+}
+
 /// Of UNMAP and WRITE SAME, by the page "block limits".
 fn limits(fd: &OwnedFd) -> (Limits, u64) {
     let mut page = [0; 64];
@@ -283,13 +300,40 @@ fn limits_of(page: &[u8]) -> (Limits, u64) {
     (Limits { ranges, blocks }, write_same)
 }
 
-fn number(bytes: &[u8]) -> u64 {
+pub(crate) fn number(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+impl Device {
+    /// One that nothing can be sent to, for what is decided before.
+    pub(crate) fn fake(capacity: Capacity, write: Transfer) -> Device {
+        let fd = std::fs::File::open("/dev/null").expect("/dev/null").into();
+        Device {
+            node: Node::fake(),
+            capacity,
+            unmap: Limits { ranges: 1, blocks: u64::from(u32::MAX) },
+            write_same_blocks: 0x10_0000,
+            write,
+            identity: Identity::default(),
+            fd,
+            lanes: Vec::new(),
+            next_lane: 0,
+            opened_stream: None,
+            told: Told::default(),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stream_has_a_number() {
+        assert_eq!(stream_of(&[0, 0, 0, 4, 0x12, 0x34, 0, 0]), Some(0x1234));
+        assert_eq!(stream_of(&[0; 8]), None);
+    }
 
     #[test]
     fn capacities() {

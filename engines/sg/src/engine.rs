@@ -33,8 +33,9 @@ const OPS: u64 = 1 << IOE_OP_READ
     | 1 << IOE_OP_FDATASYNC
     | 1 << IOE_OP_SYNC_RANGE
     | 1 << IOE_OP_WRITE_ZEROES;
-/// A command is sent again so often when the device had something to say first.
-const RETRIES_MAX: u32 = 1;
+/// A command is sent again so often when the device had something to say first: a reset and what
+/// came of it are several things. As often as the kernel does for a disk.
+pub(crate) const RETRIES_MAX: u32 = 5;
 
 /// One warning of an `iodepth` in vain is enough for all workers of a process.
 static TOLD_OF_DEPTH: AtomicBool = AtomicBool::new(false);

@@ -24,6 +24,13 @@ const TICK: Duration = Duration::from_millis(100);
 /// Pause where a device that is gone has commands that have not come back yet.
 const GONE_PAUSE: Duration = Duration::from_millis(1);
 
+/// Whether a chain is on its way already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    First,
+    Again,
+}
+
 /// What is under way.
 pub(crate) struct Flight {
     wake: Wake,
@@ -181,7 +188,7 @@ impl Sg {
                 unsafe { packet_of(last) }.next = next;
                 last = next;
             }
-            self.send_chain(index, head);
+            self.send_chain(index, head, Sending::First);
         }
         drop(rest);
         self.flight.trims = trims;
@@ -189,7 +196,10 @@ impl Sg {
     }
 
     /// Sends the UNMAP whose ranges are in the list, for a chain of requests.
-    fn send_chain(&mut self, index: usize, head: *mut ioe_io) {
+    fn send_chain(&mut self, index: usize, head: *mut ioe_io, sending: Sending) {
+        if sending == Sending::First {
+            self.flight.sent += links(head);
+        }
         // SAFETY: the first of the chain, which is ours; no other reference to its packet is alive.
         let packet = unsafe { packet_of(head) };
         let (next, retries) = (packet.next, packet.retries);
@@ -199,14 +209,29 @@ impl Sg {
         // SAFETY: armed just above, in the private memory of a request that is ours until its
         // command has ended; the driver copies the list, since FLAG_DIRECT is not asked for.
         let sent = lane.map_or(Err(libc::EAGAIN), |lane| unsafe { lane.submit(head, packet) });
-        match sent {
-            Ok(()) if retries == 0 => self.flight.sent += links(head),
-            Ok(()) => {}
-            Err(errno) => {
-                packet.call_errno = errno;
-                self.flight.sent += if retries == 0 { links(head) } else { 0 };
-                self.finish(head, Err((errno, 0)));
+        if let Err(errno) = sent {
+            packet.call_errno = errno;
+            self.finish(head, Err((errno, 0)));
+        }
+    }
+
+    /// One request of a command may have spoilt it for all: each gets a command of its own, and so
+    /// the answer that is due to it.
+    #[cold]
+    fn send_singly(&mut self, index: usize, head: *mut ioe_io) {
+        let mut link = head;
+        while !link.is_null() {
+            // SAFETY: the chain is ours; each of its links is looked at once, before it is sent.
+            let packet = unsafe { packet_of(link) };
+            let next = std::mem::replace(&mut packet.next, null_mut());
+            packet.retries = 0;
+            if let Some(Some(device)) = self.devices.get_mut(index) {
+                let list = &mut self.flight.list;
+                list.clear();
+                add_range(list, device, link);
             }
+            self.send_chain(index, link, Sending::Again);
+            link = next;
         }
     }
 
@@ -221,7 +246,14 @@ impl Sg {
                 device.told.copied = true;
             }
         }
+        let is_one_of_many = !packet.next.is_null();
         match self.settle(index, packet) {
+            // Where the device is gone, or so slow, each would only fail alone.
+            Some(Err((errno, _)))
+                if is_one_of_many && !matches!(errno, libc::ENODEV | libc::ETIMEDOUT) =>
+            {
+                self.send_singly(index, head);
+            }
             Some(settled) => self.finish(head, settled),
             None => self.send_again(index, head),
         }
@@ -242,7 +274,7 @@ impl Sg {
                 // SAFETY: a link of the chain, which is ours.
                 link = unsafe { packet_of(link) }.next;
             }
-            return self.send_chain(index, head);
+            return self.send_chain(index, head, Sending::Again);
         }
         // SAFETY: as for the first time, in submit(): the request was not handed back.
         let sent =

@@ -4,6 +4,7 @@
 //! for it, on the worker's thread, before the start.
 
 use crate::engine::Sg;
+use crate::zones::ZBD;
 use iodyno_engine_api::abi::{ioe_file, ioe_identify_1, ioe_put_fn, ioe_status};
 use iodyno_engine_api::vtable;
 use std::ffi::{c_void, CStr, CString};
@@ -59,6 +60,7 @@ static IDENTIFY: ioe_identify_1 =
 pub(crate) fn extension(id: &CStr) -> *const c_void {
     match id.to_bytes() {
         b"iodyno.identify/1" => (&raw const IDENTIFY).cast(),
+        b"iodyno.zbd/1" => (&raw const ZBD).cast(),
         _ => std::ptr::null(),
     }
 }

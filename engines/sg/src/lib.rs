@@ -21,6 +21,7 @@ mod sense;
 mod tests;
 mod unmap;
 mod wake;
+mod zones;
 
 use engine::Sg;
 

@@ -15,8 +15,9 @@ use std::path::PathBuf;
 /// Major number of the nodes /dev/sgN.
 const SG_MAJOR: u32 = 21;
 const SG_GET_VERSION_NUM: libc::c_ulong = 0x2282;
-/// The first driver that knows version 3 of the interface.
+/// The first driver that knows version 3 of the interface, and the first that polls.
 const VERSION_3: i32 = 30_000;
+const VERSION_4: i32 = 40_000;
 
 /// Of which kind a target is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,14 +108,21 @@ impl Node {
     }
 
     fn check_version(&self, fd: &OwnedFd) -> Result<(), Error> {
-        let mut version = 0_i32;
-        // SAFETY: room for an int, which is what the request writes.
-        let answer = unsafe { libc::ioctl(fd.as_raw_fd(), SG_GET_VERSION_NUM, &raw mut version) };
-        if answer == 0 && version >= VERSION_3 {
-            return Ok(());
+        match version(fd) {
+            VERSION_3.. => Ok(()),
+            _ => {
+                let why = "it does not take SCSI commands (name /dev/sgN or a SCSI disk)";
+                Err(Error::new(libc::ENOTTY, format!("{}: {why}", self.name)))
+            }
         }
-        let why = "it does not take SCSI commands (name /dev/sgN or a SCSI disk)";
-        Err(Error::new(libc::ENOTTY, format!("{}: {why}", self.name)))
+    }
+
+    /// Refuses to be polled where the driver would ignore the wish.
+    pub(crate) fn check_polls(&self, fd: &OwnedFd) -> Result<(), Error> {
+        match version(fd) {
+            VERSION_4.. => Ok(()),
+            older => Err(Error::new(libc::EOPNOTSUPP, no_polling(&self.name, older))),
+        }
     }
 
     /// Whether the device is not there any more, or about to go, whatever its last commands ended
@@ -140,10 +148,47 @@ impl Node {
     }
 }
 
+/// Of the driver behind a node; 0: none that knows commands.
+fn version(fd: &OwnedFd) -> i32 {
+    let mut version = 0_i32;
+    // SAFETY: room for an int, which is what the request writes.
+    match unsafe { libc::ioctl(fd.as_raw_fd(), SG_GET_VERSION_NUM, &raw mut version) } {
+        0 => version,
+        _ => 0,
+    }
+}
+
+fn no_polling(name: &str, version: i32) -> String {
+    let (major, minor, patch) = (version / 10_000, version / 100 % 100, version % 100);
+    format!(
+        "{name}: hipri=1: the sg driver {major}.{minor}.{patch} does not poll for completions, \
+         that came with 4.0 (leave hipri away)"
+    )
+}
+
 fn stat(name: &CStr) -> Result<libc::stat, errno::Errno> {
     let mut found = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: a C string, and room for a stat.
     errno::retry(|| unsafe { libc::stat(name.as_ptr(), found.as_mut_ptr()) } as isize)?;
     // SAFETY: the call succeeded and filled it in.
     Ok(unsafe { found.assume_init() })
+}
+
+#[cfg(test)]
+impl Node {
+    /// Of no device.
+    pub(crate) fn fake() -> Node {
+        Node { name: "/dev/fake".into(), kind: Kind::Char, sys: PathBuf::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_driver_that_does_not_poll_is_named() {
+        let words = no_polling("/dev/sg0", 30_536);
+        assert!(words.starts_with("/dev/sg0: hipri=1: the sg driver 3.5.36 does not"), "{words}");
+    }
 }

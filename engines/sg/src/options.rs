@@ -85,6 +85,11 @@ impl Settings {
                 return Err(Error::new(libc::EINVAL, format!("sg_write_mode: no mode {other}")))
             }
         };
+        if fua && !matches!(write, Transfer::Write { .. } | Transfer::WriteStream { .. }) {
+            let words = "writefua=1: of the commands of sg_write_mode only write and write_stream \
+                         can force unit access";
+            return Err(Error::new(libc::EINVAL, words));
+        }
         let writes = job.op_mask() & (1 << IOE_OP_WRITE) != 0;
         let opens_stream = mode == WRITE_STREAM && stream == 0 && writes;
         Ok(Settings { hipri: on("hipri")?, readfua: on("readfua")?, write, opens_stream })

@@ -174,7 +174,8 @@ pub(crate) fn tell(packet: &Packet, out: &mut dyn fmt::Write) -> fmt::Result {
     }
     match packet.retries {
         0 => Ok(()),
-        _ => out.write_str(" (also when sent again)"),
+        1 => out.write_str(" (also when sent again)"),
+        times => write!(out, " (also when sent again, {times} times)"),
     }
 }
 

@@ -55,6 +55,10 @@ pub(crate) fn prepare(
     settings: &Settings,
     direct: bool,
 ) -> Result<(), Early> {
+    if io.flags() & IOE_IO_HIPRI != 0 && !settings.hipri {
+        // Whether the driver polls was looked at only where the job asked for it.
+        return Err(Err(libc::EOPNOTSUPP));
+    }
     let transfer = transfer_of(io, device, settings)?;
     if matches!(io.op(), IOE_OP_FSYNC | IOE_OP_FDATASYNC) {
         // No range means everything; the long form is for those with more than the short can name.
@@ -78,7 +82,7 @@ pub(crate) fn prepare(
         flags |= FLAG_DIRECT;
     }
     let is_plain = matches!(transfer, Transfer::Read { .. } | Transfer::Write { .. });
-    if is_plain && (settings.hipri || io.flags() & IOE_IO_HIPRI != 0) {
+    if is_plain && settings.hipri {
         flags |= FLAG_HIPRI;
     }
     packet.covered = bytes;
@@ -145,5 +149,109 @@ pub(crate) fn done(packet: &Packet, block_bytes: u32) -> Result<u64, Errno> {
         _ if given != packet.covered => Err(libc::EIO),
         0 => Err(libc::EIO),
         some => Ok(some),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::Capacity;
+    use iodyno_engine_api::testing::{file, request};
+    use iodyno_engine_api::Unit;
+
+    const SMALL: Capacity = Capacity { blocks: 1 << 20, block_bytes: 512 };
+    const BLOCKS_4K: Capacity = Capacity { blocks: 1 << 33, block_bytes: 4096 };
+
+    /// The command that a request of 8 KiB at 1 MiB becomes: its bytes, how many bytes go along,
+    /// and flags.
+    fn command(
+        op: u32,
+        flags: u64,
+        device: &Device,
+        settings: Settings,
+    ) -> Result<(String, u32, u32), Early> {
+        let mut target = file(-1, IOE_KIND_BLOCK);
+        let mut data = vec![0; 8192];
+        let mut io = request(op, &mut *target, 1 << 20, &mut data);
+        io.flags = flags;
+        let mut packet = Packet::EMPTY;
+        // SAFETY: a whole request, which nobody else has, and which is let go of right away.
+        let unit = unsafe { Unit::from_raw(&mut *io) };
+        let prepared = prepare(&unit, device, &mut packet, &settings, false);
+        let _fake = unit.into_raw();
+        prepared?;
+        let cdb = packet.cdb[..usize::from(packet.hdr.cmd_len)].iter();
+        let hex: Vec<String> = cdb.map(|byte| format!("{byte:02x}")).collect();
+        Ok((hex.join(" "), packet.hdr.dxfer_len, packet.hdr.flags))
+    }
+
+    fn settings(write: Transfer) -> Settings {
+        Settings { hipri: false, readfua: false, write, opens_stream: false }
+    }
+
+    #[test]
+    fn each_way_to_write_is_its_command() {
+        let (plain, fua) = (Transfer::Write { fua: false }, Transfer::Write { fua: true });
+        let stream = Transfer::WriteStream { fua: false, stream: 0x0102 };
+        for (write, flags, capacity, expected, bytes) in [
+            (plain, 0, SMALL, "2a 00 00 00 08 00 00 00 10 00", 8192),
+            (plain, IOE_IO_FUA, SMALL, "2a 08 00 00 08 00 00 00 10 00", 8192),
+            (fua, 0, SMALL, "2a 08 00 00 08 00 00 00 10 00", 8192),
+            (plain, 0, BLOCKS_4K, "2a 00 00 00 01 00 00 00 02 00", 8192),
+            (Transfer::WriteAndVerify, 0, SMALL, "2e 00 00 00 08 00 00 00 10 00", 8192),
+            (stream, 0, SMALL, "9a 00 00 00 00 00 00 00 08 00 01 02 00 10 00 00", 8192),
+            (stream, IOE_IO_FUA, SMALL, "9a 08 00 00 00 00 00 00 08 00 01 02 00 10 00 00", 8192),
+            (
+                Transfer::WriteSame { ndob: false },
+                0,
+                BLOCKS_4K,
+                "93 00 00 00 00 00 00 00 01 00 00 00 00 02 00 00",
+                4096,
+            ),
+            (
+                Transfer::WriteSame { ndob: true },
+                0,
+                SMALL,
+                "93 01 00 00 00 00 00 00 08 00 00 00 00 10 00 00",
+                0,
+            ),
+            (Transfer::Verify { bytchk: 0 }, 0, SMALL, "2f 00 00 00 08 00 00 00 10 00", 0),
+            (Transfer::Verify { bytchk: 1 }, 0, SMALL, "2f 02 00 00 08 00 00 00 10 00", 8192),
+            (Transfer::Verify { bytchk: 3 }, 0, SMALL, "2f 06 00 00 08 00 00 00 10 00", 512),
+        ] {
+            let device = Device::fake(capacity, write);
+            let (cdb, len, _) =
+                command(IOE_OP_WRITE, flags, &device, settings(write)).expect("a command");
+            assert_eq!((cdb.as_str(), len), (expected, bytes), "{write:?}");
+        }
+    }
+
+    #[test]
+    fn reads_force_unit_access_and_are_polled_for_where_asked() {
+        let plain = Transfer::Write { fua: false };
+        let device = Device::fake(SMALL, plain);
+        let read = |flags, settings| command(IOE_OP_READ, flags, &device, settings);
+        let (usual, forced) = ("28 00 00 00 08 00 00 00 10 00", "28 08 00 00 08 00 00 00 10 00");
+        assert_eq!(read(0, settings(plain)), Ok((usual.into(), 8192, 0)));
+        assert_eq!(read(IOE_IO_FUA, settings(plain)), Ok((forced.into(), 8192, 0)));
+        let readfua = Settings { readfua: true, ..settings(plain) };
+        assert_eq!(read(0, readfua), Ok((forced.into(), 8192, 0)));
+        let hipri = Settings { hipri: true, ..settings(plain) };
+        assert_eq!(read(0, hipri), Ok((usual.into(), 8192, FLAG_HIPRI)));
+        assert_eq!(read(IOE_IO_HIPRI, settings(plain)), Err(Err(libc::EOPNOTSUPP)));
+    }
+
+    #[test]
+    fn syncs_name_the_range_or_the_whole_device() {
+        let plain = Transfer::Write { fua: false };
+        let sync = |op, capacity| {
+            let device = Device::fake(capacity, plain);
+            command(op, 0, &device, settings(plain)).map(|(cdb, ..)| cdb)
+        };
+        assert_eq!(sync(IOE_OP_FSYNC, SMALL), Ok("35 00 00 00 00 00 00 00 00 00".into()));
+        let long = "91 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00";
+        assert_eq!(sync(IOE_OP_FDATASYNC, BLOCKS_4K), Ok(long.into()));
+        let range = "35 00 00 00 08 00 00 00 10 00";
+        assert_eq!(sync(IOE_OP_SYNC_RANGE, SMALL), Ok(range.into()));
     }
 }

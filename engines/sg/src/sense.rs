@@ -124,6 +124,7 @@ const ADDITIONAL: &[(u8, u8, &str)] = &[
     (0x44, 0x00, "internal target failure"),
     (0x47, 0x00, "SCSI parity error"),
     (0x4b, 0x00, "data phase error"),
+    (0x4b, 0x03, "ACK/NAK time-out"),
     (0x4e, 0x00, "overlapped commands attempted"),
     (0x53, 0x02, "medium removal prevented"),
     (0x55, 0x03, "insufficient resources"),

@@ -42,6 +42,7 @@ fn it_says_what_it_is() {
     // SAFETY: C strings, and no instance, as the contract allows.
     let knows = |id: &std::ffi::CStr| !unsafe { extension(null_mut(), id.as_ptr()) }.is_null();
     assert!(knows(c"iodyno.identify/1") && !knows(c"iodyno.identify/2"));
+    assert!(knows(c"iodyno.zbd/1") && !knows(c"iodyno.zbd/2"));
 }
 
 #[test]
@@ -98,6 +99,11 @@ fn options_that_contradict_are_refused() {
     let (status, words) = refused(0, 7).expect("no stream to write to");
     assert_eq!(status, -libc::EINVAL);
     assert!(words.contains("stream_id is about sg_write_mode=write_stream"), "{words}");
+    let (host, job) = (TestHost::new(), TestJob::new(ops(), 1));
+    let job = job.set("sg_write_mode", ioe_value_v { u: 2 });
+    let job = job.set("writefua", ioe_value_v { u: 1 });
+    assert_eq!(host.open(ops(), &job).err(), Some(-libc::EINVAL));
+    assert!(host.errors()[0].1.contains("only write and write_stream"), "{:?}", host.errors());
     assert!(refused(8, 0).is_some());
     assert!(refused(4, 1 << 16).is_some());
 }

@@ -121,6 +121,7 @@ fn report_refusal(output: &mut Output, errors: Vec<RunError>, status: u8) -> any
             errors,
             notes: Vec::new(),
             disks: Vec::new(),
+            devices: Vec::new(),
             host: gather::host_facts(),
             exit_status: status,
         };

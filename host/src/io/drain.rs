@@ -86,6 +86,7 @@ impl<C: Clock> Worker<'_, C> {
             // The units that were taken still come back, each with its error.
             keep_refusal(self.commit(), &mut refused)?;
             if self.in_flight == 0 && self.pending.is_empty() {
+                self.settle_zones();
                 // One that came with a crew's last unit was told to nobody yet.
                 let last = self.engine.take_trouble();
                 return refused.map(Trouble::from).or(last).map_or(Ok(()), Err);

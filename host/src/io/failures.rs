@@ -116,6 +116,17 @@ impl<C: Clock> Worker<'_, C> {
     /// Counts a request that came back with `errno`, and decides what becomes of the job.
     #[cold]
     pub(super) fn account_failure(&mut self, index: SlotIndex, outcome: Outcome, errno: i32) {
+        self.note_failure(index, outcome.vendor_status, errno, None);
+    }
+
+    /// The same with words of the host's, who did it itself.
+    pub(super) fn note_failure(
+        &mut self,
+        index: SlotIndex,
+        vendor_status: u32,
+        errno: i32,
+        words: Option<String>,
+    ) {
         let slot = *self.slots.slot(index);
         let verdict = match errno {
             // What `terminate` interrupted because the run is to end failed by our own wish.
@@ -162,8 +173,8 @@ impl<C: Clock> Worker<'_, C> {
             offset: slot.offset,
             len: slot.len,
             errno,
-            vendor_status: outcome.vendor_status,
-            words: self.engine.errdetails(self.slots.unit(index), index),
+            vendor_status,
+            words: words.or_else(|| self.words(index)),
         };
         if tells {
             let ignored = verdict == Verdict::Ignored;
@@ -172,6 +183,15 @@ impl<C: Clock> Worker<'_, C> {
         if ends {
             self.failures.fatal = Some(error);
         }
+    }
+
+    /// What the engine says about a failure of its own; none of what the host found.
+    fn words(&mut self, index: SlotIndex) -> Option<String> {
+        if self.slots.outcome(index).error == 0 {
+            drop(host_table::take_error_words());
+            return None;
+        }
+        self.engine.errdetails(self.slots.unit(index), index)
     }
 
     /// What failed, once the worker is through.

@@ -36,6 +36,7 @@ pub mod thinktime;
 pub mod trouble;
 mod watch;
 pub mod worker;
+pub mod zoned;
 pub mod zones;
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::worker::{batch_level, Worker};
 use crate::ddir::Ddir;
 use crate::plugin::handle::Callback;
 use crate::sys::clock::{Clock, Ticks};
-use iodyno_engine_api::abi::ioe_io;
+use iodyno_engine_api::abi::{ioe_io, IOE_KIND_BLOCK};
 
 /// Empty answers in a row that are borne after `terminate()`: with the naps between them 5 s.
 const SHORT_WAITS_MAX: u32 = 5000;
@@ -186,9 +186,11 @@ impl<C: Clock> Worker<'_, C> {
             slot.done += if slot.ddir == Ddir::Sync { 0 } else { done };
             return Ok(false);
         }
-        let no_progress = done == 0 && slot.ddir != Ddir::Read;
+        let is_read = slot.ddir == Ddir::Read;
         let errno = match outcome.error {
-            0 if no_progress => libc::EIO,
+            0 if done == 0 && !is_read => libc::EIO,
+            // The kernel makes a device that was taken away one without a block.
+            0 if done == 0 && self.lies_in_device(index) => libc::ENODEV,
             errno => errno,
         };
         if errno == 0 {
@@ -204,9 +206,16 @@ impl<C: Clock> Worker<'_, C> {
         Ok(true)
     }
 
+    /// The request begins where the block device had blocks when it was opened.
+    fn lies_in_device(&self, index: SlotIndex) -> bool {
+        let slot = self.slots.slot(index);
+        let (kind, size) = self.files.kind_and_size(slot.file);
+        kind == IOE_KIND_BLOCK && slot.offset < size
+    }
+
     /// Counts a finished request, `missing` bytes of whose last piece never came.
     #[inline(always)]
-    fn account(&mut self, index: SlotIndex, missing: u64, end: Ticks) {
+    pub(super) fn account(&mut self, index: SlotIndex, missing: u64, end: Ticks) {
         let slot = self.slots.slot(index);
         let bytes = if slot.ddir == Ddir::Sync { 0 } else { slot.done + slot.len - missing };
         let dir = slot.ddir as usize;

@@ -345,6 +345,11 @@ impl Slots {
         self.free.push(index);
     }
 
+    /// Its last request has come to its end, and it was not taken since.
+    pub fn is_free(&self, index: SlotIndex) -> bool {
+        self.slots[index as usize].owner == Owner::Free
+    }
+
     /// What the host knows of it.
     #[inline(always)]
     pub fn slot(&self, index: SlotIndex) -> &Slot {
@@ -400,8 +405,9 @@ impl Slots {
     /// Puts a request into a slot that the host holds.
     #[inline(always)]
     pub fn put(&mut self, index: SlotIndex, slot: Slot) {
-        // A sync's range has no data and may be longer than any buffer.
-        assert!(slot.len as usize <= self.buffer_len || slot.ddir == Ddir::Sync);
+        // What a sync or a trim covers has no data and may be longer than any buffer.
+        let has_data = matches!(slot.ddir, Ddir::Read | Ddir::Write);
+        assert!(slot.len as usize <= self.buffer_len || !has_data);
         self.slots[index as usize] = slot;
     }
 

@@ -45,6 +45,8 @@ struct Manners {
     fails_at: Option<(u64, i32)>,
     /// Every n-th piece fails with that errno.
     fails_every: Option<(u64, i32)>,
+    /// Its file is a block device.
+    of_device: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -322,7 +324,7 @@ impl Bench {
         let file = FileFacts {
             name: "toy".to_owned(),
             size: 4096 * 100,
-            kind: IOE_KIND_NONE,
+            kind: if self.manners.of_device { IOE_KIND_BLOCK } else { IOE_KIND_NONE },
             open_flags: 0,
             block_size: 512,
         };
@@ -354,6 +356,7 @@ impl Bench {
             tolerance: self.tolerance,
             crew: None,
             doorway: self.doors.map(|(limit, renews)| doors::doorway(&did, count, limit, renews)),
+            zoned: None,
             page,
             signal: &signal,
             clock: clock.clone(),
@@ -470,6 +473,21 @@ fn a_write_without_progress_is_an_error() {
     assert_eq!((error.errno, error.offset, error.len), (libc::EIO, 0, 4096));
     assert_eq!(outcome.page.measure.dirs[1].failed_ios.get(), 1);
     assert_eq!(outcome.page.first_error.get(), libc::EIO as u64);
+}
+
+#[test]
+fn a_device_without_the_blocks_that_it_had_is_gone() {
+    for takes in [0, 7] {
+        let mut bench = bench(takes, takes.max(1) as u32);
+        bench.manners.of_device = true;
+        bench.manners.fails_at = Some((50, 0));
+        let outcome = bench.run();
+        let Err(Trouble::Request(error)) = &outcome.result else { panic!("{:?}", outcome.result) };
+        assert_eq!((error.errno, error.len, &error.words), (libc::ENODEV, 4096, &None));
+        let (ios, bytes, _) = totals(&outcome, Ddir::Read);
+        assert_eq!(bytes, (ios - 1) * 4096, "the others are counted");
+        assert_eq!(outcome.page.measure.dirs[0].failed_ios.get(), 1);
+    }
 }
 
 #[test]

@@ -19,6 +19,7 @@ use super::signal::Signal;
 use super::slots::{Slot, SlotIndex, Slots};
 use super::syncs::Syncs;
 use super::trouble::{Breach, Fault, Trouble};
+use super::zoned::{Seen, Zoned};
 use crate::ddir::Ddir;
 use crate::plugin::handle::{Answer, Callback, Instance, Terminator};
 use crate::plugin::lent::FileTable;
@@ -53,6 +54,8 @@ pub struct Parts<'a, C> {
     pub doorway: Option<Doorway<'a>>,
     /// What verifies; none: nothing is verified.
     pub keeper: Option<KeeperParts>,
+    /// The zones of its targets, with `zonemode=zbd`.
+    pub zoned: Option<Box<Zoned<'a>>>,
     /// Where to count.
     pub page: &'a WorkerPage,
     /// What the supervisor says.
@@ -101,6 +104,7 @@ pub struct Worker<'a, C> {
     pub(super) failures: Failures,
     pub(super) doorway: Option<Doorway<'a>>,
     pub(super) keeper: Option<Box<Keeper>>,
+    pub(super) zoned: Option<Box<Zoned<'a>>>,
 }
 
 /// Why filling stopped.
@@ -133,6 +137,7 @@ impl<'a, C: Clock> Worker<'a, C> {
                 || settings.whole_files
                 || syncs.watches
                 || parts.doorway.is_some()
+                || parts.zoned.is_some()
                 || keeper.is_some(),
             kept: keeping::flag(keeper.as_deref()),
             keeper,
@@ -153,6 +158,7 @@ impl<'a, C: Clock> Worker<'a, C> {
             harness: Harness::new(&parts.clock),
             failures: Failures::new(parts.tolerance),
             doorway: parts.doorway,
+            zoned: parts.zoned,
             clock: parts.clock,
         }
     }
@@ -254,6 +260,13 @@ impl<'a, C: Clock> Worker<'a, C> {
                 return Ok(filled);
             }
         }
+        if self.zoned.is_some() {
+            match self.see_to_zones()? {
+                Seen::GoOn => {}
+                Seen::Begun => return Ok(None),
+                Seen::Held(filled) => return Ok(Some(filled)),
+            }
+        }
         if self.syncs.is_due {
             return self.offer_sync().map(|()| None);
         }
@@ -282,6 +295,9 @@ impl<'a, C: Clock> Worker<'a, C> {
     pub(super) fn begin_by_detour(&mut self, mut slot: Slot) -> Result<(), Trouble> {
         if self.syncs.watches && slot.ddir == Ddir::Write {
             self.syncs.watch(&mut slot);
+        }
+        if self.zoned.is_some() && slot.ddir != Ddir::Sync {
+            return self.begin_in_zone(slot);
         }
         if self.kept != 0 {
             self.keep(&slot)?;

@@ -73,6 +73,15 @@ pub(crate) fn percent(text: &str) -> Result<f64, Fault> {
     Err(Fault::new(format!("`{text}` is out of range (above 0, at most 100)")))
 }
 
+/// A number from 0 to 1.
+pub(crate) fn fraction(text: &str) -> Result<f64, Fault> {
+    let value = float(text)?;
+    if (0.0..=1.0).contains(&value) {
+        return Ok(value);
+    }
+    Err(Fault::new(format!("`{text}` is out of range (0 to 1)")))
+}
+
 /// As `steadystate` takes it.
 pub(crate) fn shown(metric: SteadyMetric, slope: bool, limit: f64, percent: bool) -> String {
     let known = METRICS.iter().find(|(_, known)| *known == metric);

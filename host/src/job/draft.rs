@@ -9,7 +9,7 @@ use super::options;
 use super::raw::{RawItem, RawValue};
 use super::spec::{
     Amount, ContentSpec, DepthSpec, ErrorsSpec, FlowSpec, Isolation, LatencyTarget, LoadSpec,
-    PaceSpec, ProcessSpec, ReportSpec, SteadyState, Strided, TargetSpec, TimeSpec, VerifySpec,
+    PaceSpec, ProcessSpec, ReportSpec, SteadyState, Strided, TargetSpec, TimeSpec, VerifySpec, Zbd,
 };
 use super::value::Reading;
 use super::{diagnostic::Place, number::Dialect};
@@ -20,9 +20,13 @@ use crate::units::{Bytes, Nanos};
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Zones {
     pub(crate) strided: bool,
+    /// `zonemode=zbd`.
+    pub(crate) zbd: bool,
     pub(crate) size: Bytes,
     pub(crate) range: Bytes,
     pub(crate) skip: Bytes,
+    /// Of `zonemode=zbd`, but for its sizes.
+    pub(crate) of_zbd: Zbd,
 }
 
 /// `latency_target` and its kin, which are one where the target is given.
@@ -160,10 +164,11 @@ impl Draft {
 
     /// The load with the zones filled in.
     pub(crate) fn load(&self) -> LoadSpec {
-        let Zones { strided, size, range, skip } = self.zones;
+        let Zones { strided, zbd, size, range, skip, of_zbd } = self.zones;
         let range = if range == Bytes(0) { size } else { range };
         let strided = strided.then_some(Strided { size, range, skip });
-        LoadSpec { strided, ..self.load.clone() }
+        let zbd = zbd.then_some(Zbd { zone_size: size, skip, ..of_zbd });
+        LoadSpec { strided, zbd, ..self.load.clone() }
     }
 
     /// The target with what follows from other options.

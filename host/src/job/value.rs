@@ -81,6 +81,8 @@ pub enum Kind {
     },
     /// A number above 0, at most 100.
     Percent,
+    /// A number from 0 to 1.
+    Fraction,
     /// One of these words, each with its help.
     Choice(&'static [(&'static str, &'static str)]),
     /// Any text.
@@ -290,6 +292,7 @@ impl Kind {
             }
             Kind::Signed { min, max } => signed(text, min, max, reading).map(Value::Signed),
             Kind::Percent => criterion::percent(text).map(Value::Percent),
+            Kind::Fraction => criterion::fraction(text).map(Value::Percent),
             Kind::CpuMask => machine::mask(text, reading).map(|cpus| Value::Numbers(Some(cpus))),
             Kind::MemPolicy => machine::policy(text).map(Value::MemPolicy),
             Kind::Criterion => criterion::criterion(text, reading).map(Value::Criterion),

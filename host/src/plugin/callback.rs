@@ -104,11 +104,27 @@ pub struct Refusal {
     pub words: Option<String>,
 }
 
+impl Refusal {
+    /// Whether the text of the number would tell a reader more than the engine's words do: not
+    /// where they have it already, and not where it is one of the numbers that stand for "it cannot
+    /// be" and name no cause.
+    fn errno_tells_more(&self, words: &str) -> bool {
+        const CAUSELESS: [i32; 5] =
+            [libc::EIO, libc::EINVAL, libc::ENOTTY, libc::ENOTBLK, libc::EOPNOTSUPP];
+        let os = std::io::Error::from_raw_os_error(self.errno).to_string();
+        let cause = os.split(" (os error").next().unwrap_or(&os).to_lowercase();
+        !CAUSELESS.contains(&self.errno) && !words.to_lowercase().contains(&cause)
+    }
+}
+
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let os = std::io::Error::from_raw_os_error(self.errno);
         match &self.words {
-            Some(words) => write!(f, "{}: {words} ({os})", self.callback.name()),
+            Some(words) if self.errno_tells_more(words) => {
+                write!(f, "{}: {words} ({os})", self.callback.name())
+            }
+            Some(words) => write!(f, "{}: {words}", self.callback.name()),
             None => write!(f, "{}: {os}", self.callback.name()),
         }
     }
@@ -119,6 +135,30 @@ impl std::error::Error for Refusal {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_number_is_told_where_it_adds_something() {
+        for (errno, words, expected) in [
+            (libc::EIO, None, "open_file: Input/output error (os error 5)"),
+            (libc::EIO, Some("x: ACME-524"), "open_file: x: ACME-524"),
+            (libc::ENOTBLK, Some("x: no device"), "open_file: x: no device"),
+            (libc::EACCES, Some("open x"), "open_file: open x (Permission denied (os error 13))"),
+            (
+                libc::EACCES,
+                Some("open x: Permission denied (os error 13)"),
+                "open_file: open x: Permission denied (os error 13)",
+            ),
+            (
+                libc::ENOENT,
+                Some("x: no such file or directory"),
+                "open_file: x: no such file or directory",
+            ),
+        ] {
+            let words = words.map(str::to_owned);
+            let refusal = Refusal { callback: Callback::OpenFile, errno, words };
+            assert_eq!(refusal.to_string(), expected);
+        }
+    }
 
     #[test]
     fn each_callback_stands_at_its_number() {

@@ -1,14 +1,17 @@
-//! What an instance offers beyond its ops table: `iodyno.identify/1` and `iodyno.iomem/1`.
+//! What an instance offers beyond its ops table: `iodyno.identify/1`, `iodyno.iomem/1` and
+//! `iodyno.zbd/1`.
 //!
 //! A second part of [`Instance`], called by `run` and `io::slots` while a worker is set up or ends,
-//! and by `conformance`, never in the data plane. A table is asked for anew each time: an engine
-//! may answer by instance. Reads nothing of a table beyond the size that it states.
+//! and by `conformance`; in the data plane by jobs with zones alone, between two requests. A table
+//! is asked for anew each time: an engine may answer by instance. Reads nothing of a table beyond
+//! the size that it states.
 
 use super::callback::{Callback, Refusal};
 use super::foreign;
 use super::handle::Instance;
 use super::lent::FileTable;
 use super::load::LoadedEngine;
+use crate::sys::zones::Zone;
 use iodyno_engine_api::abi::*;
 use std::ffi::{c_char, c_void, CStr, CString};
 use std::ptr::NonNull;
@@ -79,6 +82,84 @@ impl Instance<'_> {
         self.check(Callback::Extension, status).map(|_| true)
     }
 
+    /// Zones that may be open, and active, at once, through `iodyno.zbd/1`. None: the engine leaves
+    /// the target's zones to the host.
+    pub fn zone_limits(
+        &mut self,
+        files: &mut FileTable,
+        index: u32,
+    ) -> Result<Option<(u32, u32)>, Refusal> {
+        let Some(limits) = self.zbd().and_then(|table| table.limits) else { return Ok(None) };
+        let (mut open, mut active) = (0, 0);
+        let file = files.as_ptr(index);
+        // SAFETY: as in `open_file`; the numbers are locals.
+        let status = self.call(Callback::Extension, |inst| unsafe {
+            limits(inst, file, &mut open, &mut active)
+        });
+        self.unless_left(status).map(|done| done.map(|()| (open, active)))
+    }
+
+    /// Up to `max` zones of a file from the one at `offset` on, likewise.
+    pub fn zone_report(
+        &mut self,
+        files: &mut FileTable,
+        index: u32,
+        offset: u64,
+        max: u32,
+    ) -> Result<Option<Vec<Zone>>, Refusal> {
+        let Some(report) = self.zbd().and_then(|table| table.report) else { return Ok(None) };
+        let mut sink = ZoneSink { zones: Vec::new(), max: max as usize };
+        let (file, to) = (files.as_ptr(index), (&raw mut sink).cast::<c_void>());
+        // SAFETY: as in `open_file`; the sink is used during this call alone.
+        let status = self.call(Callback::Extension, |inst| unsafe {
+            report(inst, file, offset, max, to, Some(put_zone))
+        });
+        self.unless_left(status).map(|done| done.map(|()| sink.zones))
+    }
+
+    /// Empties the zone that begins at `offset`, likewise.
+    pub fn zone_reset(
+        &mut self,
+        files: &mut FileTable,
+        index: u32,
+        offset: u64,
+    ) -> Result<Option<()>, Refusal> {
+        let Some(reset) = self.zbd().and_then(|table| table.reset) else { return Ok(None) };
+        let file = files.as_ptr(index);
+        // SAFETY: as in `open_file`.
+        let status = self.call(Callback::Extension, |inst| unsafe { reset(inst, file, offset) });
+        self.unless_left(status)
+    }
+
+    /// Makes the zone that begins at `offset` full, likewise.
+    pub fn zone_finish(
+        &mut self,
+        files: &mut FileTable,
+        index: u32,
+        offset: u64,
+    ) -> Result<Option<()>, Refusal> {
+        let Some(finish) = self.zbd().and_then(|table| table.finish) else { return Ok(None) };
+        let file = files.as_ptr(index);
+        // SAFETY: as in `open_file`.
+        let status = self.call(Callback::Extension, |inst| unsafe { finish(inst, file, offset) });
+        self.unless_left(status)
+    }
+
+    /// None where an engine says that this is nothing for it.
+    fn unless_left(&self, status: i32) -> Result<Option<()>, Refusal> {
+        match self.check(Callback::Extension, status) {
+            Ok(_) => Ok(Some(())),
+            Err(refusal) if refusal.errno == libc::EOPNOTSUPP => Ok(None),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    fn zbd(&mut self) -> Option<ioe_zbd_1> {
+        let table = self.extension("iodyno.zbd/1").cast::<ioe_zbd_1>();
+        // SAFETY: as in `identify`.
+        unsafe { foreign::copy(table, "iodyno.zbd/1") }.ok()
+    }
+
     fn iomem(&mut self) -> Option<ioe_iomem_1> {
         let table = self.extension("iodyno.iomem/1").cast::<ioe_iomem_1>();
         // SAFETY: as in `identify`.
@@ -95,6 +176,33 @@ impl LoadedEngine {
         // SAFETY: checked pointer; the contract allows a null instance and any thread, and `id`
         // lives across the call.
         Some(!unsafe { get(std::ptr::null_mut(), id.as_ptr()) }.is_null())
+    }
+}
+
+/// Where zones are put.
+struct ZoneSink {
+    zones: Vec<Zone>,
+    max: usize,
+}
+
+/// `put` of `iodyno.zbd/1`.
+unsafe extern "C" fn put_zone(sink: *mut c_void, zone: *const ioe_zone) {
+    if sink.is_null() {
+        return;
+    }
+    // SAFETY: the sink is the one that `zone_report` lent for the length of its call.
+    let sink = unsafe { &mut *sink.cast::<ZoneSink>() };
+    // SAFETY: null is refused there; the engine owes a struct of the size that stands in it.
+    let Ok(zone) = (unsafe { foreign::copy(zone, "iodyno.zbd/1 report") }) else { return };
+    if sink.zones.len() < sink.max {
+        sink.zones.push(Zone {
+            start: zone.start,
+            len: zone.len,
+            capacity: zone.capacity,
+            wp: zone.wp,
+            kind: u8::try_from(zone.kind).unwrap_or(0),
+            cond: u8::try_from(zone.cond).unwrap_or(0),
+        });
     }
 }
 

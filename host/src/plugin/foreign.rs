@@ -7,7 +7,8 @@
 
 use super::refusal::Refusal;
 use iodyno_engine_api::abi::{
-    ioe_choice, ioe_identify_1, ioe_iomem_1, ioe_layout, ioe_ops, ioe_option, ioe_plugin, IOE_MAGIC,
+    ioe_choice, ioe_identify_1, ioe_iomem_1, ioe_layout, ioe_ops, ioe_option, ioe_plugin,
+    ioe_zbd_1, ioe_zone, IOE_MAGIC,
 };
 use iodyno_engine_api::v1_0;
 use std::ffi::c_char;
@@ -72,6 +73,18 @@ unsafe impl Table for ioe_identify_1 {
     const NAME: &'static str = "ioe_identify_1";
     const SIZE_AT: usize = offset_of!(ioe_identify_1, struct_size);
     const SIZE_1_0: u32 = v1_0::IDENTIFY_1;
+}
+// SAFETY: as above.
+unsafe impl Table for ioe_zbd_1 {
+    const NAME: &'static str = "ioe_zbd_1";
+    const SIZE_AT: usize = offset_of!(ioe_zbd_1, struct_size);
+    const SIZE_1_0: u32 = v1_0::ZBD_1;
+}
+// SAFETY: as above.
+unsafe impl Table for ioe_zone {
+    const NAME: &'static str = "ioe_zone";
+    const SIZE_AT: usize = offset_of!(ioe_zone, struct_size);
+    const SIZE_1_0: u32 = v1_0::ZONE;
 }
 
 /// Copies a plugin's struct, as much of it as both sides know, into a zeroed one of the host's.

@@ -291,6 +291,13 @@ impl FileTable {
         unsafe { ((*file).size, (*file).block_size) }
     }
 
+    /// `IOE_KIND_*` of the file, and its size as it stands there now.
+    pub fn kind_and_size(&self, index: u32) -> (u32, u64) {
+        let file = self.as_ptr(index);
+        // SAFETY: as in `set_fd`.
+        unsafe { ((*file).kind, (*file).size) }
+    }
+
     /// `IOE_OPEN_*` of the file.
     pub fn open_flags(&self, index: u32) -> u32 {
         // SAFETY: as in `set_fd`.

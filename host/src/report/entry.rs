@@ -6,7 +6,7 @@
 use crate::catalogue::{EngineInfo, PluginInfo};
 use crate::ddir::Ddir;
 use crate::job::spec::UnifiedRw;
-use crate::run::result::{RunError, RunResult, WorkerResult, VerifyResult};
+use crate::run::result::{RunError, RunResult, VerifyResult, WorkerResult};
 use crate::stats::classes::LatencyClasses;
 use crate::stats::snapshot::{DirSnapshot, HistogramSnapshot, PhaseSnapshot};
 use crate::stats::window::DirWindows;

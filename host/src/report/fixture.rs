@@ -207,6 +207,7 @@ pub(super) fn run(workers: Vec<WorkerResult>) -> RunResult {
         errors: Vec::new(),
         notes: Vec::new(),
         disks: Vec::new(),
+        devices: Vec::new(),
         host: HostFacts {
             hostname: "lab7".to_owned(),
             kernel: "6.12.0".to_owned(),
@@ -232,8 +233,7 @@ pub(super) fn synchronous() -> RunResult {
     completes(&mut worker, Ddir::Sync, 63, 357_000);
     worker.identity = vec![("model".to_owned(), "Virtual \u{1f4be}".to_owned())];
     let mut result = run(vec![worker]);
-    result.disks = vec![DiskUtil {
-        name: "vda".to_owned(),
+    let own = DiskCounters {
         read_ios: 1990,
         write_ios: 2102,
         read_sectors: 15_920,
@@ -244,8 +244,47 @@ pub(super) fn synchronous() -> RunResult {
         write_ticks: 5,
         in_queue: 101,
         util: 30.77,
-    }];
+    };
+    let mapped = DiskUtil { name: "dm-0".to_owned(), own, slaves: Some(own) };
+    result.disks = vec![mapped, DiskUtil { name: "vda".to_owned(), own, slaves: None }];
+    result.devices = devices();
     result
+}
+
+/// One that tells all, and one that tells nothing about itself.
+fn devices() -> Vec<DiskFacts> {
+    let text = |text: &str| Some(text.to_owned());
+    let mapped = DiskFacts {
+        name: "dm-0".to_owned(),
+        files: 1,
+        slaves: vec!["vda".to_owned()],
+        dm_name: text("data"),
+        ..DiskFacts::default()
+    };
+    let disk = DiskFacts {
+        name: "vda".to_owned(),
+        targets: vec!["/dev/vda".to_owned()],
+        vendor: text("ACME"),
+        model: text("Turbo"),
+        serial: text("0007"),
+        firmware: text("1.2"),
+        wwid: text("naa.5000"),
+        size_bytes: Some(64 << 30),
+        logical_block_size: Some(512),
+        physical_block_size: Some(4096),
+        rotational: Some(false),
+        zoned: text("host-managed"),
+        zone_bytes: Some(256 << 20),
+        discard_max_bytes: Some(1 << 30),
+        discard_granularity: Some(4096),
+        write_zeroes_max_bytes: Some(0),
+        fua: Some(true),
+        write_cache: text("write back"),
+        scheduler: text("none"),
+        io_poll: Some(true),
+        ..DiskFacts::default()
+    };
+    vec![mapped, disk]
 }
 
 /// An asynchronous engine at depth 8.

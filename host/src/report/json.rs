@@ -234,6 +234,10 @@ fn job_extras(entry: &Entry<'_>) -> Value {
     if entry.first.job.pace.latency_target.is_some() {
         extras["latency_met"] = json!(entry.phase.latency_met > 0);
     }
+    if entry.first.job.load.zbd.is_some() {
+        let (resets, open_max) = (entry.phase.zone_resets, entry.phase.zones_open_max);
+        extras["zones"] = json!({ "resets": resets, "open_max": open_max });
+    }
     if !entry.first.identity.is_empty() {
         let facts = entry.first.identity.iter();
         extras["identity"] =
@@ -243,19 +247,34 @@ fn job_extras(entry: &Entry<'_>) -> Value {
 }
 
 fn disk(disk: &DiskUtil) -> Value {
-    json!({
+    let own = &disk.own;
+    let mut object = json!({
         "name": disk.name,
-        "read_ios": disk.read_ios,
-        "write_ios": disk.write_ios,
-        "read_sectors": disk.read_sectors,
-        "write_sectors": disk.write_sectors,
-        "read_merges": disk.read_merges,
-        "write_merges": disk.write_merges,
-        "read_ticks": disk.read_ticks,
-        "write_ticks": disk.write_ticks,
-        "in_queue": disk.in_queue,
-        "util": disk.util,
-    })
+        "read_ios": own.read_ios,
+        "write_ios": own.write_ios,
+        "read_sectors": own.read_sectors,
+        "write_sectors": own.write_sectors,
+        "read_merges": own.read_merges,
+        "write_merges": own.write_merges,
+        "read_ticks": own.read_ticks,
+        "write_ticks": own.write_ticks,
+        "in_queue": own.in_queue,
+        "util": own.util,
+    });
+    if let Some(slaves) = &disk.slaves {
+        object["aggr_read_ios"] = json!(slaves.read_ios);
+        object["aggr_write_ios"] = json!(slaves.write_ios);
+        object["aggr_read_sectors"] = json!(slaves.read_sectors);
+        object["aggr_write_sectors"] = json!(slaves.write_sectors);
+        object["aggr_read_merges"] = json!(slaves.read_merges);
+        // Without its s in fio as well.
+        object["aggr_write_merge"] = json!(slaves.write_merges);
+        object["aggr_read_ticks"] = json!(slaves.read_ticks);
+        object["aggr_write_ticks"] = json!(slaves.write_ticks);
+        object["aggr_in_queue"] = json!(slaves.in_queue);
+        object["aggr_util"] = json!(slaves.util);
+    }
+    object
 }
 
 fn iodyno(result: &RunResult) -> Value {
@@ -270,6 +289,7 @@ fn iodyno(result: &RunResult) -> Value {
         "notes": result.notes,
         "fingerprint": result.fingerprint,
         "engines": engines(result),
+        "devices": result.devices,
         "host": host,
         "harness_ns_per_io": entry::harness_ns_per_io(result),
     })

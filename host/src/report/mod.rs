@@ -63,6 +63,8 @@ mod tests {
                 first_error: ALL,
                 latency_depth: ALL,
                 latency_met: ALL,
+                zone_resets: ALL,
+                zones_open_max: ALL,
             };
         }
         for grouped in [false, true] {

@@ -1,9 +1,10 @@
 //! The report as fio's normal output, line for line, and paragraphs of our own after it.
 //! Called by `cli`.
 //!
-//! Scripts grep fio's lines, so nothing of ours may stand between them: engines, notes and errors
-//! come at the end.
+//! Scripts grep fio's lines, so nothing of ours may stand between them: devices, engines, notes and
+//! errors come at the end.
 
+mod devices;
 mod job;
 mod latency;
 mod verify;
@@ -11,7 +12,7 @@ mod verify;
 use super::entry::{self, GroupDir, Row};
 use crate::catalogue::{PluginInfo, Trust};
 use crate::job::spec::{BlockRange, JobSpec};
-use crate::run::result::{DiskUtil, RunError, RunResult};
+use crate::run::result::{DiskCounters, DiskUtil, RunError, RunResult};
 use crate::stats::figures::{kib, Digits};
 use std::fmt::Write;
 
@@ -46,6 +47,7 @@ pub fn text(result: &RunResult) -> String {
         line(&mut out, format_args!("\nDisk stats (read/write):"));
         result.disks.iter().for_each(|disk| disk_line(&mut out, disk));
     }
+    paragraph(&mut out, "Devices", devices::lines(result, &entries).into_iter());
     engines(&mut out, result);
     paragraph(&mut out, "Notes", result.notes.iter().cloned());
     paragraph(&mut out, "Errors", result.errors.iter().map(RunError::to_string));
@@ -130,23 +132,31 @@ fn group_line(out: &mut String, row: Row, dir: &GroupDir, digits: Digits) {
 }
 
 fn disk_line(out: &mut String, disk: &DiskUtil) {
-    line(
-        out,
-        format_args!(
-            "  {}: ios={}/{}, sectors={}/{}, merge={}/{}, ticks={}/{}, in_queue={}, util={:.2}%",
-            disk.name,
-            disk.read_ios,
-            disk.write_ios,
-            disk.read_sectors,
-            disk.write_sectors,
-            disk.read_merges,
-            disk.write_merges,
-            disk.read_ticks,
-            disk.write_ticks,
-            disk.in_queue,
-            disk.util,
-        ),
-    );
+    let figures = |prefix: &str, sectors: &str, counters: &DiskCounters| {
+        format!(
+            "{prefix}ios={}/{}, {sectors}={}/{}, {prefix}merge={}/{}, {prefix}ticks={}/{}, \
+             {prefix}in_queue={}, {prefix}util={:.2}%",
+            counters.read_ios,
+            counters.write_ios,
+            counters.read_sectors,
+            counters.write_sectors,
+            counters.read_merges,
+            counters.write_merges,
+            counters.read_ticks,
+            counters.write_ticks,
+            counters.in_queue,
+            counters.util,
+        )
+    };
+    let own = figures("", "sectors", &disk.own);
+    match &disk.slaves {
+        None => line(out, format_args!("  {}: {own}", disk.name)),
+        Some(slaves) => {
+            // fio's own spelling.
+            let slaves = figures("aggr", "aggsectors", slaves);
+            line(out, format_args!("    {}: {own}, {slaves}", disk.name));
+        }
+    }
 }
 
 fn engines(out: &mut String, result: &RunResult) {

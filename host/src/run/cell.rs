@@ -15,10 +15,10 @@ use super::worker::{self, Context};
 use crate::io::batch::Batch;
 use crate::io::flow::Partner;
 use crate::io::signal::Signal;
+use crate::job::spec::JobSpec;
 use crate::plugin::handle::Terminator;
 use crate::plugin::host_table::{self, LogLine};
 use crate::plugin::load::{self, LoadRequest, LoadedPlugin};
-use crate::job::spec::JobSpec;
 use crate::stats::live::WorkerPage;
 use crate::sys::clock::{mono_ns, SystemClock};
 use crate::sys::crash;
@@ -448,7 +448,8 @@ impl Cell {
                 serving.serve();
             });
             if let Err(error) = thread {
-                let words = format!("verify_async: start a thread: {error}; the workers look themselves");
+                let words =
+                    format!("verify_async: start a thread: {error}; the workers look themselves");
                 self.outbox.send(&ToControl::Note(words));
                 break;
             }

@@ -9,7 +9,7 @@ use super::page::Pages;
 use super::plan::{Plan, PlannedWorker};
 use super::process::{CellHandle, CellNews};
 use super::protocol::{CellPlan, ToCell, ToControl};
-use super::result::{EngineFault, ErrorKind, RunError, RunResult};
+use super::result::{DiskFacts, EngineFault, ErrorKind, RunError, RunResult};
 use super::steady::{self, SteadyUnit};
 use super::track::Track;
 use super::waves::StageState;
@@ -67,6 +67,9 @@ pub(super) struct Control<'a> {
     pub(super) pages: Pages,
     pub(super) tracks: Vec<Track>,
     pub(super) errors: Vec<RunError>,
+    /// What the disks under the targets are.
+    pub(super) devices: Vec<DiskFacts>,
+    /// What they do while workers run.
     pub(super) disks: DiskWatch,
     pub(super) started: Instant,
     /// When the user wanted an end.
@@ -111,14 +114,15 @@ impl<'a> Control<'a> {
             std::io::Error::other(format!("{words} {workers} workers: {error} ({hint})"))
         })?;
         let (news_sender, news) = channel::unbounded();
-        let paths = gather::target_paths(&request.spec, &plan);
+        let devices = gather::devices(&request.spec, &plan);
         let jobs = &request.spec.jobs;
         let bounds = |worker: &PlannedWorker| Minimum::new(worker.id, &jobs[worker.job as usize]);
         Ok(Control {
             tracks: plan.workers.iter().map(|_| Track::default()).collect(),
             cells: (0..plan.cells).map(|_| None).collect(),
             errors: Vec::new(),
-            disks: DiskWatch::start(paths.iter().map(PathBuf::as_path)),
+            disks: DiskWatch::new(&devices),
+            devices,
             started: Instant::now(),
             interrupted: None,
             given_up: false,
@@ -175,6 +179,7 @@ impl<'a> Control<'a> {
             }
         }
         self.look(stage, &mut state);
+        self.disks.pause();
         self.dismiss_after(stage);
     }
 
@@ -345,9 +350,10 @@ impl<'a> Control<'a> {
         state.cells().into_iter().for_each(|cell| self.tell(cell, &ToCell::Stop));
     }
 
-    /// A tick: windows, stuck callbacks, the live view.
+    /// A tick: windows, disks, stuck callbacks, the live view.
     fn look(&mut self, stage: u32, state: &mut StageState) {
         let now_ns = mono_ns();
+        self.disks.look();
         let mut stuck = Vec::new();
         let mut faults = Vec::new();
         let workers: Vec<u32> = self.plan.stage(stage).map(|worker| worker.id).collect();

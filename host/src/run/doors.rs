@@ -83,6 +83,11 @@ impl Opened {
         self.is_told.iter().filter(|told| **told).count() as u64
     }
 
+    /// A target, and where the load lies in it.
+    pub(super) fn planned(&self, index: u32) -> (&Target, &target::FilePlan) {
+        (&self.targets[index as usize], &self.plan.files[index as usize])
+    }
+
     /// The files as another instance is to see them: sizes are those of `table`.
     pub(super) fn facts(&self, table: &FileTable) -> Vec<FileFacts> {
         let sized = |(index, facts): (usize, &FileFacts)| {

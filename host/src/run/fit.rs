@@ -84,7 +84,7 @@ fn op_mask(job: &JobSpec) -> u32 {
     for (used, op) in [
         (rw.reads() || job.reads_back(), IOE_OP_READ),
         (rw.writes(), IOE_OP_WRITE),
-        (rw.trims(), IOE_OP_TRIM),
+        (rw.trims() && load.zbd.is_none(), IOE_OP_TRIM),
         (rw.writes() && fsyncs, IOE_OP_FSYNC),
         (rw.writes() && load.fdatasync > 0, IOE_OP_FDATASYNC),
         (rw.writes() && ranges, IOE_OP_SYNC_RANGE),
@@ -104,7 +104,8 @@ pub(super) fn max_bs(job: &JobSpec) -> u64 {
         Ddir::Read | Ddir::Write if job.load.bs_is_seq_rand => true,
         Ddir::Read => rw.reads(),
         Ddir::Write => rw.writes(),
-        Ddir::Trim => rw.trims(),
+        // The reset of a zone is no request of the engine's.
+        Ddir::Trim => rw.trims() && job.load.zbd.is_none(),
         Ddir::Sync => false,
     };
     let sizes = job.load.bs.iter().filter(|(ddir, _)| used(*ddir)).map(|(_, bs)| bs.max.0);
@@ -154,8 +155,13 @@ fn breach_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
 
 /// Something that the job wants and the instance cannot.
 fn limit_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
+    if job.verifies() && job.load.zbd.is_some() {
+        return Some("verify with zonemode=zbd is not there yet (leave one of them out)".into());
+    }
     if job.verify.serialize_overlap && !job.verifies() {
-        return Some("serialize_overlap=1: ordering requests without verify is not there yet".into());
+        return Some(
+            "serialize_overlap=1: ordering requests without verify is not there yet".into(),
+        );
     }
     let engine = &job.engine.name;
     let align = job.content.mem_align.0;

@@ -5,7 +5,9 @@
 
 use super::control::{Control, RunRequest};
 use super::plan::{Plan, PlannedWorker};
-use super::result::{EngineFault, ErrorKind, HostFacts, RunError, RunResult, WorkerResult};
+use super::result::{
+    DiskFacts, EngineFault, ErrorKind, HostFacts, RunError, RunResult, WorkerResult,
+};
 use super::words::place;
 use crate::catalogue::PluginInfo;
 use crate::ddir::Ddir;
@@ -13,7 +15,8 @@ use crate::job::spec::{JobSpec, RunSpec};
 use crate::stats::live::WorkerState;
 use crate::stats::snapshot::{DirSnapshot, HistogramSnapshot, PhaseSnapshot};
 use crate::sys::clock::{clock_name, mono_ns, wall_ms};
-use crate::sys::facts;
+use crate::sys::{disks, facts};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Exit status of a run that a signal ended.
@@ -43,6 +46,7 @@ pub(super) fn result(control: &mut Control<'_>) -> RunResult {
         errors: std::mem::take(&mut control.errors),
         notes: std::mem::take(&mut control.request.notes),
         disks: control.disks.finish(),
+        devices: std::mem::take(&mut control.devices),
         host: host_facts(),
     }
 }
@@ -157,19 +161,16 @@ pub(super) fn fault_facts(request: &RunRequest, job: &JobSpec) -> EngineFault {
     }
 }
 
-/// Every file and device that the run goes to, as far as there are any.
-pub(super) fn target_paths(spec: &RunSpec, plan: &Plan) -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> = plan
-        .workers
-        .iter()
-        .flat_map(|worker| {
-            let job = &spec.jobs[worker.job as usize];
-            super::targets::paths(job, worker.clone)
-        })
-        .collect();
-    paths.sort();
-    paths.dedup();
-    paths
+/// The disks under every file and device that the run goes to.
+pub(super) fn devices(spec: &RunSpec, plan: &Plan) -> Vec<DiskFacts> {
+    let mut paths: BTreeMap<PathBuf, bool> = BTreeMap::new();
+    for worker in &plan.workers {
+        let job = &spec.jobs[worker.job as usize];
+        for path in super::targets::paths(job, worker.clone) {
+            *paths.entry(path).or_default() |= job.report.disk_util;
+        }
+    }
+    disks::under(paths.iter().map(|(path, watch)| (path.as_path(), *watch)))
 }
 
 /// Where this process runs.

@@ -35,3 +35,4 @@ mod watch;
 mod waves;
 mod words;
 mod worker;
+mod zbd;

@@ -271,6 +271,8 @@ fn live_from_words(words: &[u64]) -> LiveSnapshot {
         latency_met: field(offset_of!(MeasureCounters, latency_met)),
         read_back_ns: verify(offset_of!(VerifyCounters, spent_ns)),
         read_back_within_ns: verify(offset_of!(VerifyCounters, within_ns)),
+        zone_resets: field(offset_of!(MeasureCounters, zone_resets)),
+        zones_open_max: field(offset_of!(MeasureCounters, zones_open_max)),
     };
     LiveSnapshot {
         state: at(offset_of!(WorkerPage, state)),

@@ -6,8 +6,9 @@ use crate::catalogue::PluginInfo;
 use crate::job::spec::JobSpec;
 use crate::stats::snapshot::PhaseSnapshot;
 use crate::stats::window::DirWindows;
+pub use crate::sys::disks::DiskFacts;
+pub use crate::sys::diskstats::{DiskCounters, DiskGrowth as DiskUtil};
 pub use crate::verify::damage::Miscompare;
-pub use crate::sys::diskstats::DiskGrowth as DiskUtil;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -30,8 +31,10 @@ pub struct RunResult {
     pub errors: Vec<RunError>,
     /// What a reader of the figures should know.
     pub notes: Vec<String>,
-    /// Block devices under the targets.
+    /// What the disks under the targets did while jobs ran, for jobs with `disk_util`.
     pub disks: Vec<DiskUtil>,
+    /// What the disks under the targets are.
+    pub devices: Vec<DiskFacts>,
     /// Where it ran.
     pub host: HostFacts,
     /// The program's exit status.

@@ -11,6 +11,7 @@ mod explain;
 mod layout;
 mod open;
 mod rules;
+pub(super) mod zoned;
 
 #[cfg(test)]
 mod tests;
@@ -123,7 +124,7 @@ fn sized(job: &JobSpec, clone: u32, targets: &[Target]) -> Result<target::Plan, 
     ];
     let sizes = used.iter().filter(|(used, _)| *used).map(|(_, size)| *size);
     let mut rng = Rng::new(mix_seed(load.randseed, u64::from(clone)));
-    target::plan(
+    let mut plan = target::plan(
         targets,
         &Wishes {
             size: amount(load.size),
@@ -138,7 +139,9 @@ fn sized(job: &JobSpec, clone: u32, targets: &[Target]) -> Result<target::Plan, 
             block: sizes.max().unwrap_or(1),
         },
         |below| rng.below(below),
-    )
+    )?;
+    zoned::round(job, targets, &mut plan);
+    Ok(plan)
 }
 
 /// One request a file. The host makes files for engines that cannot (IOE_F_NOEXTEND), of the

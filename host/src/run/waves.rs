@@ -139,6 +139,7 @@ impl Control<'_> {
             }
         }
         for (wave, cells) in state.let_go() {
+            self.disks.begin();
             cells.into_iter().for_each(|cell| self.tell(cell, &ToCell::Go { wave }));
         }
     }

@@ -31,7 +31,17 @@ pub(super) fn io_error(job: &JobSpec, errno: Option<i32>, message: String) -> Ru
 
 /// A callback answered -errno.
 pub(super) fn refused(job: &JobSpec, refusal: &Refusal) -> RunError {
-    io_error(job, Some(refusal.errno), of_engine(job, &refusal.to_string()))
+    let error = io_error(job, Some(refusal.errno), of_engine(job, &refusal.to_string()));
+    let kind = if is_misfit(refusal) { ErrorKind::Usage } else { error.kind };
+    RunError { kind, ..error }
+}
+
+/// Whether an engine says of a target that it is of the wrong kind, or lacks what the job asks of
+/// it: no system failed there, the job asks for what cannot be.
+fn is_misfit(refusal: &Refusal) -> bool {
+    let says_so = matches!(refusal.errno, libc::ENOTBLK | libc::ENOTTY | libc::EOPNOTSUPP);
+    let of_target = matches!(refusal.callback, Callback::OpenFile | Callback::GetFileSize);
+    of_target && says_so && refusal.words.is_some()
 }
 
 /// The engine broke its contract in `callback`.
@@ -194,13 +204,16 @@ fn bare_words(job: &JobSpec, names: &[String], error: &RequestError) -> String {
         }
     };
     let mut words = format!("{what}: {os}");
-    if let Some(details) = &error.words {
+    // An engine that has nothing to add says the errno's name.
+    let details = error.words.as_ref().filter(|details| **details != os.to_string());
+    if let Some(details) = details {
         words.push_str(&format!("; engine {}: {details}", job.engine.name));
     }
     if error.vendor_status != 0 {
         words.push_str(&format!(" (vendor status {:#x})", error.vendor_status));
     }
-    if let Some(remedy) = remedy(job, error) {
+    let said = if details.is_some() { None } else { device_words(error.errno) };
+    if let Some(remedy) = remedy(job, error, name).or(said) {
         words.push_str(&format!(" ({remedy})"));
     }
     words
@@ -214,8 +227,25 @@ fn sync_name(op: u32) -> &'static str {
     }
 }
 
-fn remedy(job: &JobSpec, error: &RequestError) -> Option<&'static str> {
+/// What the kernel means where a device answers with an error: these names are the block layer's
+/// for what they do not say.
+fn device_words(errno: i32) -> Option<&'static str> {
+    match errno {
+        libc::ENODATA => Some("of a device: a medium error, its data cannot be read"),
+        libc::EILSEQ => Some("of a device: data and protection information do not match"),
+        libc::EREMOTEIO => Some("of a device: it failed, or refused the command"),
+        libc::ENOLINK => Some("of a device: the way to it failed"),
+        libc::EBADE => Some("of a device: somebody else holds a reservation"),
+        libc::ENODEV | libc::ENXIO => Some("the device is gone"),
+        _ => None,
+    }
+}
+
+fn remedy(job: &JobSpec, error: &RequestError, name: &str) -> Option<&'static str> {
     match error.errno {
+        libc::ENOSPC if name.starts_with("/dev/") => {
+            Some("the device is full, or gone: of one that was unplugged nothing is left")
+        }
         libc::ENOSPC => Some("free space there, or lower size"),
         libc::EFBIG => Some("the file may not grow that far: see ulimit -f, or lower size"),
         libc::EINVAL if job.target.direct => {
@@ -223,5 +253,27 @@ fn remedy(job: &JobSpec, error: &RequestError) -> Option<&'static str> {
         }
         libc::EOPNOTSUPP if error.ddir == Ddir::Trim => Some("the target cannot discard"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_says_that_a_job_asks_for_what_cannot_be() {
+        let job = JobSpec::default();
+        let kind = |callback, errno, words: Option<&str>| {
+            refused(&job, &Refusal { callback, errno, words: words.map(str::to_owned) }).kind
+        };
+        let open = Callback::OpenFile;
+        for errno in [libc::ENOTBLK, libc::ENOTTY, libc::EOPNOTSUPP] {
+            assert_eq!(kind(open, errno, Some("x: no device")), ErrorKind::Usage, "{errno}");
+            let size = Callback::GetFileSize;
+            assert_eq!(kind(size, errno, Some("x: no device")), ErrorKind::Usage, "{errno}");
+            assert_eq!(kind(open, errno, None), ErrorKind::Io, "{errno}");
+            assert_eq!(kind(Callback::Init, errno, Some("x")), ErrorKind::Io, "{errno}");
+        }
+        assert_eq!(kind(open, libc::EACCES, Some("open x")), ErrorKind::Io);
     }
 }

@@ -18,15 +18,17 @@ use super::result::{ErrorKind, RunError};
 use super::targets::{self, Files, LayoutDesk};
 use super::verifying;
 use super::words::{self, place};
+use super::zbd;
+use crate::io::batch::Batch;
 use crate::io::crew::Crew;
 use crate::io::flow::{Flow, Partner};
-use crate::io::batch::Batch;
 use crate::io::keeper::KeeperParts;
 use crate::io::pace::Pace;
 use crate::io::signal::Signal;
 use crate::io::slots::{SlabError, Slots};
 use crate::io::trouble::Trouble;
 use crate::io::worker::{Parts, Worker};
+use crate::io::zoned::Zoned;
 use crate::job::spec::JobSpec;
 use crate::plugin::handle::Instance;
 use crate::plugin::host_table;
@@ -166,6 +168,7 @@ struct Prepared {
     content: Content,
     crew: Option<Box<Crew>>,
     keeper: Option<KeeperParts>,
+    zoned: Option<Box<Zoned<'static>>>,
     caps: ioe_caps,
     /// Held for its sake alone.
     locked: Option<Locked>,
@@ -179,8 +182,8 @@ fn prepare(context: &Context, engine: &mut Instance<'_>) -> Result<Prepared, Run
     let caps = fit::check_caps(job, caps, engine)?;
     let mut files = targets::open(context, engine, &caps)?;
     match build(context, engine, &mut files, &caps) {
-        Ok(Built { slots, generator, content, crew, keeper }) => {
-            Ok(Prepared { files, slots, generator, content, crew, keeper, caps, locked })
+        Ok(Built { slots, generator, content, crew, keeper, zoned }) => {
+            Ok(Prepared { files, slots, generator, content, crew, keeper, zoned, caps, locked })
         }
         Err(error) => {
             if error.kind != ErrorKind::Engine {
@@ -198,6 +201,7 @@ struct Built {
     content: Content,
     crew: Option<Box<Crew>>,
     keeper: Option<KeeperParts>,
+    zoned: Option<Box<Zoned<'static>>>,
 }
 
 fn build(
@@ -211,6 +215,7 @@ fn build(
         return Err(RunError::usage(&job.name, format!("{}: {why}", place(job))));
     }
     context.page.open_files.set(files.open_now());
+    let zones = zbd::prepare(context, engine, files)?;
     let mut generator = Generator::new(&fit::recipe(context, files))
         .map_err(|error| RunError::usage(&job.name, format!("{}: {error}", place(job))))?;
     let keeper = verifying::keeper(context, files, &mut generator)?;
@@ -219,6 +224,10 @@ fn build(
     context.page.goal_bytes.set(goal.unwrap_or(0));
     let content = content::content(context, files)?;
     let shape = fit::slab_shape(job, caps);
+    let zoned = match zones {
+        Some(plan) => Some(Box::new(zbd::join(context, engine, files, plan, shape.depth)?)),
+        None => None,
+    };
     let slots = match job.depth.offload {
         false => Slots::new(shape, engine),
         true => Slots::apart(shape, engine.io_private_size()),
@@ -241,7 +250,7 @@ fn build(
             context.outbox.send(&ToControl::Identity { worker: context.planned.id, facts });
         }
     }
-    Ok(Built { slots, generator, content, crew, keeper })
+    Ok(Built { slots, generator, content, crew, keeper, zoned })
 }
 
 fn no_slab(job: &JobSpec, error: &SlabError) -> RunError {
@@ -264,10 +273,20 @@ fn flow(context: &Context) -> Option<Flow<'static>> {
     Some(Flow::new(context.page, flow.weight, context.partners.clone(), flow.sleep.0))
 }
 
+/// Waits for the start; whether there is one.
+fn starts(context: &Context) -> bool {
+    context.page.state.set(WorkerState::Ready as u64);
+    let _alone = context.events.send(CellEvent::Ready(context.planned.id));
+    context.gate.wait().is_some_and(|start_ns| {
+        let begin_ns = start_ns.saturating_add(context.delay_ns);
+        !context.job.target.create_only && delay::wait(begin_ns, &context.signal, &context.clock)
+    })
+}
+
 /// Waits for the start, runs, ends.
 fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending {
     let job = &context.job;
-    let Prepared { files, slots, generator, content, crew, keeper, caps, locked } = prepared;
+    let Prepared { files, slots, generator, content, crew, keeper, zoned, caps, locked } = prepared;
     let (table, opened) = files.split();
     let rules = fit::pace(context, flow(context));
     if rules.sleeps() {
@@ -280,6 +299,7 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
         tolerance: fit::tolerance(job),
         crew,
         doorway: doors::doorway(context, &opened, table.len()),
+        zoned,
         pace: Pace::new(rules, slots.depth() - verifying::spare_slots(job)),
         keeper,
         page: context.page,
@@ -291,13 +311,7 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
         generator,
         content,
     });
-    context.page.state.set(WorkerState::Ready as u64);
-    let _alone = context.events.send(CellEvent::Ready(context.planned.id));
-    let started = context.gate.wait().is_some_and(|start_ns| {
-        let begin_ns = start_ns.saturating_add(context.delay_ns);
-        !job.target.create_only && delay::wait(begin_ns, &context.signal, &context.clock)
-    });
-    let outcome = if started { worker.run() } else { Ok(()) };
+    let outcome = if starts(context) { worker.run() } else { Ok(()) };
     let (lost, failures) = (worker.in_flight(), worker.take_failures());
     let verdict = worker.take_verdict();
     let (mut engine, crew, mut slots, table) = worker.into_parts();
@@ -310,12 +324,16 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
         context.outbox.send(&ToControl::Note(line));
     }
     let is_over = context.signal.get() >= Signal::STOP;
+    let hint = zbd::hint(job, &opened, outcome.as_ref().err(), &failures);
     let outcome = match outcome {
         // A file that was to be opened in mid-run waited for its peer until the run's end.
         Err(Trouble::File(file)) if is_over && file.errno == Some(libc::ECANCELED) => Ok(()),
         other => other.map_err(|trouble| words::told(job, names, trouble, interrupted)),
     };
-    let mut outcome = words::with_failures(job, names, outcome, &failures);
+    let mut outcome = words::with_failures(job, names, outcome, &failures).map_err(|mut error| {
+        error.message.push_str(&hint);
+        error
+    });
     if let Some(verdict) = verdict {
         outcome = verifying::conclude(context, names, outcome, verdict);
     }

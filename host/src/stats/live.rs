@@ -147,6 +147,10 @@ pub struct MeasureCounters {
     pub latency_depth: Counter,
     /// With `latency_target`: 1 where the latency was met at that depth.
     pub latency_met: Counter,
+    /// With `zonemode=zbd`: zones that were emptied.
+    pub zone_resets: Counter,
+    /// With `zonemode=zbd`: the most zones that were open at once on any of its devices.
+    pub zones_open_max: Counter,
 }
 
 /// What verification counts, with what it does during the load.

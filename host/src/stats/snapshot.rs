@@ -214,6 +214,10 @@ pub struct PhaseSnapshot {
     pub read_back_ns: u64,
     /// The part of it that lies between begin and end.
     pub read_back_within_ns: u64,
+    /// `zonemode=zbd`: zones that were emptied.
+    pub zone_resets: u64,
+    /// `zonemode=zbd`: the most zones that were open at once on any of its devices.
+    pub zones_open_max: u64,
 }
 
 impl PhaseSnapshot {
@@ -252,6 +256,8 @@ impl PhaseSnapshot {
         self.backlog_sum = self.backlog_sum.saturating_add(other.backlog_sum);
         self.backlog_looks = self.backlog_looks.saturating_add(other.backlog_looks);
         self.backlog_max = self.backlog_max.max(other.backlog_max);
+        self.zone_resets = self.zone_resets.saturating_add(other.zone_resets);
+        self.zones_open_max = self.zones_open_max.max(other.zones_open_max);
         if self.first_error == 0 {
             self.first_error = other.first_error;
         }

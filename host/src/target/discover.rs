@@ -5,6 +5,7 @@
 
 use super::error::TargetError;
 use crate::sys::block;
+use crate::sys::disks::disk_behind;
 use rustix::fs::{major, minor, AtFlags, FileType, Mode, OFlags, StatxFlags, CWD};
 use rustix::io::Errno;
 use std::fs;
@@ -14,6 +15,9 @@ use std::path::{Path, PathBuf};
 const BLOCK_BYTES_DEFAULT: u32 = 512;
 /// `/sys` counts sectors of this size, whatever the device's own blocks are.
 const SYS_SECTOR_BYTES: u64 = 512;
+
+/// The kernel follows so many links and no more.
+const LINKS_MAX: usize = 40;
 
 /// Kind of target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +38,8 @@ pub enum Kind {
     Opaque,
 }
 
-/// Place of a block device among the others.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Place of a block device among the others, and what it can.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BlockDevice {
     /// Major and minor number.
     pub number: (u32, u32),
@@ -49,6 +53,8 @@ pub struct BlockDevice {
     pub rotational: Option<bool>,
     /// Length of a zone in bytes; none where the device has no zones.
     pub zone_bytes: Option<u64>,
+    /// Largest discard in bytes, 0 where it cannot discard; none = not known.
+    pub discard_bytes: Option<u64>,
 }
 
 /// A path, and what is there.
@@ -176,12 +182,14 @@ fn kind_of(file_type: FileType) -> Kind {
     }
 }
 
-/// A file that does not exist is a target if its directory does.
+/// A file that does not exist is a target if its directory does: that of what the path leads to,
+/// where it is a link to nothing.
 fn missing(path: &Path) -> Result<Target, TargetError> {
-    let directory = directory_of(path);
+    let end = end_of_links(path);
+    let directory = directory_of(&end);
     let what = match rustix::fs::stat(directory) {
         Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => {
-            if is_among_devices(stat.st_dev) {
+            if is_among_devices(directory, stat.st_dev) {
                 let why = "there is no such device, and files are not created among the devices";
                 return Err(TargetError::Refused {
                     doing: path.display().to_string(),
@@ -204,10 +212,27 @@ fn missing(path: &Path) -> Result<Target, TargetError> {
     Err(TargetError::NoDirectory { path: path.into(), directory: directory.into(), what })
 }
 
-/// Whether `file_system` is the one of /dev: a mistyped device must not become a file there.
-fn is_among_devices(file_system: u64) -> bool {
+/// Where a file would be made that is opened by this path: the end of a chain of links to nothing.
+fn end_of_links(path: &Path) -> PathBuf {
+    let mut end = path.to_path_buf();
+    for _ in 0..LINKS_MAX {
+        let Ok(next) = fs::read_link(&end) else { break };
+        end = directory_of(&end).join(next);
+    }
+    end
+}
+
+/// Whether a directory of that file system is /dev or a part of it: a mistyped device must not
+/// become a file there. What is mounted below it, as /dev/shm is, is another file system.
+fn is_among_devices(directory: &Path, file_system: u64) -> bool {
     let device = |path| rustix::fs::stat(path).ok().map(|stat| stat.st_dev);
-    device("/dev") == Some(file_system) && device("/") != Some(file_system)
+    if device("/dev") != Some(file_system) {
+        return false;
+    }
+    // Without a file system of its own it is told by its name.
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    let is_below = || Some(real(directory)?.starts_with(real(Path::new("/dev"))?));
+    device("/") != Some(file_system) || is_below().unwrap_or(false)
 }
 
 /// The directory in which a path's last part lies.
@@ -242,23 +267,6 @@ fn device_sizes(path: &Path, number: (u32, u32)) -> Result<(u64, u32), TargetErr
     })
 }
 
-/// The disk that a character device leads to as well: /dev/sgN takes commands for the same device
-/// as /dev/sdX, and /dev/ngXnY for that of /dev/nvmeXnY. None for all others.
-pub(super) fn disk_behind(sys: &Path, (major, minor): (u32, u32)) -> Option<(u32, u32)> {
-    let node = sys.join(format!("dev/char/{major}:{minor}"));
-    let disk = match fs::read_dir(node.join("device/block")) {
-        Ok(disks) => disks.flatten().next()?.path(),
-        Err(_) => {
-            let name = fs::canonicalize(&node).ok()?;
-            let numbers = name.file_name()?.to_str()?.strip_prefix("ng")?;
-            sys.join(format!("class/block/nvme{numbers}"))
-        }
-    };
-    let number = fs::read_to_string(disk.join("dev")).ok()?;
-    let (major, minor) = number.trim().split_once(':')?;
-    Some((major.parse().ok()?, minor.parse().ok()?))
-}
-
 /// What /sys says about a device's place.
 pub(super) fn describe(sys: &Path, number: (u32, u32)) -> BlockDevice {
     let directory = fs::canonicalize(sys_directory(sys, number)).ok();
@@ -276,6 +284,7 @@ pub(super) fn describe(sys: &Path, number: (u32, u32)) -> BlockDevice {
             .and_then(|d| read_number(&d.join("queue/rotational")))
             .map(|flag| flag != 0),
         zone_bytes: disk_directory.and_then(zone_bytes),
+        discard_bytes: disk_directory.and_then(|d| read_number(&d.join("queue/discard_max_bytes"))),
     }
 }
 

@@ -17,6 +17,7 @@ mod opendir;
 mod remove;
 mod sizing;
 mod space;
+mod zoned;
 
 #[cfg(test)]
 mod testbed;
@@ -34,3 +35,4 @@ pub use opendir::files_below;
 pub use remove::{remove, Left};
 pub use sizing::{plan, Amount, FilePlan, Plan, Wishes};
 pub use space::{allocated, space_at, Space};
+pub use zoned::{device_zones, DeviceZones, ZoneNode};

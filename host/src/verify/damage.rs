@@ -366,10 +366,17 @@ impl fmt::Display for Damage {
             }
             Damage::Zeros => write!(f, "zeros: the write is not there"),
             Damage::NotZero => write!(f, "not zero: it was trimmed, and holds data"),
-            Damage::Foreign => write!(f, "foreign: no stamp, it was not written by a verifying run"),
-            Damage::StampDamaged => write!(f, "damaged stamp: more than its bits can tell is wrong"),
+            Damage::Foreign => {
+                write!(f, "foreign: no stamp, it was not written by a verifying run")
+            }
+            Damage::StampDamaged => {
+                write!(f, "damaged stamp: more than its bits can tell is wrong")
+            }
             Damage::OtherShape => {
-                write!(f, "other shape: stamped with another verify, verify_interval or verify_offset")
+                write!(
+                    f,
+                    "other shape: stamped with another verify, verify_interval or verify_offset"
+                )
             }
             Damage::OtherFormat { version } => {
                 write!(f, "other format: stamped in version {version} of the format")

@@ -396,8 +396,7 @@ impl<W: Deref<Target = [AtomicU64]>> Ledger<W> {
 
     /// The sums.
     pub fn tally(&self) -> Tally {
-        let mut tally =
-            Tally { unsure: self.get(head::LOST) * self.interval, ..Tally::default() };
+        let mut tally = Tally { unsure: self.get(head::LOST) * self.interval, ..Tally::default() };
         for chunk in 0..self.get(head::CHUNKS) {
             for entry in 0..CHUNK {
                 let word = self.get(self.get(head::ARENA) + (chunk * CHUNK + entry) * ENTRY);

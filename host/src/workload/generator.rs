@@ -184,6 +184,11 @@ impl Generator {
         }
     }
 
+    /// So many bytes of a request that was given are not issued after all.
+    pub fn give_back(&mut self, bytes: u64) {
+        self.issued_bytes = self.issued_bytes.saturating_sub(bytes);
+    }
+
     #[inline(never)]
     fn next_varied(&mut self) -> Option<Request> {
         let ddir = self.draw_ddir();

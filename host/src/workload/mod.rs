@@ -19,6 +19,7 @@ mod recipe;
 mod rng;
 mod shape;
 mod varied;
+pub mod zoned;
 mod zones;
 
 #[cfg(test)]

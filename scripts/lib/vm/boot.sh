@@ -33,10 +33,16 @@ vm_devices() {
         plain) ;;
         zns) properties=,$vm_nvme_zns ;;
         metadata) properties=,$vm_nvme_metadata ;;
-        pi) properties=,$vm_nvme_metadata,$vm_nvme_pi ;;
-        *) fail "--nvme is plain, zns, metadata or pi, not '$kind'" ;;
+        pi) properties=,$vm_nvme_pi ;;
+        pi64) properties=,$vm_nvme_pi64 ;;
+        *) fail "--nvme is plain, zns, metadata, pi or pi64, not '$kind'" ;;
         esac
         truncate -s "${vm_nvme_mb}M" "$dir/nvme$number"
+        case $kind in
+        # A block with data and, since that comes from nowhere, no guard that fits it.
+        pi*) printf x | dd of="$dir/nvme$number" bs=512 seek="$vm_nvme_bad_block" conv=notrunc \
+            2>/dev/null ;;
+        esac
         vm_device_words+=(
             -drive "file=$dir/nvme$number,if=none,format=raw,id=d$number,cache=unsafe,discard=unmap"
             -device "nvme,id=nvme$number,serial=lab$number"
@@ -102,7 +108,9 @@ vm_listen() {
 
 # Acts on a word of the guest's.
 vm_hear() {
+    vm_heard=$SECONDS
     case $vm_word in
+    alive) ;;
     start)
         vm_begun=1
         vm_seconds=$vm_timeout
@@ -130,7 +138,7 @@ vm_is_dead() {
 vm_boot() {
     local dead=0
     vm_begun=0 vm_status='' vm_why='' vm_word='' vm_partial='' vm_incomplete=0 vm_problem=''
-    vm_seconds=$vm_boot_seconds
+    vm_seconds=$vm_boot_seconds vm_heard=$SECONDS
     vm_end=$((SECONDS + vm_seconds))
     vm_start "$@"
     while [ -z "$vm_status$vm_why" ]; do
@@ -141,6 +149,8 @@ vm_boot() {
         elif vm_is_dead "$2/console"; then
             # All that it said before is to be heard first, above all that the command began.
             dead=1
+        elif [ "$vm_begun" = 1 ] && [ $((SECONDS - vm_heard)) -ge "$vm_silence_seconds" ]; then
+            vm_why="the guest hangs: no sign of life for $vm_silence_seconds s"
         elif [ "$SECONDS" -ge "$vm_end" ]; then
             vm_why="nothing more came from the guest in $vm_seconds s"
             if [ "$vm_begun" = 1 ]; then

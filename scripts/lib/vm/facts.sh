@@ -30,7 +30,10 @@ vm_scsi_parameters="dev_size_mb=64 delay=0"
 vm_nvme_mb=64
 vm_nvme_zns="zoned=true,zoned.zone_size=4M,zoned.max_open=8"
 vm_nvme_metadata="ms=8,mset=0"
-vm_nvme_pi="pi=1"
+vm_nvme_pi="ms=8,mset=0,pi=1"
+vm_nvme_pi64="ms=16,mset=0,pi=1,pif=2" # guards of 64 bits
+# Of devices with protection information, the block whose guard is wrong.
+vm_nvme_bad_block=$((0x1234))
 
 # The machine. cmpxchg16b, as QEMU 7.2 emulates it, spoils flags: half of the guests die with it.
 vm_memory_mb=1024
@@ -45,6 +48,8 @@ vm_kernel_line="console=ttyS0 loglevel=4 panic=-1 oops=panic mitigations=off nok
 # Seconds from QEMU's start until the guest has to report, and boots in all.
 vm_boot_seconds=90
 vm_boots=3
+# Seconds without a sign of life, of which there is one every five, that end a guest.
+vm_silence_seconds=60
 # Seconds that a command gets where --timeout does not say.
 vm_timeout_seconds=300
 # Room for what --bring names.

@@ -141,23 +141,6 @@ impl<S: Submission, C: Completion> Core<S, C> {
         };
         limit.map(Timespec::from_ns)
     }
-
-    /// After the ring broke: what it never took goes back with the reason.
-    fn fail_unsubmitted(&mut self, reaped: &mut Reaped<'_>) {
-        let Some(errno) = self.broken else { return };
-        while reaped.room() > 0 {
-            match self.ring.take_back() {
-                None => return,
-                Some(WAKE) => {}
-                Some(unit) => {
-                    // SAFETY: as in unit(): an entry is taken back once, and never completed.
-                    let unit = unsafe { Unit::from_raw(unit as *mut ioe_io) };
-                    self.in_flight -= 1;
-                    reaped.push(unit, Err(errno));
-                }
-            }
-        }
-    }
 }
 
 impl<S: Submission, C: Completion> Drop for Core<S, C> {
@@ -178,6 +161,36 @@ pub trait OnRing: Engine {
 
     /// A request has ended: counts it out and hands it back, or queues it once more.
     fn completed(&mut self, unit: Unit, answer: Self::Answer, reaped: &mut Reaped<'_>);
+
+    /// Completions to wait for where so many requests are to be handed back: less where one is for
+    /// several.
+    #[inline(always)]
+    fn completions(&self, requests: u32) -> u32 {
+        requests
+    }
+
+    /// The kernel never took a request's entry, and will not: hands it back with the reason.
+    #[cold]
+    fn taken_back(&mut self, unit: Unit, errno: Errno, reaped: &mut Reaped<'_>) {
+        self.core().in_flight -= 1;
+        reaped.push(unit, Err(errno));
+    }
+
+    /// After the ring broke: what it never took goes back.
+    #[cold]
+    fn fail_unsubmitted(&mut self, errno: Errno, reaped: &mut Reaped<'_>) {
+        while reaped.room() > 0 {
+            match self.core().ring.take_back() {
+                None => return,
+                Some(WAKE) => {}
+                Some(unit) => {
+                    // SAFETY: as in hand_back(): an entry is taken back once, and never completed.
+                    let unit = unsafe { Unit::from_raw(unit as *mut ioe_io) };
+                    self.taken_back(unit, errno, reaped);
+                }
+            }
+        }
+    }
 
     /// `Engine::CLOSE_FILE`.
     fn close_file(&mut self, file: &mut File<'_>) -> Result<(), Error> {
@@ -254,8 +267,11 @@ pub trait OnRing: Engine {
             if core.wake_due {
                 core.rearm();
             }
-            core.fail_unsubmitted(reaped);
-            let missing = wait.min.saturating_sub(reaped.count());
+            if let Some(errno) = core.broken {
+                self.fail_unsubmitted(errno, reaped);
+            }
+            let missing = self.completions(wait.min.saturating_sub(reaped.count()));
+            let core = self.core();
             let left = deadline.map(|end| end.saturating_sub(core.host.now_ns()));
             let over = wait.timeout_ns == 0 || left == Some(0);
             let asked = match missing == 0 || over || core.ring.polls() {

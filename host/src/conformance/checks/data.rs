@@ -104,12 +104,22 @@ fn read_after_write(stand: &Stand) -> Outcome {
     rig.end()
 }
 
+/// With buffers as large as the target takes: a device may refuse, when it is opened, what no
+/// command of it could carry.
+fn largest(stand: &Stand, max: u64) -> Result<Rig<'_>, Finding> {
+    let made =
+        |bs: u64| stand.rig(RigWish { bs: bs as usize, file_bytes: 4 * max, ..RigWish::default() });
+    made(max).or_else(|refusal| {
+        let smaller = [max / 2, max / 4, max / 16];
+        smaller.into_iter().find_map(|bs| made(bs).ok()).ok_or(refusal)
+    })
+}
+
 fn sizes(stand: &Stand) -> Outcome {
     const MAX: u64 = 1 << 20;
-    let wish = RigWish { bs: MAX as usize, file_bytes: 4 * MAX, ..RigWish::default() };
-    let mut rig = stand.rig(wish)?;
+    let mut rig = largest(stand, MAX)?;
     rig.keeps_data()?;
-    let max = if rig.caps.max_transfer == 0 { MAX } else { rig.caps.max_transfer.min(MAX) };
+    let max = rig.len_max();
     let block = u64::from(rig.file_size(0).1.max(512));
     let odd = rig.on_files().is_ok() && !rig.is(IOE_F_RAW);
     let mut lengths = vec![block, 2 * block, 8 * block, 64 * block, 1 << 18, max];

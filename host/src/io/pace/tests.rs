@@ -264,6 +264,7 @@ impl Job {
             tolerance: Tolerance::default(),
             crew: None,
             doorway: None,
+            zoned: None,
             page: self.page,
             signal: &signal,
             clock: Supervised(clock.clone()),

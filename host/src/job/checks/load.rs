@@ -82,6 +82,12 @@ fn chance(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
 fn zones(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     let zones = &job.draft.zones;
     let none = Bytes(0);
+    if !zones.zbd {
+        without_zbd(job, out);
+    }
+    if zones.zbd {
+        return with_zbd(job, out);
+    }
     if !zones.strided {
         let given =
             [("zonesize", zones.size), ("zonerange", zones.range), ("zoneskip", zones.skip)];
@@ -116,6 +122,64 @@ fn zones(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
             zones.size.0, block.0
         );
         push_once(out, Diagnostic::error(message).at(job.place("zonesize")));
+    }
+}
+
+/// What only zones of a device have.
+const OF_ZBD: [&str; 6] = [
+    "max_open_zones",
+    "job_max_open_zones",
+    "ignore_zone_limits",
+    "zone_reset_threshold",
+    "zone_reset_frequency",
+    "read_beyond_wp",
+];
+
+fn without_zbd(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
+    for name in OF_ZBD.into_iter().filter(|name| job.said(name).is_some()) {
+        if job.said("zonemode").is_some() {
+            job.no_effect(name, "zonemode is not zbd", out);
+            continue;
+        }
+        let message = format!("`{name}` needs `zonemode=zbd`");
+        let error = Diagnostic::error(message).at(job.place(name));
+        push_once(out, error.help("write `zonemode=zbd` beside it"));
+    }
+}
+
+fn with_zbd(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
+    let (zones, load) = (&job.draft.zones, &job.draft.load);
+    if zones.range != Bytes(0) {
+        job.no_effect("zonerange", "with `zonemode=zbd` zones are as the device has them", out);
+    }
+    let refused = [
+        (load.rw.is_trimwrite(), "rw", "a trim empties a whole zone, and no block of it"),
+        (load.seq_add != 0, "rw", "zones are written without holes"),
+        (load.fill_device, "fill_device", "a zone that is full is reset"),
+        (load.bs_unaligned, "bs_unaligned", "zones are written in whole blocks of the device"),
+    ];
+    for (_, name, why) in refused.into_iter().filter(|(is_refused, ..)| *is_refused) {
+        let message = format!("`{name}` with `zonemode=zbd`: {why}");
+        job.refuse(name, "zonemode", &message, "leave one of them out", out);
+    }
+    if load.rw.is_random() && zones.skip != Bytes(0) {
+        job.no_effect("zoneskip", "random loads leave no zones out", out);
+    }
+    let (above, often) = (zones.of_zbd.reset_threshold, zones.of_zbd.reset_frequency);
+    if above > 0.0 && often == 0.0 {
+        let error = Diagnostic::error("`zone_reset_threshold` without `zone_reset_frequency`");
+        let error = error.at(job.place("zone_reset_threshold"));
+        push_once(out, error.help("`zone_reset_frequency=0.01`: a reset after each 100 writes"));
+    }
+    let writes = load.rw.writes();
+    if !writes {
+        let why = format!("`rw={}` never writes", load.rw.name());
+        for name in &OF_ZBD[..5] {
+            let is_said = job.said(name).is_some();
+            if is_said {
+                job.no_effect(name, &why, out);
+            }
+        }
     }
 }
 

@@ -48,13 +48,12 @@ const CORE: &str = "
     verify_pattern_interval write_iolog read_iolog read_iolog_chunked replay_no_stall
     replay_redirect replay_scale replay_align replay_time_scale replay_skip merge_blktrace_file
     merge_blktrace_scalars merge_blktrace_iters exec_prerun exec_postrun ioscheduler zonecapacity
-    read_beyond_wp max_open_zones job_max_open_zones ignore_zone_limits zone_reset_threshold
-    zone_reset_frequency recover_zbd_write_error prio_hint thinkcycles rate_ignore_thinktime
+    recover_zbd_write_error prio_hint thinkcycles rate_ignore_thinktime
     write_hint per_job_logs write_bw_log bwavgtime write_lat_log write_iops_log iopsavgtime
     log_entries log_avg_msec log_hist_msec log_hist_coarseness write_hist_log log_max_value
     log_window_value log_offset log_prio log_issue_time log_compression log_compression_cpus
     log_store_compressed log_unix_epoch log_alternate_epoch log_alternate_epoch_clock_id
-    job_start_clock_id block_error_percentiles stats dedupe_global disk_util gtod_cpu profile
+    job_start_clock_id block_error_percentiles stats dedupe_global gtod_cpu profile
     cgroup cgroup_nodelete cgroup_weight uid gid unit_base flow_watermark sprandom num_range fdp
     fdp_pli fdp_pli_select dataplacement plids plid_select dp_scheme";
 

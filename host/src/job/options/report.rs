@@ -189,4 +189,21 @@ pub(super) const OPTIONS: &[JobOption] = &[
         show: |job| Some(job.report.significant_figures.to_string()),
         ..OPTION
     },
+    JobOption {
+        name: "disk_util",
+        category: Category::Report,
+        kind: Kind::Bool,
+        default: "1",
+        help: "What the disks under the targets did, as the kernel counts it",
+        doc:
+            "Of the disk of a block device, or of the file system of a file, and of those that it \
+              is made of; not of tmpfs, overlays and networks, which have none, nor of /dev/sgN \
+              and /dev/ngXnY, whose commands the kernel does not count. Other users of the disk \
+              are counted as well. A disk is left out where no job on it wants it.",
+        good: &["1", "0"],
+        bad: &["2", "yes", ""],
+        apply: |draft, value| draft.report.disk_util = value.bool(),
+        show: |job| Some(job.report.disk_util.to_string()),
+        ..OPTION
+    },
 ];

@@ -91,10 +91,15 @@ fn every_option_is_shown() {
     }
     let of_engine = |option: &JobOption| option.category == Category::Engine;
     for option in all().filter(|o| o.scope == Scope::Job && !of_engine(o)) {
+        let zonemode = find("zonemode").unwrap();
+        let mut on_zones = base.clone();
+        (zonemode.apply)(&mut on_zones, &parse(zonemode, "zbd").unwrap());
         let changes = option.good.iter().any(|good| {
-            let mut draft = base.clone();
-            (option.apply)(&mut draft, &parse(option, good).unwrap());
-            shown(&draft) != shown(&base)
+            [&base, &on_zones].into_iter().any(|base| {
+                let mut draft = base.clone();
+                (option.apply)(&mut draft, &parse(option, good).unwrap());
+                shown(&draft) != shown(base)
+            })
         });
         assert!(changes, "{} is not shown", option.name);
     }

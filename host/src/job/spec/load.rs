@@ -201,6 +201,27 @@ pub struct Strided {
     pub skip: Bytes,
 }
 
+/// `zonemode=zbd` and its kin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Zbd {
+    /// `zonesize`: what the device's zones are to have; 0 = whatever they have.
+    pub zone_size: Bytes,
+    /// `zoneskip`: left out after each zone of a sequential load.
+    pub skip: Bytes,
+    /// `max_open_zones`: 0 = as the device allows.
+    pub max_open: u32,
+    /// `job_max_open_zones`: 0 = no limit of the worker's own.
+    pub job_max_open: u32,
+    /// `ignore_zone_limits`.
+    pub ignore_limits: bool,
+    /// `zone_reset_threshold`: 0 to 1 of the region.
+    pub reset_threshold: f64,
+    /// `zone_reset_frequency`: resets a write, 0 to 1.
+    pub reset_frequency: f64,
+    /// `read_beyond_wp`.
+    pub read_beyond_wp: bool,
+}
+
 /// `sync_file_range=FLAGS:N`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncFileRange {
@@ -261,6 +282,8 @@ pub struct LoadSpec {
     pub randseed: u64,
     /// `zonemode=strided` and its sizes.
     pub strided: Option<Strided>,
+    /// `zonemode=zbd` and its kin.
+    pub zbd: Option<Zbd>,
     /// `file_service_type`.
     pub file_service: FileChoice,
     /// The number behind `file_service_type=X:N`: requests to a file before the next; 0 = one.

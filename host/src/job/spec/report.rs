@@ -40,6 +40,8 @@ pub struct ReportSpec {
     pub percentile_list: Vec<f64>,
     /// `unified_rw_reporting`.
     pub unified_rw_reporting: UnifiedRw,
+    /// `disk_util`: its disks are watched.
+    pub disk_util: bool,
     /// `significant_figures` of the normal output, 1 to 10.
     pub significant_figures: u8,
 }

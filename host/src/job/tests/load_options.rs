@@ -226,9 +226,8 @@ const OF_THE_LOAD: &[(&str, &str)] = &[
          4096 bytes",
     ),
     (
-        "zonemode=zbd",
-        "error: zonemode: `zbd` is known to fio, but not there yet in this version \
-         of iodyno",
+        "zonemode=zbd\nzone_reset_threshold=0.5\nrw=write",
+        "error: `zone_reset_threshold` without `zone_reset_frequency`",
     ),
     ("fsync=1", "warning: `fsync` has no effect: `rw=read` never writes"),
     ("fdatasync=1", "warning: `fdatasync` has no effect: `rw=read` never writes"),

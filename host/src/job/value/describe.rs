@@ -32,6 +32,7 @@ impl Kind {
             Kind::TimeRange => "time, or a range of times; a bare number is seconds".to_owned(),
             Kind::Signed { min, max } => format!("whole number, {min} to {max}"),
             Kind::Percent => "number, above 0, at most 100".to_owned(),
+            Kind::Fraction => "number, 0 to 1".to_owned(),
             Kind::Choice(words) => {
                 let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
                 format!("one of {}", words.join(", "))

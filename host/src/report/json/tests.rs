@@ -7,12 +7,14 @@ use crate::report::fixture;
 const FIO_KEYS: &str = include_str!("fio_keys.txt");
 
 /// Keys that fio got after 3.33, or that are ours.
-const LATER: [&str; 8] = [
+const LATER: [&str; 10] = [
     "job_start",
     "latency_target_ns",
     "latency_window_us",
     "read_sectors",
     "write_sectors",
+    "aggr_read_sectors",
+    "aggr_write_sectors",
     "qlat_ns",
     "rlat_ns",
     "iodyno",

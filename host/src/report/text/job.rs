@@ -92,7 +92,13 @@ fn direction(out: &mut String, entry: &Entry<'_>, row: Row) {
     } else {
         let (kib, kb) = (digits.kib(bandwidth), digits.kb(bandwidth));
         let bytes = digits.kib(dir.bytes);
-        line(out, format_args!("{iops}, BW={kib}/s ({kb}/s)({bytes}/{runtime}msec)"));
+        let resets = match (row, &entry.first.job.load.zbd) {
+            (Row::Dir(Ddir::Write | Ddir::Trim), Some(_)) => {
+                format!("; {} zone resets", entry.phase.zone_resets)
+            }
+            _ => String::new(),
+        };
+        line(out, format_args!("{iops}, BW={kib}/s ({kb}/s)({bytes}/{runtime}msec){resets}"));
     }
     let report = &entry.first.job.report;
     let latencies = [

@@ -6,7 +6,7 @@
 use super::super::content;
 use super::super::plan::{Plan, PlannedWorker};
 use super::super::result::RunError;
-use super::{discover, diskless, names, per_file, rules, sized, told};
+use super::{discover, diskless, names, per_file, rules, sized, told, zoned};
 use crate::job::spec::{JobSpec, RunSpec};
 use crate::target::{self, Direct, Kind, Probe, Target, TargetError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +39,8 @@ pub(super) struct Known {
     laid_out: BTreeMap<PathBuf, BTreeMap<u32, u64>>,
     /// Whether O_DIRECT works, by path; for files that do not exist by their directory.
     direct: BTreeMap<PathBuf, Direct>,
+    /// Cells whose workers write to the zones of a disk in a stage.
+    zoned: BTreeMap<(u32, (u32, u32)), u32>,
 }
 
 impl Known {
@@ -79,6 +81,29 @@ impl Known {
         *known = len.max(*known);
     }
 
+    /// What the workers of a cell know of zones, those of another one do not.
+    fn judge_cells(
+        &mut self,
+        job: &JobSpec,
+        worker: &PlannedWorker,
+        targets: &[Target],
+    ) -> Result<(), TargetError> {
+        if job.load.zbd.is_none() || !(job.load.rw.writes() || job.load.rw.trims()) {
+            return Ok(());
+        }
+        for target in targets {
+            let Some(device) = &target.device else { continue };
+            let cell = *self.zoned.entry((worker.stage, device.number)).or_insert(worker.cell);
+            if cell != worker.cell {
+                let why = "zonemode=zbd: with isolation=job another job writes to the same zones \
+                           and neither knows of the other (leave isolation out, or add stonewall)";
+                let doing = target.path.display().to_string();
+                return Err(TargetError::Refused { doing, why: why.into() });
+            }
+        }
+        Ok(())
+    }
+
     /// For each target whether O_DIRECT works; empty where the job does not want it.
     pub(super) fn directs(&mut self, job: &JobSpec, targets: &[Target], how: Probe) -> Vec<Direct> {
         if !job.target.direct {
@@ -101,6 +126,7 @@ fn check_worker(
     known: &mut Known,
 ) -> Result<(), RunError> {
     let told = |error: TargetError| told(job, &error);
+    zoned::judge_engine(job).map_err(told)?;
     if diskless(job) {
         return names(job, worker.clone).map(drop).map_err(told);
     }
@@ -110,6 +136,8 @@ fn check_worker(
     known.foresee(&mut targets, run, worker);
     let plan = sized(job, worker.clone, &targets).map_err(told)?;
     rules::judge(job, &targets, &plan).map_err(told)?;
+    zoned::check(job, &targets, &plan).map_err(told)?;
+    known.judge_cells(job, worker, &targets).map_err(told)?;
     rules::judge_direct(job, &targets, &plan, &directs).map_err(told)?;
     known.remember(job, worker, &targets, &plan);
     Ok(())

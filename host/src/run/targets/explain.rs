@@ -6,7 +6,7 @@
 
 use super::super::plan::{Plan, PlannedWorker};
 use super::check::{guard, Known};
-use super::{discover, diskless, layout, per_file, rules, sized, told, without_io};
+use super::{discover, diskless, layout, per_file, rules, sized, told, without_io, zoned};
 use crate::ddir::Ddir;
 use crate::job::spec::{JobSpec, RunSpec};
 use crate::target::{self, Direct, Kind, Probe, Purpose, Room, Target, TargetError};
@@ -126,6 +126,7 @@ fn look(
     ledger: &mut Ledger,
     outlook: &mut WorkerOutlook,
 ) -> Result<(), TargetError> {
+    zoned::judge_engine(job)?;
     if without_io(job) {
         (outlook.bytes_per_loop, outlook.requests_per_loop) = (Some(0), Some(0));
         return Ok(());
@@ -169,6 +170,7 @@ fn look(
     ledger.add_shared_writes(job, worker, run, outlook);
     ledger.known.remember(job, worker, &targets, &plan);
     rules::judge(job, &targets, &plan)?;
+    zoned::check(job, &targets, &plan)?;
     rules::judge_direct(job, &targets, &plan, &directs)
 }
 

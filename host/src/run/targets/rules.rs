@@ -8,7 +8,7 @@ use super::per_file;
 use crate::ddir::Ddir;
 use crate::job::spec::JobSpec;
 use crate::target::{Direct, FilePlan, Kind, Plan, Target, TargetError};
-use iodyno_engine_api::abi::{IOE_F_NOEXTEND, IOE_F_PIPE, IOE_F_RAW};
+use iodyno_engine_api::abi::{IOE_F_FAKE, IOE_F_NOEXTEND, IOE_F_PIPE, IOE_F_RAW};
 use std::path::Path;
 
 fn refused(path: &Path, why: impl Into<String>) -> TargetError {
@@ -23,6 +23,7 @@ pub(super) fn judge(job: &JobSpec, targets: &[Target], plan: &Plan) -> Result<()
     judge_pre_read(job, targets)?;
     judge_fill(job, targets, plan)?;
     judge_raw(job, targets, plan)?;
+    judge_trim(job, targets, plan)?;
     targets.iter().zip(&plan.files).try_for_each(|(target, file)| judge_making(job, target, file))
 }
 
@@ -134,6 +135,35 @@ fn judge_raw(job: &JobSpec, targets: &[Target], plan: &Plan) -> Result<(), Targe
         let ddirs = [Ddir::Read, Ddir::Write, Ddir::Trim];
         if let Some(wrong) = misaligned(job, file, block, &ddirs) {
             return Err(refused(&target.path, format!("{wrong}: {} (change it)", wants(block))));
+        }
+    }
+    Ok(())
+}
+
+/// Trims of a block device are discards, in whole blocks whatever `direct` says. An engine that
+/// goes around the kernel's block layer has commands of its own, which the kernel may not know.
+fn judge_trim(job: &JobSpec, targets: &[Target], plan: &Plan) -> Result<(), TargetError> {
+    let own_way = job.engine.flags & (IOE_F_RAW | IOE_F_FAKE) != 0 || per_file(job);
+    // With zones a trim is a reset, which no discard has to do with.
+    if own_way || !job.load.rw.trims() || job.load.zbd.is_some() {
+        return Ok(());
+    }
+    for (target, file) in targets.iter().zip(&plan.files) {
+        if target.kind != Kind::Block {
+            continue;
+        }
+        if target.device.as_ref().is_some_and(|device| device.discard_bytes == Some(0)) {
+            let why = format!(
+                "rw={}: the device cannot discard (queue/discard_max_bytes is 0; leave trims out, \
+                 or name another device)",
+                job.load.rw.name()
+            );
+            return Err(refused(&target.path, why));
+        }
+        let block = u64::from(target.block_size);
+        if let Some(wrong) = misaligned(job, file, block, &[Ddir::Trim]) {
+            let why = format!("{wrong}: trims want multiples of {block} bytes here (change it)");
+            return Err(refused(&target.path, why));
         }
     }
     Ok(())

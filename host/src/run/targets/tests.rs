@@ -6,7 +6,7 @@ use super::layout::purpose;
 use super::*;
 use crate::ddir::PerDir;
 use crate::job::spec::{BlockRange, Fallocate, RunSpec, Rw, Strided};
-use crate::target::{Purpose, Room};
+use crate::target::{BlockDevice, Purpose, Room};
 use crate::units::Bytes;
 use std::fs;
 use tempfile::TempDir;
@@ -209,6 +209,35 @@ fn a_raw_engine_wants_whole_blocks_of_a_device() {
         assert!(said.starts_with("/dev/sg7: bs of 512 bytes: engine "), "{said}");
         assert!(said.contains("multiples of the device's blocks of 4096 bytes"), "{said}");
     }
+}
+
+#[test]
+fn a_trim_wants_a_device_that_discards_in_whole_blocks() {
+    let here = tempfile::tempdir().expect("a directory");
+    let judged = |job: &JobSpec, kind, discard_bytes| {
+        let device = BlockDevice { discard_bytes, ..BlockDevice::default() };
+        let base = Target::opaque(Path::new("/dev/sdx"), 1 << 30);
+        let targets = [Target { kind, block_size: 4096, device: Some(device), ..base }];
+        let plan = sized(job, 0, &targets).expect("a plan");
+        rules::judge(job, &targets, &plan).map_err(|error| error.to_string())
+    };
+    let mut job = job(&here);
+    let block = target::Kind::Block;
+    judged(&job, block, Some(0)).expect("it only reads");
+    for rw in [Rw::Trim, Rw::RandTrim, Rw::TrimWrite] {
+        job.load.rw = rw;
+        judged(&job, block, Some(4096)).expect("it discards");
+        judged(&job, block, None).expect("nobody knows");
+        judged(&job, target::Kind::Regular, Some(0)).expect("a file gets a hole");
+        let said = judged(&job, block, Some(0)).expect_err("no discard");
+        let words = format!("/dev/sdx: rw={}: the device cannot discard", rw.name());
+        assert!(said.starts_with(&words), "{said}");
+    }
+    job.load.bs.trim.min = Bytes(512);
+    let said = judged(&job, block, Some(4096)).expect_err("half a block");
+    assert!(said.contains("bs of 512 bytes: trims want multiples of 4096 bytes"), "{said}");
+    job.engine.flags |= IOE_F_FAKE;
+    judged(&job, block, Some(0)).expect("nothing is sent");
 }
 
 #[test]

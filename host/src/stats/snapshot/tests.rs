@@ -133,6 +133,8 @@ fn phases_merge_to_the_span_of_both_and_the_sum_of_all() {
         first_error: n,
         latency_depth: n,
         latency_met: n % 2,
+        zone_resets: n,
+        zones_open_max: n,
     };
     let mut all = PhaseSnapshot::default();
     all.merge(&phase(100, 200, 1));

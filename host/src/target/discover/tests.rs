@@ -47,6 +47,20 @@ fn a_missing_directory_is_told() {
 fn a_mistyped_device_does_not_become_a_file() {
     let error = discover(Path::new("/dev/nvme77n7")).expect_err("no such device").to_string();
     assert!(error.starts_with("/dev/nvme77n7: there is no such device"), "{error}");
+    // Nor by way of links.
+    let here = tempfile::tempdir().expect("a directory");
+    let link = |to: &str, from: &str| {
+        std::os::unix::fs::symlink(to, here.path().join(from)).expect("a link");
+        discover(&here.path().join(from))
+    };
+    let error = link("/dev/nvme77n7", "one").expect_err("no such device").to_string();
+    assert!(error.contains("one: there is no such device"), "{error}");
+    let error = link("one", "two").expect_err("no such device").to_string();
+    assert!(error.contains("two: there is no such device"), "{error}");
+    assert_eq!(link("none", "three").expect("a file to be made").kind, Kind::Missing);
+    assert!(link("four", "four").is_err(), "a link to itself");
+    let error = link("none/such", "five").expect_err("no directory").to_string();
+    assert!(error.contains("none does not exist"), "{error}");
 }
 
 #[test]
@@ -89,27 +103,7 @@ fn a_partition_knows_its_disk() {
 }
 
 #[test]
-fn a_character_device_may_lead_to_a_disk() {
-    let sys = tempfile::tempdir().expect("a directory");
-    let disk = sys.path().join("dev/char/21:3/device/block/sdd");
-    fs::create_dir_all(&disk).expect("directories");
-    fs::write(disk.join("dev"), "8:48\n").expect("a file");
-    // A tape has a node of the same kind and no blocks.
-    fs::create_dir_all(sys.path().join("dev/char/21:4/device")).expect("directories");
-    // NVMe's node of a namespace has the disk beside it, under another name.
-    for (place, number) in [("devices/ng1n2", None), ("class/block/nvme1n2", Some("259:4\n"))] {
-        fs::create_dir_all(sys.path().join(place)).expect("directories");
-        if let Some(number) = number {
-            fs::write(sys.path().join(place).join("dev"), number).expect("a file");
-        }
-    }
-    let link = sys.path().join("dev/char/244:1");
-    std::os::unix::fs::symlink(sys.path().join("devices/ng1n2"), link).expect("a link");
-    for (number, expected) in
-        [((21, 3), Some((8, 48))), ((21, 4), None), ((1, 3), None), ((244, 1), Some((259, 4)))]
-    {
-        assert_eq!(disk_behind(sys.path(), number), expected, "{number:?}");
-    }
+fn a_character_device_that_leads_to_no_disk_has_no_size() {
     let null = discover(Path::new("/dev/null")).expect("a device");
     assert_eq!((null.size, null.device), (0, None));
 }

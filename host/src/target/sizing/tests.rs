@@ -219,6 +219,7 @@ fn zones_are_multiples_of_the_device_s() {
         is_partition: false,
         rotational: None,
         zone_bytes: Some(128 * K),
+        discard_bytes: None,
     });
     let zones = |n| Some(Amount::Zones(n));
     let one = [zoned];
