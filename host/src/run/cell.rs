@@ -14,9 +14,11 @@ use super::targets::LayoutDesk;
 use super::worker::{self, Context};
 use crate::io::flow::Partner;
 use crate::io::signal::Signal;
+use crate::job::spec::{EngineSpec, InnerEngine};
 use crate::plugin::handle::Terminator;
 use crate::plugin::host_table::{self, LogLine};
-use crate::plugin::load::{self, LoadRequest, LoadedPlugin};
+use crate::plugin::load::{self, LoadRequest, LoadedEngine, LoadedPlugin};
+use crate::plugin::stack::Inner;
 use crate::stats::live::WorkerPage;
 use crate::sys::clock::{mono_ns, SystemClock};
 use crate::sys::crash;
@@ -293,11 +295,8 @@ impl Cell {
     ) -> Result<(), RunError> {
         let job = self.plan.jobs[planned.job as usize].clone();
         let engine_error = |message: String| RunError::engine(&job.name, message);
-        let plugin = self.plugin_of(&job).map_err(engine_error)?;
-        let engine = plugin.engine(&job.engine.name).ok_or_else(|| {
-            let path = job.engine.plugin.display();
-            engine_error(format!("{path} no longer offers engine {}", job.engine.name))
-        })?;
+        let engine = self.engine_of(&job.engine).map_err(engine_error)?;
+        let inner = self.inner_of(&job.engine).map_err(engine_error)?;
         let page = self
             .page_of(planned.id)
             .map_err(|error| engine_error(format!("map the shared page: {error}")))?;
@@ -308,6 +307,7 @@ impl Cell {
             planned,
             job: job.clone(),
             engine,
+            inner,
             page,
             partners,
             signal,
@@ -356,18 +356,36 @@ impl Cell {
         weights.into_iter().map(partner).collect()
     }
 
-    fn plugin_of(
-        &mut self,
-        job: &crate::job::spec::JobSpec,
-    ) -> Result<&'static LoadedPlugin, String> {
-        let key = (job.engine.plugin.clone(), job.engine.sealed);
+    fn engine_of(&mut self, spec: &EngineSpec) -> Result<&'static LoadedEngine, String> {
+        let plugin = self.plugin_of(spec)?;
+        let path = spec.plugin.display();
+        let gone = || format!("{path} no longer offers engine {}", spec.name);
+        plugin.engine(&spec.name).ok_or_else(gone)
+    }
+
+    /// The engines that an engine stands on, and what those stand on.
+    fn inner_of(&mut self, spec: &EngineSpec) -> Result<Vec<Inner>, String> {
+        let mut all = Vec::new();
+        for InnerEngine { option, engine: spec } in &spec.inner {
+            all.push(Inner {
+                option: *option as u32,
+                engine: self.engine_of(spec)?,
+                values: spec.options.clone(),
+                inner: self.inner_of(spec)?,
+            });
+        }
+        Ok(all)
+    }
+
+    fn plugin_of(&mut self, engine: &EngineSpec) -> Result<&'static LoadedPlugin, String> {
+        let key = (engine.plugin.clone(), engine.sealed);
         if let Some(plugin) = self.plugins.get(&key) {
             return Ok(plugin);
         }
         let request = LoadRequest {
-            path: job.engine.plugin.clone(),
-            sha256: job.engine.sha256.clone(),
-            pinned: job.engine.sealed,
+            path: engine.plugin.clone(),
+            sha256: engine.sha256.clone(),
+            pinned: engine.sealed,
         };
         crash::know_module(request.mapped_as());
         self.outbox.send(&ToControl::Loading(request.path.clone()));
