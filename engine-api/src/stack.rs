@@ -6,218 +6,37 @@
 //! of the wrapper's own. The files are the host's: their private pointer is the inner engine's.
 //! An [`Inner`] is its worker's: it stays on that thread, which the compiler checks.
 
+mod ask;
+mod buffer;
+mod terminator;
+
+pub use ask::{Ask, Data, Finished, Outcome, Passed, Sent, Slot};
+pub use buffer::Buffer;
+pub use terminator::Terminator;
+
 use crate::abi::*;
 use crate::error::Error;
 use crate::file::{Caps, File, Opened};
-use crate::host::{copy_table, Host, Job};
-use crate::io::{Answer, Io, Request};
-use crate::unit::{Unit, Wait};
+use crate::host::{copy_table, Host, Job, Level};
+use crate::io::Io;
+use crate::unit::Wait;
 use crate::v1_0;
 use core::ffi::{c_char, c_void, CStr};
 use core::fmt;
-use core::ops::{Deref, DerefMut};
-use core::ptr::{self, null_mut, NonNull};
-use std::alloc::{alloc_zeroed, dealloc, handle_alloc_error, Layout};
+use core::ptr::{null_mut, NonNull};
+use std::alloc::{alloc_zeroed, dealloc, Layout};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 
 const ID: &CStr = c"iodyno.stack/1";
 /// Alignment of a request's private memory, by the ABI.
 const PRIVATE_ALIGN: usize = 64;
 const DETAILS_BYTES: usize = 512;
 
-/// Memory for data of the wrapper's own, zeroed.
-pub struct Buffer {
-    start: NonNull<u8>,
-    layout: Layout,
-}
-
-// SAFETY: plain bytes that belong to this value alone.
-unsafe impl Send for Buffer {}
-
-impl Buffer {
-    /// `len` bytes at an address that is a multiple of `align` (a power of two).
-    ///
-    /// # Panics
-    /// When `align` is no power of two, or there cannot be as much memory.
-    pub fn new(len: usize, align: usize) -> Buffer {
-        let layout = Layout::from_size_align(len.max(1), align.max(1)).expect("a power of two");
-        // SAFETY: the size is not zero.
-        let start = NonNull::new(unsafe { alloc_zeroed(layout) });
-        Buffer { start: start.unwrap_or_else(|| handle_alloc_error(layout)), layout }
-    }
-
-    /// A copy of `bytes`.
-    pub fn of(bytes: &[u8], align: usize) -> Buffer {
-        let mut buffer = Buffer::new(bytes.len(), align);
-        buffer[..bytes.len()].copy_from_slice(bytes);
-        buffer
-    }
-}
-
-impl Deref for Buffer {
-    type Target = [u8];
-    fn deref(&self) -> &[u8] {
-        // SAFETY: `new` allocated so many zeroed bytes, and nobody else has them.
-        unsafe { core::slice::from_raw_parts(self.start.as_ptr(), self.layout.size()) }
-    }
-}
-
-impl DerefMut for Buffer {
-    fn deref_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as in deref(), borrowed mutably.
-        unsafe { core::slice::from_raw_parts_mut(self.start.as_ptr(), self.layout.size()) }
-    }
-}
-
-impl Drop for Buffer {
-    fn drop(&mut self) {
-        // SAFETY: `new` allocated it with this layout.
-        unsafe { dealloc(self.start.as_ptr(), self.layout) };
-    }
-}
-
-impl fmt::Debug for Buffer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Buffer({} bytes)", self.layout.size())
-    }
-}
-
-/// What the inner engine is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ask {
-    /// `IOE_OP_*`.
-    pub op: u32,
-    /// `IOE_IO_*`.
-    pub flags: u64,
-    /// Bytes from the target's beginning.
-    pub offset: u64,
-    /// Bytes, from the data's beginning.
-    pub len: u64,
-    /// Number of the target within the job; none for engines without files.
-    pub file: Option<u32>,
-    /// As `ioprio_set(2)`.
-    pub ioprio: u32,
-}
-
-impl Ask {
-    /// The same as the host asks.
-    #[inline]
-    pub fn of(request: &Request) -> Ask {
-        Ask {
-            op: request.op(),
-            flags: request.flags(),
-            offset: request.offset(),
-            len: request.len(),
-            file: request.file().map(|file| file.index()),
-            ioprio: request.ioprio(),
-        }
-    }
-
-    /// Whether the operation moves data, and so wants a buffer of `len` bytes.
-    fn has_data(&self) -> bool {
-        matches!(self.op, IOE_OP_READ | IOE_OP_WRITE | IOE_OP_ENGINE..)
-    }
-}
-
-/// Where the data of a request lies, and who has it meanwhile.
-#[derive(Debug)]
-pub enum Data {
-    /// There is none: a flush, a trim.
-    None,
-    /// Memory of the wrapper's own.
-    Own(Buffer),
-    /// The buffer of a request that the wrapper has kept.
-    Unit(Unit),
-}
-
-/// A shadow request of an [`Inner`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Slot(u32);
-
-/// How a request of the inner engine's ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outcome {
-    /// Bytes done, or a positive errno.
-    pub result: Result<u64, i32>,
-    /// The inner engine's own number.
-    pub vendor_status: u32,
-}
-
-/// A request that came back.
-#[derive(Debug)]
-#[must_use = "a unit may be in it"]
-pub struct Finished {
-    /// Which.
-    pub slot: Slot,
-    /// How.
-    pub outcome: Outcome,
-    /// What it was sent with.
-    pub data: Data,
-}
-
-/// What the inner engine made of a request of the wrapper's.
-#[derive(Debug)]
-#[must_use = "a unit may be in it"]
-pub enum Sent {
-    /// It is done.
-    Done(Outcome, Data),
-    /// It comes back through [`Inner::reap`].
-    Queued,
-    /// Commit, reap, try again.
-    Busy(Data),
-    /// Refused for good, with this errno.
-    Refused(i32, Data),
-}
-
-/// What the inner engine made of a request of the host's.
-#[derive(Debug)]
-pub enum Passed<'a> {
-    /// It is done; the answer is the wrapper's to give.
-    Done(Io<'a>, Outcome),
-    /// The inner engine has it: the wrapper's answer, too.
-    Queued(Answer<'a>),
-    /// Likewise; it will be offered again.
-    Busy(Answer<'a>),
-    /// Likewise; refused for good.
-    Refused(Answer<'a>),
-}
-
 struct Shadow {
     io: NonNull<ioe_io>,
     /// In the inner engine's hands, and its data with it.
     flying: bool,
     data: Data,
-}
-
-/// Wakes a wait in the inner engine, from any thread.
-#[derive(Clone)]
-pub struct Terminator(Arc<Mutex<Option<TerminateCall>>>);
-
-struct TerminateCall {
-    terminate: unsafe extern "C" fn(*mut c_void),
-    inst: *mut c_void,
-}
-
-// SAFETY: `terminate` is the one callback that the contract allows on any thread; the mutex around
-// the value keeps the instance from being cleaned up meanwhile.
-unsafe impl Send for TerminateCall {}
-
-impl Terminator {
-    /// Passes a `terminate` on, unless the inner engine has none or is gone.
-    pub fn terminate(&self) {
-        if let Some(call) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            // SAFETY: a function of the inner engine's table with its own instance, which lives:
-            // `Inner::drop` takes the call out, under this lock, before it cleans up.
-            unsafe { (call.terminate)(call.inst) }
-        }
-    }
-}
-
-impl fmt::Debug for Terminator {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Terminator")
-    }
 }
 
 /// An instance of the engine that an option names.
@@ -271,22 +90,16 @@ impl Inner {
 
     fn make(host: &Host, ops: ioe_ops, job: *const ioe_job) -> Result<Inner, Error> {
         let queue = ops.queue.ok_or_else(|| Error::new(libc::ENOSYS, "no queue handler"))?;
-        let caps = ioe_caps {
-            struct_size: size_of::<ioe_caps>() as u32,
-            max_depth: 0,
-            flags: ops.flags,
-            ops: 0,
-            max_transfer: 0,
-            mem_align: 0,
-            reserved: 0,
-        };
+        let struct_size = size_of::<ioe_caps>() as u32;
+        let flags = ops.flags;
+        // SAFETY: integers: zeroes are a value, and mean that nothing is known.
+        let caps = ioe_caps { struct_size, flags, ..unsafe { core::mem::zeroed() } };
         let mut inst = null_mut();
         if let Some(init) = ops.init {
             // SAFETY: a function of the table that the host checked; its own table, which is good
             // until the process ends, and the job that belongs to this engine.
             told(unsafe { init(host.as_ptr(), job, &mut inst) })?;
         }
-        let terminator = Terminator(Arc::new(Mutex::new(None)));
         let mut inner = Inner {
             ops,
             queue,
@@ -298,7 +111,7 @@ impl Inner {
             by_address: HashMap::new(),
             flying: 0,
             out: Vec::new(),
-            terminator,
+            terminator: Terminator::new(),
             freed: false,
         };
         if let Some(get_caps) = inner.ops.get_caps {
@@ -314,8 +127,8 @@ impl Inner {
             return Err(Error::new(libc::ENOTSUP, words));
         }
         if let Some(terminate) = inner.ops.terminate {
-            let call = TerminateCall { terminate, inst: inner.inst };
-            *inner.terminator.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(call);
+            // SAFETY: the instance's own; `drop` disarms before it cleans up.
+            unsafe { inner.terminator.arm(terminate, inner.inst) };
         }
         Ok(inner)
     }
@@ -656,11 +469,11 @@ fn told(status: ioe_status) -> Result<i32, Error> {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        *self.terminator.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.terminator.disarm();
         if self.flying > 0 {
             // The engine may still write there: instance, shadows and buffers stay.
             core::mem::take(&mut self.shadows).into_iter().for_each(core::mem::forget);
-            self.host.log(crate::host::Level::Warn, "an inner engine was left with requests");
+            self.host.log(Level::Warn, "an inner engine was left with requests");
             return;
         }
         self.free_slots();
@@ -675,7 +488,7 @@ impl Drop for Inner {
                 let private = (*shadow.io.as_ptr()).engine_data.cast::<u8>();
                 let size = self.ops.io_private_size as usize;
                 if let Ok(layout) = Layout::from_size_align(size, PRIVATE_ALIGN) {
-                    if size > 0 && !ptr::eq(private, null_mut::<u8>()) {
+                    if size > 0 && !private.is_null() {
                         dealloc(private, layout);
                     }
                 }

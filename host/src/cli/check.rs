@@ -76,7 +76,7 @@ fn session(
     }
     let sets = args.sets.iter().map(|set| key_and_value(set, &engines));
     let sets = sets.collect::<anyhow::Result<Vec<_>>>()?;
-    let below = below(&Search::from(&args.search), &engines, &sets)?;
+    let below = below(&Search::from(&args.search), &mut engines, &sets)?;
     let only = args.only.as_deref().unwrap_or("");
     let only = regex_lite::Regex::new(only).with_context(|| format!("--only {only}"))?;
     let level = match args.level {
@@ -125,16 +125,19 @@ fn key_and_value(set: &str, engines: &[EngineInfo]) -> anyhow::Result<(String, S
     Ok((key.to_owned(), value))
 }
 
-/// The engines that those under check may stand on, by their options of type ENGINE as they are set
+/// The engines that those under check may stand on, whose nature they take on, by their options of type ENGINE as they are set
 /// and by default. One that is a default alone may be missing.
 fn below(
     search: &Search,
-    engines: &[EngineInfo],
+    engines: &mut [EngineInfo],
     sets: &[(String, String)],
 ) -> anyhow::Result<Vec<Below>> {
     let mut all: Vec<Below> = Vec::new();
     let mut labels = Vec::new();
-    for (engine, option) in engines.iter().flat_map(|e| e.options.iter().map(move |o| (e, o))) {
+    let options = |(n, engine): (usize, &EngineInfo)| {
+        engine.options.clone().into_iter().map(move |option| (n, option)).collect::<Vec<_>>()
+    };
+    for (n, option) in engines.iter().enumerate().flat_map(options).collect::<Vec<_>>() {
         if option.kind != EngineOptionKind::Engine {
             continue;
         }
@@ -144,9 +147,14 @@ fn below(
             let Some(asked) = asked.filter(|asked| all.iter().all(|b| b.asked != **asked)) else {
                 continue;
             };
-            labels.push(engine.name.clone());
+            labels.push(engines[n].name.clone());
             match below_of(search, asked, sets, &mut labels) {
-                Ok(found) => all.push(found),
+                Ok((found, info)) => {
+                    if wanted {
+                        engines[n] = engines[n].over(&info);
+                    }
+                    all.push(found);
+                }
                 Err(error) if wanted => {
                     return Err(error.context(format!("{}={asked}", option.name)))
                 }
@@ -169,7 +177,7 @@ fn below_of(
     asked: &str,
     sets: &[(String, String)],
     labels: &mut Vec<String>,
-) -> anyhow::Result<Below> {
+) -> anyhow::Result<(Below, EngineInfo)> {
     const ENGINES_MAX: usize = 8;
     if labels.len() > ENGINES_MAX {
         bail!(
@@ -182,20 +190,22 @@ fn below_of(
     labels.push(info.name.clone());
     let number = labels.iter().filter(|label| **label == info.name).count();
     let label = if number == 1 { info.name.clone() } else { format!("{}-{number}", info.name) };
-    let (mut values, mut inner) = (Vec::new(), Vec::new());
+    let (mut values, mut inner, mut merged) = (Vec::new(), Vec::new(), info.clone());
     for (at, option) in info.options.iter().enumerate() {
         let key = format!("{label}.{}", option.name);
         let set = sets.iter().rev().find(|(other, _)| *other == key).map(|(_, value)| value);
         let value = set.or(option.default.as_ref()).map(|text| job::engine_value(option, text));
         let value = value.transpose().map_err(|why| anyhow::anyhow!("{key}: {why}"))?;
         if let (EngineOptionKind::Engine, Some(EngineValue::Text(asked))) = (option.kind, &value) {
-            inner.push((at as u32, below_of(search, asked, sets, labels)?));
+            let (below, info) = below_of(search, asked, sets, labels)?;
+            merged = merged.over(&info);
+            inner.push((at as u32, below));
         }
         values.push(value.unwrap_or(EngineValue::Unset));
     }
     let (path, sha256) = (found.plugin.path.clone(), found.plugin.sha256.clone());
     let (asked, engine) = (asked.to_owned(), info.name.clone());
-    Ok(Below { asked, path, sha256, engine, values, below: inner })
+    Ok((Below { asked, path, sha256, engine, values, below: inner }, merged))
 }
 
 /// Shows on a terminal which check is running; in-process, where it may be the last word, always.

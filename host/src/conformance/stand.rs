@@ -10,10 +10,11 @@ use crate::catalogue::{EngineInfo, EngineOption, EngineOptionKind, EngineValue};
 use crate::job;
 use crate::plugin::gate::Gate;
 use crate::plugin::load::{self, LoadRequest, LoadedEngine, LoadedPlugin};
-use crate::plugin::stack::Inner;
+use crate::plugin::stack::{self, Inner};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::OnceLock;
 
 /// Everything that a check may use.
 pub struct Stand {
@@ -23,6 +24,8 @@ pub struct Stand {
     pub(super) place: Place,
     sets: Vec<(String, String)>,
     below: Vec<Below>,
+    /// The engine's description.
+    merged: OnceLock<&'static EngineInfo>,
     /// What random choices begin with.
     pub(super) seed: u64,
     /// Says which callback runs, for whoever finds this process dead.
@@ -34,12 +37,13 @@ pub struct Stand {
 pub(super) struct Subject {
     /// Its callbacks.
     pub(super) engine: &'static LoadedEngine,
+    info: &'static EngineInfo,
 }
 
 impl Subject {
-    /// As plain data.
+    /// As plain data, with the nature of the engines that it stands on.
     pub(super) fn info(&self) -> &'static EngineInfo {
-        &self.engine.info
+        self.info
     }
 
     /// Whether its table bears this flag.
@@ -58,7 +62,8 @@ impl Stand {
         seed: u64,
         crumb: &'static AtomicU64,
     ) -> Stand {
-        Stand { request, engine, place, sets, below, seed, crumb }
+        let merged = OnceLock::new();
+        Stand { request, engine, place, sets, below, merged, seed, crumb }
     }
 
     /// Whether the user said nothing of where the I/O of an engine without paths goes to.
@@ -95,7 +100,17 @@ impl Stand {
             let words = "the engine is not in the plugin's table any more";
             Finding::breaks("tables.unchanged", words)
         })?;
-        Ok(Subject { engine })
+        let info = match self.merged.get() {
+            Some(info) => info,
+            None => {
+                let inner = self.inner(&self.values(&engine.info)?).map_err(Finding::skip)?;
+                self.merged.get_or_init(|| match inner.is_empty() {
+                    true => &engine.info,
+                    false => Box::leak(Box::new(stack::merged(&engine.info, &inner))),
+                })
+            }
+        };
+        Ok(Subject { engine, info })
     }
 
     /// Values of all options of an engine: what the user set, else the defaults.

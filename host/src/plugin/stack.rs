@@ -8,7 +8,7 @@
 use super::host_table;
 use super::lent::{JobFacts, JobTable};
 use super::load::LoadedEngine;
-use crate::catalogue::EngineValue;
+use crate::catalogue::{EngineInfo, EngineValue};
 use iodyno_engine_api::abi::*;
 use std::cell::Cell;
 use std::ffi::{c_void, CStr};
@@ -42,6 +42,13 @@ impl std::fmt::Debug for Inner {
         let Inner { option, engine, inner, .. } = self;
         write!(f, "{option}: {} over {inner:?}", engine.name)
     }
+}
+
+/// An engine's description, with the nature of those that it stands on.
+#[must_use]
+pub fn merged(info: &EngineInfo, inner: &[Inner]) -> EngineInfo {
+    let below = |inner: &Inner| merged(&inner.engine.info, &inner.inner);
+    inner.iter().fold(info.clone(), |sum, inner| sum.over(&below(inner)))
 }
 
 /// What one instance stands on.

@@ -8,7 +8,7 @@
 use crate::bell::Bell;
 use crate::choose::Chooser;
 use crate::journal::{Deed, Journal};
-use crate::power::{Held, Power};
+use crate::power::Power;
 use crate::rng::Rng;
 use crate::settings::{Class, Law, Settings, OPTIONS};
 use iodyno_engine_api::abi::*;
@@ -17,17 +17,14 @@ use iodyno_engine_api::engine::{
 };
 use iodyno_engine_api::host::Level;
 use iodyno_engine_api::stack::{Ask, Buffer, Data, Finished, Inner, Outcome, Passed, Sent, Slot};
-use iodyno_engine_api::{
-    Answer, Caps, Engine, Error, Failed, File, Host, Io, Job, Reaped, Request, Unit, Wait,
-};
+use iodyno_engine_api::{Answer, Caps, Engine, Error, Failed, File, Host, Io, Job, Request, Unit};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::CStr;
 use std::fmt::{self, Write};
-use std::time::Duration;
 
 /// What a request has before it.
 #[derive(Clone, Debug)]
-enum Fate {
+pub(crate) enum Fate {
     Pass,
     Delay(u64),
     Stall,
@@ -45,7 +42,7 @@ enum Fate {
 
 /// What is left to do when the inner engine is done with it.
 #[derive(Debug)]
-enum After {
+pub(crate) enum After {
     Nothing,
     Late(u64),
     Torn(u64),
@@ -64,26 +61,26 @@ struct First {
 
 /// An instance.
 pub(crate) struct Fault {
-    inner: Inner,
-    host: Host,
-    settings: Settings,
-    align: usize,
-    chooser: Chooser,
-    rng: Rng,
-    journal: Journal,
-    power: Power,
-    bell: Bell,
+    pub(crate) inner: Inner,
+    pub(crate) host: Host,
+    pub(crate) settings: Settings,
+    pub(crate) align: usize,
+    pub(crate) chooser: Chooser,
+    pub(crate) rng: Rng,
+    pub(crate) journal: Journal,
+    pub(crate) power: Power,
+    pub(crate) bell: Bell,
     /// The inner engine's request for each of the host's, by its address.
-    units: HashMap<usize, Slot>,
+    pub(crate) units: HashMap<usize, Slot>,
     /// Decided, and still to be taken.
-    fates: HashMap<Slot, Fate>,
-    after: HashMap<Slot, After>,
+    pub(crate) fates: HashMap<Slot, Fate>,
+    pub(crate) after: HashMap<Slot, After>,
     /// Whose errors are ours.
-    injured: HashSet<Slot>,
-    ready: VecDeque<(Unit, Outcome)>,
-    late: Vec<(u64, Unit, Outcome)>,
-    stalled: Vec<(Slot, Ask, Unit)>,
-    ended: Vec<Finished>,
+    pub(crate) injured: HashSet<Slot>,
+    pub(crate) ready: VecDeque<(Unit, Outcome)>,
+    pub(crate) late: Vec<(u64, Unit, Outcome)>,
+    pub(crate) stalled: Vec<(Slot, Ask, Unit)>,
+    pub(crate) ended: Vec<Finished>,
     first: Option<First>,
 }
 
@@ -167,7 +164,8 @@ impl Engine for Fault {
     }
 }
 
-fn flip(bytes: &mut [u8], bits: &[u64]) {
+/// Turns the bits of these numbers over, as far as there are such.
+pub(crate) fn flip(bytes: &mut [u8], bits: &[u64]) {
     for bit in bits {
         if let Some(byte) = bytes.get_mut((bit / 8) as usize) {
             *byte ^= 1 << (bit % 8);
@@ -357,7 +355,7 @@ impl Fault {
     }
 
     /// Passes it on with its own data.
-    fn pass<'a>(
+    pub(crate) fn pass<'a>(
         &mut self,
         slot: Slot,
         ask: Ask,
@@ -467,7 +465,7 @@ impl Fault {
     }
 
     /// Writes bytes of ours and waits for it.
-    fn write(&mut self, slot: Slot, ask: Ask, bytes: &[u8]) -> Outcome {
+    pub(crate) fn write(&mut self, slot: Slot, ask: Ask, bytes: &[u8]) -> Outcome {
         let data = Data::Own(Buffer::of(bytes, self.align));
         self.inner.run(slot, ask, data, &mut self.ended).0
     }
@@ -480,176 +478,5 @@ fn delay(settings: &Settings, rng: &mut Rng) -> u64 {
         Law::Fixed => delay_ns,
         Law::Uniform => delay_ns + rng.below((delay_max_ns - delay_ns).saturating_add(1)),
         Law::Exponential => ((-(1.0 - rng.unit()).ln() * delay_ns as f64) as u64).min(delay_max_ns),
-    }
-}
-
-/// With a cache that a power cut empties.
-impl Fault {
-    fn queue_cached<'a>(&mut self, slot: Slot, mut io: Io<'a>) -> Answer<'a> {
-        if self.power.is_to_go(&self.settings, self.host.now_ns()) {
-            self.cut(slot);
-        }
-        if self.power.off {
-            self.injured.insert(slot);
-            return io.finish(Err(self.settings.errno));
-        }
-        let ask = Ask::of(&io);
-        match ask.op {
-            IOE_OP_WRITE if ask.flags & IOE_IO_FUA == 0 => {
-                self.power.hold(&io);
-                match self.write_above(slot, self.settings.held_max) {
-                    Ok(()) => io.finish_all(),
-                    Err(errno) => io.finish(Err(errno)),
-                }
-            }
-            IOE_OP_READ => {
-                let data = Data::Own(Buffer::new(io.buf().len(), self.align));
-                let (outcome, data) = self.inner.run(slot, ask, data, &mut self.ended);
-                io.set_vendor_status(outcome.vendor_status);
-                let result = outcome.result.map(|done| {
-                    let buf = io.buf_mut();
-                    if let Data::Own(read) = &data {
-                        buf[..done as usize].copy_from_slice(&read[..done as usize]);
-                    }
-                    self.power.overlay(&ask, buf, done)
-                });
-                io.finish(result)
-            }
-            _ => match self.write_all(slot) {
-                Ok(()) => self.pass(slot, ask, io, After::Nothing, Fate::Pass, None),
-                Err(errno) => io.finish(Err(errno)),
-            },
-        }
-    }
-
-    fn write_all(&mut self, slot: Slot) -> Result<(), i32> {
-        self.write_above(slot, 0)
-    }
-
-    /// Writes what is held, the oldest first, down to so many bytes.
-    fn write_above(&mut self, slot: Slot, bytes: u64) -> Result<(), i32> {
-        while let Some(held) = self.power.oldest_above(bytes) {
-            self.write_held(slot, &held)?;
-        }
-        Ok(())
-    }
-
-    fn write_held(&mut self, slot: Slot, held: &Held) -> Result<(), i32> {
-        let mut done = 0;
-        while done < held.data.len() {
-            let rest = &held.data[done..];
-            let (offset, len) = (held.ask.offset + done as u64, rest.len() as u64);
-            match self.write(slot, Ask { offset, len, ..held.ask }, rest).result? {
-                0 => return Err(libc::EIO),
-                more => done += more as usize,
-            }
-        }
-        Ok(())
-    }
-
-    /// The power goes: some of what is held survives, everything else is lost.
-    fn cut(&mut self, slot: Slot) {
-        self.power.off = true;
-        for (held, kept) in self.power.judged(self.settings.cut_keep) {
-            let class = match kept && self.write_held(slot, &held).is_ok() {
-                true => "kept",
-                false => "lost",
-            };
-            let Held { ask, name, .. } = held;
-            self.journal.write(&Deed { class, file: name, offset: ask.offset, len: ask.len }, "");
-        }
-        let class = Class::Powercut.word();
-        self.journal.write(&Deed { class, file: String::new(), offset: 0, len: 0 }, "");
-    }
-}
-
-/// What comes back.
-impl Fault {
-    fn getevents(&mut self, wait: Wait, reaped: &mut Reaped<'_>) -> Result<(), Error> {
-        let now = self.host.now_ns();
-        let timeout = u64::try_from(wait.timeout_ns).ok();
-        let deadline = timeout.map(|timeout| now.saturating_add(timeout));
-        loop {
-            if self.host.terminated() {
-                self.release()?;
-            }
-            self.take(Wait { min: 0, max: u32::MAX, timeout_ns: 0 })?;
-            self.hand_back(reaped);
-            let now = self.host.now_ns();
-            let over = deadline.is_some_and(|deadline| now >= deadline);
-            if reaped.count() >= wait.min || over || self.host.take_interrupt() {
-                return Ok(());
-            }
-            let due = self.late.iter().map(|(due, ..)| *due).min();
-            let until = due.into_iter().chain(deadline).min();
-            let limit = until.map(|until| until.saturating_sub(now).max(1));
-            match self.inner.in_flight() {
-                0 => self.bell.sleep(limit.map(Duration::from_nanos)),
-                _ => {
-                    let timeout_ns = limit.map_or(-1, |ns| i64::try_from(ns).unwrap_or(-1));
-                    self.take(Wait { min: 1, max: u32::MAX, timeout_ns })?;
-                }
-            }
-        }
-    }
-
-    /// Takes from the inner engine what has ended, and does what was left to do.
-    fn take(&mut self, wait: Wait) -> Result<(), Error> {
-        let reaped = self.inner.reap(wait, &mut self.ended);
-        for Finished { slot, mut outcome, data } in std::mem::take(&mut self.ended) {
-            let after = self.after.remove(&slot).unwrap_or(After::Nothing);
-            match (after, data) {
-                (After::Owned(unit), _) => self.ready.push_back((unit, outcome)),
-                (After::Late(due), Data::Unit(unit)) => self.late.push((due, unit, outcome)),
-                (After::Torn(bytes), Data::Unit(unit)) => {
-                    if outcome.result == Ok(bytes) {
-                        outcome.result = Ok(unit.len());
-                    }
-                    self.ready.push_back((unit, outcome));
-                }
-                (After::Flip(bits), Data::Unit(mut unit)) => {
-                    if outcome.result.is_ok() {
-                        flip(unit.buf_mut(), &bits);
-                    }
-                    self.ready.push_back((unit, outcome));
-                }
-                (After::Nothing, Data::Unit(unit)) => self.ready.push_back((unit, outcome)),
-                (_, Data::None | Data::Own(_)) => {}
-            }
-        }
-        reaped
-    }
-
-    /// Hands back what is ready and what is due, as far as there is room.
-    fn hand_back(&mut self, reaped: &mut Reaped<'_>) {
-        if !self.late.is_empty() {
-            let now = self.host.now_ns();
-            while let Some(at) = self.late.iter().position(|(due, ..)| *due <= now) {
-                let (_, unit, outcome) = self.late.swap_remove(at);
-                self.ready.push_back((unit, outcome));
-            }
-        }
-        while reaped.room() > 0 {
-            let Some((mut unit, outcome)) = self.ready.pop_front() else { return };
-            unit.set_vendor_status(outcome.vendor_status);
-            reaped.push(unit, outcome.result);
-        }
-    }
-
-    /// The run is to end: what was stalled is done after all.
-    fn release(&mut self) -> Result<(), Error> {
-        let failed = |errno| Outcome { result: Err(errno), vendor_status: 0 };
-        for (slot, ask, unit) in std::mem::take(&mut self.stalled) {
-            match self.inner.send(slot, ask, Data::Unit(unit)) {
-                Sent::Queued | Sent::Done(_, Data::None | Data::Own(_)) => {}
-                Sent::Done(outcome, Data::Unit(unit)) => self.ready.push_back((unit, outcome)),
-                Sent::Busy(Data::Unit(unit)) => self.stalled.push((slot, ask, unit)),
-                Sent::Refused(errno, Data::Unit(unit)) => {
-                    self.ready.push_back((unit, failed(errno)));
-                }
-                Sent::Busy(_) | Sent::Refused(..) => {}
-            }
-        }
-        self.inner.commit()
     }
 }

@@ -2,10 +2,12 @@
 //! hardware does.
 //!
 //! This file only exports. `engine` does the work: it passes requests on to the inner engine, and
-//! asks `choose` which of them are to suffer, `settings` what. `power` holds writes back for a
-//! power cut, `journal` writes down what was done.
+//! asks `choose` which of them are to suffer, `settings` what. `back` hands back what has ended,
+//! `cache` and `power` hold writes back for a power cut, `journal` writes down what was done.
 
+mod back;
 mod bell;
+mod cache;
 mod choose;
 mod engine;
 mod errno;

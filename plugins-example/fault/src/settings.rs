@@ -87,7 +87,7 @@ pub(crate) enum Law {
 const CLASSES: &[&ioe_choice] = &[
     &choice(c"none", Class::None as u64, c"passes everything on"),
     &choice(c"delay", Class::Delay as u64, c"the answer comes later"),
-    &choice(c"stall", Class::Stall as u64, c"no answer until the run ends"),
+    &choice(c"stall", Class::Stall as u64, c"no answer until the run ends; needs `at_most`"),
     &choice(c"fail", Class::Fail as u64, c"ends with `error`, nothing is done"),
     &choice(c"short", Class::Short as u64, c"transfers only the first part, and says so"),
     &choice(c"flip", Class::Flip as u64, c"flips bits of the data"),
@@ -286,6 +286,10 @@ impl Settings {
         let cut = self.cut_after > 0 || self.cut_time_ns > 0;
         if cut && self.class != Class::Powercut {
             return Err(wrong("cut_after, cut_time: they belong to inject=powercut"));
+        }
+        if self.class == Class::Stall && self.at_most == 0 {
+            let words = "inject=stall: say at_most, or soon every request stalls and nothing moves";
+            return Err(wrong(words));
         }
         if self.delay_law != Law::Fixed && self.delay_max_ns < self.delay_ns {
             return Err(wrong("delay_max is below delay; uniform and exponential need both"));
