@@ -138,6 +138,10 @@ pub(crate) fn find(wish: &EngineWish) -> Result<FoundEngine, FindFailure> {
         "libaio" => engine("libaio", 0, vec![]),
         "needy" => needy(),
         "wrap" => wrap(),
+        "endless" => {
+            let inner = option("inner", EngineOptionKind::Engine, Some("endless"));
+            engine("endless", 0, vec![inner])
+        }
         "broken" => {
             return Err(FindFailure {
                 status: 5,

@@ -229,3 +229,68 @@ pub(crate) enum Address {
     /// No engine of the job has it.
     Unknown,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::fixtures::resolved;
+    use crate::job::{exit_status, render, Overrides, Source};
+
+    fn spec(lines: &str) -> Result<EngineSpec, String> {
+        let sources = [Source::new("job.fio", format!("[a]\nsize=1m\n{lines}\n"))];
+        match resolved(&sources, &Overrides::default()) {
+            Ok(mut resolved) => Ok(resolved.spec.jobs.remove(0).engine),
+            Err(told) => {
+                assert_ne!(exit_status(&told), 0);
+                Err(render(&told, &sources, false))
+            }
+        }
+    }
+
+    #[test]
+    fn engines_below_have_their_own_options() {
+        let engine = spec(
+            "ioengine=wrap\ninner=wrap\nshare=1\nwrap-2.inner=null\nwrap-2.share=2\nlatency=5us",
+        )
+        .unwrap();
+        assert_eq!(engine.shown(), "wrap over wrap over null");
+        let [outer, middle, inner] = engine.all()[..] else { panic!("{engine:?}") };
+        assert_eq!(outer.options[1], EngineValue::Uint(1));
+        assert_eq!(middle.options[1], EngineValue::Uint(2));
+        assert_eq!(inner.options, [EngineValue::Uint(5000)]);
+        assert_eq!((outer.inner[0].option, middle.inner[0].option), (0, 0));
+        // Whoever stands on an engine without paths has none either.
+        assert_eq!(outer.flags & inner.flags, inner.flags & !1, "{outer:?}");
+    }
+
+    #[test]
+    fn several_engines_below_one() {
+        let engine = spec("ioengine=wrap\nextra=null\nnull.latency=1us").unwrap();
+        assert_eq!(engine.shown(), "wrap over psync and null");
+        assert_eq!((engine.inner[0].option, engine.inner[1].option), (0, 2));
+        assert_eq!(spec("ioengine=wrap").unwrap().shown(), "wrap over psync");
+        assert_eq!(spec("ioengine=psync").unwrap().inner, []);
+    }
+
+    #[test]
+    fn what_is_not_there_is_told_with_its_place() {
+        for (lines, words) in [
+            (
+                "ioengine=wrap\ninner=psynk",
+                &["option `inner` of engine wrap", "`psynk`", "4:7"][..],
+            ),
+            ("ioengine=wrap\ninner=broken", &["is not an ELF file", "job.fio:4:7"]),
+            ("ioengine=wrap\ninner=needy", &["engine needy needs option `host`"]),
+            ("ioengine=wrap\npsync.x=1", &["engine psync has no option `x`", "job.fio:4:1"]),
+            ("ioengine=wrap\nextra=null\nlatency=x", &["latency", "job.fio:5:9"]),
+            ("ioengine=wrap\nshare=1\nshare=2", &["share"]),
+            ("ioengine=endless", &["more than 8 engines", "job.fio:3:10"]),
+        ] {
+            let told = spec(lines).unwrap_err();
+            for word in words {
+                assert!(told.contains(word), "{lines}: {word}: {told}");
+            }
+        }
+        assert!(spec("ioengine=endless\ninner=endless\nendless-2.inner=psync").is_ok());
+    }
+}
