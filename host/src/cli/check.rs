@@ -147,8 +147,10 @@ fn below(
             let Some(asked) = asked.filter(|asked| all.iter().all(|b| b.asked != **asked)) else {
                 continue;
             };
-            labels.push(engines[n].name.clone());
-            match below_of(search, asked, sets, &mut labels) {
+            let mut chain = vec![engines[n].name.clone()];
+            let found = below_of(search, asked, sets, &mut chain);
+            labels.extend(chain);
+            match found {
                 Ok((found, info)) => {
                     if wanted {
                         engines[n] = engines[n].over(&info);
@@ -171,7 +173,8 @@ fn below(
     }
 }
 
-/// One engine that is stood on, with what that stands on. `labels` are its name and those above.
+/// One engine that is stood on, with what that stands on. `labels` are those of the engines above,
+/// to which its own and those below are added.
 fn below_of(
     search: &Search,
     asked: &str,
@@ -187,9 +190,15 @@ fn below_of(
     }
     let found = search.engine(asked, None)?;
     let Some(info) = found.plugin.engines.get(found.engine) else { bail!("it has no engine") };
-    labels.push(info.name.clone());
-    let number = labels.iter().filter(|label| **label == info.name).count();
-    let label = if number == 1 { info.name.clone() } else { format!("{}-{number}", info.name) };
+    let numbered = (2..).map(|number| format!("{}-{number}", info.name));
+    let mut names = std::iter::once(info.name.clone()).chain(numbered);
+    let label = names.find(|label| !labels.contains(label)).unwrap_or_default();
+    labels.push(label.clone());
+    let own = |key: &str| info.options.iter().any(|option| option.name == key);
+    let of_it = |key: &str| key.split_once('.').is_some_and(|(of, key)| of == label && !own(key));
+    if let Some((key, value)) = sets.iter().find(|(key, _)| of_it(key)) {
+        bail!("--set {key}={value}: engine {} has no option of this name", info.name);
+    }
     let (mut values, mut inner, mut merged) = (Vec::new(), Vec::new(), info.clone());
     for (at, option) in info.options.iter().enumerate() {
         let key = format!("{label}.{}", option.name);
