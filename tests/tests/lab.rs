@@ -93,7 +93,7 @@ fn refusals() {
         (&["start"], "'start' is neither"),
         (&["run", "--memory", "0", "--", "true"], "--memory takes a whole number"),
         (&["run", "--timeout", "5m", "--", "true"], "not '5m'"),
-        (&["run", "--nvme=odd", "--", "true"], "plain or zns, not 'odd'"),
+        (&["run", "--nvme=odd", "--", "true"], "plain, zns, metadata or pi, not 'odd'"),
         (&["run", "--bring"], "--bring takes a value"),
     ] {
         let outcome = vm(&scene, args).run().expect(125).says(&["vm: ", words]);
