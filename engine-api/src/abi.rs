@@ -554,8 +554,8 @@ pub struct ioe_identify_1 {
 
 /// Host side, `iodyno.stack/1`: the engine named by option number `opt`, for wrappers. A wrapper
 /// keeps shadow [`ioe_io`] / [`ioe_file`] for the inner engine and reports the inner's caps in its
-/// own `get_caps`. Both answer inside of the wrapper's `init`, on its thread; so the inner `init` is
-/// called there as well, with the wrapper's own host table and the job that stands here.
+/// own `get_caps`. Both answer inside of the wrapper's `init`, on its thread; so the inner `init`
+/// is called there as well, with the wrapper's own host table and the job that stands here.
 #[repr(C)]
 #[cfg_attr(feature = "layout-check", derive(abi_stable::StableAbi))]
 pub struct ioe_stack_1 {

@@ -125,8 +125,8 @@ fn key_and_value(set: &str, engines: &[EngineInfo]) -> anyhow::Result<(String, S
     Ok((key.to_owned(), value))
 }
 
-/// The engines that those under check may stand on, whose nature they take on, by their options of type ENGINE as they are set
-/// and by default. One that is a default alone may be missing.
+/// The engines that those under check may stand on, whose nature they take on, by their options of
+/// type ENGINE as they are set and by default. One that is a default alone may be missing.
 fn below(
     search: &Search,
     engines: &mut [EngineInfo],

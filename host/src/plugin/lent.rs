@@ -140,9 +140,9 @@ impl JobTable {
             return;
         }
         // SAFETY: not guarded (checked above), so all came from `Box::into_raw` and
-        // `CString::into_raw` in `new` and `over`; they are given back once (this takes the table), and nobody
-        // looks at them after `cleanup`, which is when the only caller (`Instance::cleanup`) comes
-        // here.
+        // `CString::into_raw` in `new` and `over`; they are given back once (this takes the table),
+        // and nobody looks at them after `cleanup`, which is when the callers (`Instance::cleanup`,
+        // `Below::dispose`) come here.
         unsafe {
             drop(Box::from_raw(self.job));
             drop(Box::from_raw(self.pointers));

@@ -3,7 +3,7 @@
 //! `lent` lays out what an instance is shown, `handle` shows it for the length of `init`, and
 //! `host_table` hands out the extension. What an engine asks for is what stands below itself, also
 //! where several stand one over the other: each `init` of an inner engine passes through here and
-//! shows that engine its own. Finds and loads nothing: `run` and `conformance` bring what is loaded.
+//! shows that engine its own. Finds and loads nothing: `run` and `conformance` bring what is there.
 
 use super::host_table;
 use super::lent::{JobFacts, JobTable};

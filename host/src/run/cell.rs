@@ -8,17 +8,15 @@ use super::delay;
 use super::gate::Gate;
 use super::page;
 use super::plan::PlannedWorker;
+use super::plugins::Plugins;
 use super::protocol::{CellPlan, Receiver, Sender, ToCell, ToControl};
 use super::result::{ErrorKind, RunError};
 use super::targets::LayoutDesk;
 use super::worker::{self, Context};
 use crate::io::flow::Partner;
 use crate::io::signal::Signal;
-use crate::job::spec::{EngineSpec, InnerEngine};
 use crate::plugin::handle::Terminator;
 use crate::plugin::host_table::{self, LogLine};
-use crate::plugin::load::{self, LoadRequest, LoadedEngine, LoadedPlugin};
-use crate::plugin::stack::Inner;
 use crate::stats::live::WorkerPage;
 use crate::sys::clock::{mono_ns, SystemClock};
 use crate::sys::crash;
@@ -98,8 +96,7 @@ struct Cell {
     /// Of the workers and the partners of their flows, each mapped once: a flow of n workers would
     /// need n * n mappings otherwise, of which a process has but so many.
     pages: BTreeMap<u32, &'static WorkerPage>,
-    /// By file and by whether it is a sealed copy.
-    plugins: BTreeMap<(std::path::PathBuf, bool), &'static LoadedPlugin>,
+    plugins: Plugins,
     events: channel::Sender<CellEvent>,
     outbox: Outbox,
     clock: SystemClock,
@@ -166,7 +163,7 @@ pub fn serve(stream: UnixStream, memory: SharedMemory, own_process: bool) -> std
         plan: *plan,
         memory,
         pages: BTreeMap::new(),
-        plugins: BTreeMap::new(),
+        plugins: Plugins::default(),
         events,
         outbox,
         clock: SystemClock::new(),
@@ -295,8 +292,8 @@ impl Cell {
     ) -> Result<(), RunError> {
         let job = self.plan.jobs[planned.job as usize].clone();
         let engine_error = |message: String| RunError::engine(&job.name, message);
-        let engine = self.engine_of(&job.engine).map_err(engine_error)?;
-        let inner = self.inner_of(&job.engine).map_err(engine_error)?;
+        let engine = self.plugins.engine(&job.engine, &self.outbox).map_err(engine_error)?;
+        let inner = self.plugins.below(&job.engine, &self.outbox).map_err(engine_error)?;
         let page = self
             .page_of(planned.id)
             .map_err(|error| engine_error(format!("map the shared page: {error}")))?;
@@ -354,46 +351,6 @@ impl Cell {
             .collect();
         let partner = |(id, weight)| Ok(Partner { page: self.page_of(id)?, weight });
         weights.into_iter().map(partner).collect()
-    }
-
-    fn engine_of(&mut self, spec: &EngineSpec) -> Result<&'static LoadedEngine, String> {
-        let plugin = self.plugin_of(spec)?;
-        let path = spec.plugin.display();
-        let gone = || format!("{path} no longer offers engine {}", spec.name);
-        plugin.engine(&spec.name).ok_or_else(gone)
-    }
-
-    /// The engines that an engine stands on, and what those stand on.
-    fn inner_of(&mut self, spec: &EngineSpec) -> Result<Vec<Inner>, String> {
-        let mut all = Vec::new();
-        for InnerEngine { option, engine: spec } in &spec.inner {
-            all.push(Inner {
-                option: *option as u32,
-                engine: self.engine_of(spec)?,
-                values: spec.options.clone(),
-                inner: self.inner_of(spec)?,
-            });
-        }
-        Ok(all)
-    }
-
-    fn plugin_of(&mut self, engine: &EngineSpec) -> Result<&'static LoadedPlugin, String> {
-        let key = (engine.plugin.clone(), engine.sealed);
-        if let Some(plugin) = self.plugins.get(&key) {
-            return Ok(plugin);
-        }
-        let request = LoadRequest {
-            path: engine.plugin.clone(),
-            sha256: engine.sha256.clone(),
-            pinned: engine.sealed,
-        };
-        crash::know_module(request.mapped_as());
-        self.outbox.send(&ToControl::Loading(request.path.clone()));
-        let loaded = load::load(&request).map_err(|error| error.to_string());
-        self.outbox.send(&ToControl::Loaded);
-        let plugin = loaded?;
-        self.plugins.insert(key, plugin);
-        Ok(plugin)
     }
 
     /// Everybody of a wave begins, each after its delay.
@@ -510,7 +467,7 @@ impl Cell {
     /// The last word to the plugins, unless an instance is still there.
     fn teardown(&self) {
         if self.waves.values().all(|wave| wave.running.is_empty()) && !self.left_behind {
-            for plugin in self.plugins.values() {
+            for plugin in self.plugins.all() {
                 plugin.teardown();
             }
         }
