@@ -401,12 +401,14 @@ struct ioe_zbd_1 {
 
 /* Host side, iodyno.stack/1: the engine named by option number opt, for wrappers. A wrapper
  * keeps shadow ioe_io / ioe_file for the inner engine and reports the inner's caps in its
- * own get_caps. */
+ * own get_caps. Both answer inside of the wrapper's init, on its thread; so the inner init
+ * is called there as well, with the wrapper's own host table and the job that stands here. */
 struct ioe_stack_1 {
     uint32_t struct_size;
     uint32_t reserved;
-    const struct ioe_ops *(*ops)(void *ctx, uint32_t opt); /* The inner engine. */
-    /* The job as the inner engine is to see it. */
+    /* The inner engine; null where the option names none. */
+    const struct ioe_ops *(*ops)(void *ctx, uint32_t opt);
+    /* The job as the inner engine is to see it; null likewise. */
     const struct ioe_job *(*job)(void *ctx, uint32_t opt);
 };
 

@@ -645,7 +645,8 @@ pub struct ioe_zbd_1 {
 
 /// Host side, `iodyno.stack/1`: the engine named by option number `opt`, for wrappers. A wrapper
 /// keeps shadow [`ioe_io`] / [`ioe_file`] for the inner engine and reports the inner's caps in its
-/// own `get_caps`.
+/// own `get_caps`. Both answer inside of the wrapper's `init`, on its thread; so the inner `init`
+/// is called there as well, with the wrapper's own host table and the job that stands here.
 #[repr(C)]
 #[cfg_attr(feature = "layout-check", derive(abi_stable::StableAbi))]
 pub struct ioe_stack_1 {
@@ -653,9 +654,9 @@ pub struct ioe_stack_1 {
     pub struct_size: u32,
     /// 0.
     pub reserved: u32,
-    /// The inner engine.
+    /// The inner engine; null where the option names none.
     pub ops: Option<unsafe extern "C" fn(ctx: *mut c_void, opt: u32) -> *const ioe_ops>,
-    /// The job as the inner engine is to see it.
+    /// The job as the inner engine is to see it; null likewise.
     pub job: Option<unsafe extern "C" fn(ctx: *mut c_void, opt: u32) -> *const ioe_job>,
 }
 

@@ -119,6 +119,11 @@ impl File<'_> {
         unsafe { FileView::from_raw(raw) }.map(File)
     }
 
+    /// The host's struct, which stays where it is until `cleanup`.
+    pub(crate) fn as_ptr(&mut self) -> *mut ioe_file {
+        self.raw()
+    }
+
     /// Sets the descriptor that `open_file` opened.
     pub fn set_fd(&mut self, fd: i32) {
         // SAFETY: a live, whole file as in FileView::fd(). Only with_file() in vtable makes a File,

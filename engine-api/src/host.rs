@@ -6,7 +6,7 @@
 
 use crate::abi::*;
 use crate::error::Error;
-use crate::options::{read, Value, Values};
+use crate::options::{position, read, Value, Values};
 use crate::text::c_text;
 use core::ffi::{c_char, c_void, CStr};
 use core::fmt;
@@ -34,6 +34,7 @@ pub struct Host(Arc<Shared>);
 
 struct Shared {
     table: ioe_host,
+    original: *const ioe_host,
     terminable: bool,
     terminated: AtomicBool,
     interrupt: AtomicBool, // a terminate() that no wait has taken yet
@@ -42,7 +43,7 @@ struct Shared {
 
 // SAFETY: the table is a copy that nobody writes. What makes it not Send are its pointers: ctx is
 // only ever passed to the host's callbacks, which by their tag in the ABI may be called from any
-// thread, and name and version are never followed.
+// thread, and name, version and the original are never followed, only passed on.
 unsafe impl Send for Shared {}
 // SAFETY: as for Send; everything else in it is Sync.
 unsafe impl Sync for Shared {}
@@ -71,6 +72,7 @@ impl Host {
         Host(Arc::new(Shared {
             // SAFETY: the caller vouches for the table; null pointers and None are all-zero.
             table: unsafe { copy_table(table) },
+            original: table,
             terminable,
             terminated: AtomicBool::new(false),
             interrupt: AtomicBool::new(false),
@@ -124,6 +126,11 @@ impl Host {
         let get = self.0.table.get_extension?;
         // SAFETY: as in now_ns(); id is a C string for the length of the call.
         NonNull::new(unsafe { get(self.0.table.ctx, id.as_ptr()) }.cast_mut())
+    }
+
+    /// The host's own table, which is good until the process ends.
+    pub(crate) fn as_ptr(&self) -> *const ioe_host {
+        self.0.original
     }
 
     /// The `ctx` that callbacks of host extensions want.
@@ -291,6 +298,11 @@ impl Job {
 
     fn value(&self, name: &str) -> Result<Option<Value<'_>>, Error> {
         read(&self.values, name)
+    }
+
+    /// Index of an option in the engine's own table.
+    pub(crate) fn option_index(&self, name: &str) -> Option<usize> {
+        position(&self.values, name)
     }
 
     /// Value of a BOOL option; `None` = not given and without a default.

@@ -18,6 +18,7 @@ pub mod layout;
 pub mod options;
 mod panics;
 pub mod source;
+pub mod stack;
 pub mod testing;
 mod text;
 pub mod unit;

@@ -210,15 +210,19 @@ pub(crate) struct Values {
     pub(crate) n_opts: u32,
 }
 
+/// Index of option `name` in the engine's own table.
+pub(crate) fn position(values: &Values, name: &str) -> Option<usize> {
+    // SAFETY: Table::CHECKED in vtable refuses a row without a name when compiling; Opt takes it as
+    // a CStr that lives for ever, which the ABI wants of rows that are built by hand.
+    let named =
+        |row: &&ioe_option| unsafe { CStr::from_ptr(row.name) }.to_bytes() == name.as_bytes();
+    values.table.iter().position(|row| named(row))
+}
+
 /// Finds the value of option `name`. `None`: the job gives none and there is no default.
 pub(crate) fn read<'a>(values: &'a Values, name: &str) -> Result<Option<Value<'a>>, Error> {
     let fault = |what: &str| Error::new(libc::EINVAL, format!("option {name}: {what}"));
-    let index = values
-        .table
-        .iter()
-        // SAFETY: Table::CHECKED in vtable refuses a row without a name when compiling; Opt takes
-        // it as a CStr that lives for ever, which the ABI wants of rows that are built by hand.
-        .position(|row| unsafe { CStr::from_ptr(row.name) }.to_bytes() == name.as_bytes())
+    let index = position(values, name)
         .ok_or_else(|| fault("the engine asks for it, but its option table lacks it"))?;
     if index >= values.n_opts as usize || values.opts.is_null() {
         return Err(fault("the host hands over fewer values than the engine has options"));

@@ -81,10 +81,30 @@ pub struct EngineInfo {
     /// What goes through it has no offsets (likewise).
     #[serde(default)]
     pub stream: bool,
+    /// Those of `flags` that an engine over this one has as well, since it goes to the same
+    /// targets in the same way (likewise).
+    #[serde(default)]
+    pub passed_on: u64,
     /// Names of the callbacks that are present, in the order of the ops table.
     pub callbacks: Vec<String>,
     /// Options, indexed like the engine's own table.
     pub options: Vec<EngineOption>,
+}
+
+impl EngineInfo {
+    /// This engine over another one: with what the other one passes on.
+    #[must_use]
+    pub fn over(&self, inner: &EngineInfo) -> EngineInfo {
+        EngineInfo {
+            flags: self.flags | inner.passed_on,
+            passed_on: self.passed_on | inner.passed_on,
+            diskless: self.diskless | inner.diskless,
+            whole_files: self.whole_files | inner.whole_files,
+            no_io: self.no_io | inner.no_io,
+            fake: self.fake | inner.fake,
+            ..self.clone()
+        }
+    }
 }
 
 /// One option of an engine.

@@ -11,7 +11,7 @@ for engine in "$root"/engines/*/; do
 done
 
 # The example plugins in Rust, which tests load.
-example_packages=(iodyno-example-rust-minimal iodyno-example-panicking)
+example_packages=(iodyno-example-fault iodyno-example-rust-minimal iodyno-example-panicking)
 
 fail() {
     printf '%s: %s\n' "$(basename "$0")" "$*" >&2

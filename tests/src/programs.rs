@@ -9,7 +9,8 @@ use std::sync::OnceLock;
 
 /// What a user's tree has after `scripts/iodyno`, and the example plugins in Rust.
 fn packages() -> Vec<String> {
-    let examples = ["rust-minimal", "panicking"].map(|name| format!("iodyno-example-{name}"));
+    let examples =
+        ["fault", "rust-minimal", "panicking"].map(|name| format!("iodyno-example-{name}"));
     let mut packages = vec!["iodyno".to_owned()];
     packages.extend(examples);
     packages.extend(engines().iter().map(|name| format!("iodyno-engine-{name}")));

@@ -22,6 +22,7 @@ mod engine_dirstat;
 mod engine_examples;
 mod engine_exec;
 mod engine_falloc;
+mod engine_fault;
 mod engine_filecreate;
 mod engine_filedelete;
 mod engine_fileops;

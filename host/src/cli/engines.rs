@@ -346,6 +346,7 @@ mod tests {
         };
         let hidden = EngineOption { name: "secret".to_owned(), hidden: true, ..option.clone() };
         let engine = EngineInfo {
+            passed_on: 0,
             name: "demo".to_owned(),
             help: "shows things".to_owned(),
             flags: IOE_F_SYNC,

@@ -40,7 +40,7 @@ fn who(job: &JobSpec, workers: &[&WorkerOutlook]) -> String {
         (false, false) if job.depth.iodepth == 1 => "one request at a time".to_owned(),
         (false, false) => format!("up to {} at once", job.depth.iodepth),
     };
-    format!("{clones} worker{s} in stage {stage}, engine {}, {depth}", job.engine.name)
+    format!("{clones} worker{s} in stage {stage}, engine {}, {depth}", job.engine.shown())
 }
 
 /// "randrw (70 % reads) of 4KiB, O_DIRECT".

@@ -57,17 +57,13 @@ pub(super) fn resolve(
     let search = Search::from(search);
     let find = |wish: &EngineWish| find_engine(&search, wish);
     let mut catalogue = Catalogue::look_up(&wishes, Vec::new(), &find);
-    let unknown =
-        |wish| matches!(catalogue.answer(wish), Some(Err(failure)) if failure.status == 2);
-    if wishes.iter().any(unknown) {
+    catalogue.look_below(&raw, &overrides, &find);
+    if catalogue.misses_one() {
         // Only a misspelt name is worth a look at everything that is installed.
-        catalogue = Catalogue::look_up(&wishes, search.known_names(), &find);
+        catalogue.propose(search.known_names());
     }
     match job::resolve(&raw, &overrides, &catalogue, &env) {
-        Ok(resolved) => {
-            let plugins = plugins(&wishes, &catalogue);
-            Ok(Jobs { sources, resolved, plugins })
-        }
+        Ok(resolved) => Ok(Jobs { sources, resolved, plugins: catalogue.plugins() }),
         Err(diagnostics) => Err(Unfit { sources, diagnostics }),
     }
 }
@@ -79,18 +75,6 @@ fn find_engine(search: &Search, wish: &EngineWish) -> Result<FoundEngine, FindFa
             Err(FindFailure { status: error.status(), message: error.to_string(), help: None })
         }
     }
-}
-
-fn plugins(wishes: &[EngineWish], catalogue: &Catalogue) -> Vec<crate::catalogue::PluginInfo> {
-    let mut plugins: Vec<crate::catalogue::PluginInfo> = Vec::new();
-    for wish in wishes {
-        if let Some(Ok(found)) = catalogue.answer(wish) {
-            if !plugins.contains(&found.plugin) {
-                plugins.push(found.plugin.clone());
-            }
-        }
-    }
-    plugins
 }
 
 fn read_sources(source: &JobSource) -> anyhow::Result<Vec<Source>> {

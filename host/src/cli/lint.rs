@@ -27,8 +27,11 @@ pub fn lint(resolved: &Resolved, outlook: &[WorkerOutlook]) -> String {
             push(&mut text, format_args!("#   {line}"));
         }
         text.push_str("[[job]]\n");
-        push(&mut text, format_args!("# engine {} of {}", engine.name, engine.plugin_id));
-        push(&mut text, format_args!("# from {}", engine.plugin.display()));
+        for (below, engine) in engine.all().into_iter().enumerate() {
+            let what = if below == 0 { "engine" } else { "over" };
+            push(&mut text, format_args!("# {what} {} of {}", engine.name, engine.plugin_id));
+            push(&mut text, format_args!("# from {}", engine.plugin.display()));
+        }
         push_job(&mut text, job);
     }
     text
@@ -92,7 +95,8 @@ mod tests {
         let env = fixtures::test_environment();
         let raw = parse(&sources, &env).expect("good form");
         let wishes = engines_wanted(&raw, overrides);
-        let catalogue = Catalogue::look_up(&wishes, fixtures::known(), &fixtures::find);
+        let mut catalogue = Catalogue::look_up(&wishes, fixtures::known(), &fixtures::find);
+        catalogue.look_below(&raw, overrides, &fixtures::find);
         resolve(&raw, overrides, &catalogue, &env)
             .unwrap_or_else(|errors| panic!("{}", render(&errors, &sources, false)))
     }

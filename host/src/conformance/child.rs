@@ -6,7 +6,7 @@
 use super::check::{Finding, Outcome};
 use super::list;
 use super::place::Place;
-use super::stand::Stand;
+use super::stand::{Below, Stand};
 use crate::plugin::load::LoadRequest;
 use crate::sys::inherit;
 use crate::sys::shm::SharedMemory;
@@ -35,6 +35,8 @@ pub struct Order {
     pub directory: Option<PathBuf>,
     /// Values of the engine's options.
     pub sets: Vec<(String, String)>,
+    /// Engines that it may stand on.
+    pub below: Vec<Below>,
     /// What random choices begin with.
     pub seed: u64,
 }
@@ -54,7 +56,8 @@ pub fn carry_out(order: &Order, crumb: &'static AtomicU64) -> Outcome {
     let request =
         LoadRequest { path: order.path.clone(), sha256: order.sha256.clone(), pinned: false };
     let (engine, place) = (order.engine.clone(), order.place.clone());
-    let stand = Stand::new(request, engine, place, order.sets.clone(), order.seed, crumb);
+    let (sets, below) = (order.sets.clone(), order.below.clone());
+    let stand = Stand::new(request, engine, place, sets, below, order.seed, crumb);
     let looked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (check.run)(&stand)));
     looked.unwrap_or_else(|_| Err(Finding::fail("the check itself panicked: a bug of iodyno's")))
 }

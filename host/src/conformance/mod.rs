@@ -16,5 +16,5 @@ pub mod sweep;
 mod checks;
 mod pattern;
 mod rig;
-mod stand;
+pub mod stand;
 mod units;

@@ -8,6 +8,7 @@ use super::check::{Check, Finding, Judged, Level, Verdict};
 use super::child::{carry_out, Order, Report};
 use super::list;
 use super::place::Made;
+use super::stand::Below;
 use crate::catalogue::EngineInfo;
 use crate::plugin::handle::Callback;
 use crate::sys::shm::SharedMemory;
@@ -38,6 +39,8 @@ pub struct Session {
     pub target: Option<PathBuf>,
     /// Values of the engine's options.
     pub sets: Vec<(String, String)>,
+    /// Engines that it may stand on, as its options name them.
+    pub below: Vec<Below>,
     /// What random choices begin with.
     pub seed: u64,
     /// No children.
@@ -113,6 +116,7 @@ fn one(
                 place: apart.place.clone(),
                 directory,
                 sets: session.sets.clone(),
+                below: session.below.clone(),
                 seed: session.seed,
             };
             match session.in_process {

@@ -10,8 +10,11 @@ use crate::catalogue::{EngineInfo, EngineOption, EngineOptionKind, EngineValue};
 use crate::job;
 use crate::plugin::gate::Gate;
 use crate::plugin::load::{self, LoadRequest, LoadedEngine, LoadedPlugin};
-use std::path::Path;
+use crate::plugin::stack::{self, Inner};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::OnceLock;
 
 /// Everything that a check may use.
 pub struct Stand {
@@ -20,6 +23,9 @@ pub struct Stand {
     /// Where files go.
     pub(super) place: Place,
     sets: Vec<(String, String)>,
+    below: Vec<Below>,
+    /// The engine's description.
+    merged: OnceLock<&'static EngineInfo>,
     /// What random choices begin with.
     pub(super) seed: u64,
     /// Says which callback runs, for whoever finds this process dead.
@@ -31,12 +37,13 @@ pub struct Stand {
 pub(super) struct Subject {
     /// Its callbacks.
     pub(super) engine: &'static LoadedEngine,
+    info: &'static EngineInfo,
 }
 
 impl Subject {
-    /// As plain data.
+    /// As plain data, with the nature of the engines that it stands on.
     pub(super) fn info(&self) -> &'static EngineInfo {
-        &self.engine.info
+        self.info
     }
 
     /// Whether its table bears this flag.
@@ -51,10 +58,12 @@ impl Stand {
         engine: Option<String>,
         place: Place,
         sets: Vec<(String, String)>,
+        below: Vec<Below>,
         seed: u64,
         crumb: &'static AtomicU64,
     ) -> Stand {
-        Stand { request, engine, place, sets, seed, crumb }
+        let merged = OnceLock::new();
+        Stand { request, engine, place, sets, below, merged, seed, crumb }
     }
 
     /// Whether the user said nothing of where the I/O of an engine without paths goes to.
@@ -91,7 +100,17 @@ impl Stand {
             let words = "the engine is not in the plugin's table any more";
             Finding::breaks("tables.unchanged", words)
         })?;
-        Ok(Subject { engine })
+        let info = match self.merged.get() {
+            Some(info) => info,
+            None => {
+                let inner = self.inner(&self.values(&engine.info)?).map_err(Finding::skip)?;
+                self.merged.get_or_init(|| match inner.is_empty() {
+                    true => &engine.info,
+                    false => Box::leak(Box::new(stack::merged(&engine.info, &inner))),
+                })
+            }
+        };
+        Ok(Subject { engine, info })
     }
 
     /// Values of all options of an engine: what the user set, else the defaults.
@@ -117,9 +136,58 @@ impl Stand {
         })
     }
 
+    /// The engines that an engine with these values of its options stands on, loaded.
+    pub(super) fn inner(&self, values: &[Value]) -> Result<Vec<Inner>, String> {
+        let mut all = Vec::new();
+        for (option, (kind, value)) in values.iter().enumerate() {
+            let (EngineOptionKind::Engine, EngineValue::Text(asked)) = (kind, value) else {
+                continue;
+            };
+            // One that is not there was told of; the engine says what it makes of that.
+            if let Some(below) = self.below.iter().find(|below| below.asked == *asked) {
+                all.push(below.load(option as u32)?);
+            }
+        }
+        Ok(all)
+    }
+
     /// An instance with everything around it.
     pub(super) fn rig(&self, wish: RigWish) -> Result<Rig<'_>, Finding> {
         Rig::new(self, self.subject()?, wish)
+    }
+}
+
+/// An engine that the one under check may stand on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Below {
+    /// What the option that names it says.
+    pub asked: String,
+    /// Its plugin's file, absolute.
+    pub path: PathBuf,
+    /// Digest of that.
+    pub sha256: String,
+    /// Its name.
+    pub engine: String,
+    /// Values of its options.
+    pub values: Vec<EngineValue>,
+    /// What it stands on itself, and the index of the option that names it.
+    pub below: Vec<(u32, Below)>,
+}
+
+impl Below {
+    fn load(&self, option: u32) -> Result<Inner, String> {
+        let (path, sha256) = (self.path.clone(), self.sha256.clone());
+        let request = LoadRequest { path, sha256, pinned: false };
+        let missing = |why: String| format!("inner engine {}: {why}", self.asked);
+        let plugin = load::load(&request).map_err(|error| missing(error.to_string()))?;
+        let engine = plugin.engine(&self.engine);
+        let inner = self.below.iter().map(|(option, below)| below.load(*option));
+        Ok(Inner {
+            option,
+            engine: engine.ok_or_else(|| missing("its plugin lacks it now".to_owned()))?,
+            values: self.values.clone(),
+            inner: inner.collect::<Result<_, _>>()?,
+        })
     }
 }
 

@@ -3,6 +3,9 @@
 //! `engines_wanted` says what to look for, `cli` lets the `plugin` room look, and the answers come
 //! back as a [`Catalogue`]: so that `resolve` needs no plugin and no file.
 
+use super::overrides::Overrides;
+use super::raw::RawRun;
+use super::resolve::inner_wanted;
 use crate::catalogue::{EngineInfo, PluginInfo};
 
 /// An engine that a job asks for.
@@ -57,6 +60,51 @@ impl Catalogue {
     ) -> Catalogue {
         let answers = wishes.iter().map(|wish| (wish.clone(), find(wish))).collect();
         Catalogue { answers, known }
+    }
+
+    /// Looks up what the engines that were found stand on, as the jobs say, and what that stands
+    /// on.
+    pub fn look_below(
+        &mut self,
+        raw: &RawRun,
+        overrides: &Overrides,
+        find: &dyn Fn(&EngineWish) -> Result<FoundEngine, FindFailure>,
+    ) {
+        loop {
+            let wishes = inner_wanted(raw, overrides, self);
+            if wishes.is_empty() {
+                return;
+            }
+            self.answers.extend(wishes.into_iter().map(|wish| {
+                let answer = find(&wish);
+                (wish, answer)
+            }));
+        }
+    }
+
+    /// Whether an engine was asked for that is not there at all.
+    #[must_use]
+    pub fn misses_one(&self) -> bool {
+        self.answers.iter().any(|(_, answer)| matches!(answer, Err(failure) if failure.status == 2))
+    }
+
+    /// From now on these names are proposed as well.
+    pub fn propose(&mut self, names: Vec<String>) {
+        self.known.extend(names);
+    }
+
+    /// The plugins that were found, each once.
+    #[must_use]
+    pub fn plugins(&self) -> Vec<PluginInfo> {
+        let mut plugins: Vec<PluginInfo> = Vec::new();
+        for (_, answer) in &self.answers {
+            if let Ok(found) = answer {
+                if !plugins.contains(&found.plugin) {
+                    plugins.push(found.plugin.clone());
+                }
+            }
+        }
+        plugins
     }
 
     /// The answer for a wish; none where nobody looked.

@@ -5,7 +5,7 @@
 //! lies.
 
 use super::effective;
-use super::spec::{Isolation, JobSpec, RunSpec};
+use super::spec::{EngineSpec, Isolation, JobSpec, RunSpec};
 use crate::catalogue::EngineValue;
 use md5::{Digest, Md5};
 use std::fmt::Write;
@@ -40,8 +40,12 @@ fn canonical(text: &mut String, job: &JobSpec) {
             push(text, format_args!("{line}"));
         }
     }
-    let engine = &job.engine;
-    push(text, format_args!("engine = {:?} of {:?}", engine.name, engine.plugin_id));
+    engine_lines(text, "engine", &job.engine);
+}
+
+/// An engine with its options, then those that it stands on.
+fn engine_lines(text: &mut String, what: &str, engine: &EngineSpec) {
+    push(text, format_args!("{what} = {:?} of {:?}", engine.name, engine.plugin_id));
     for (index, value) in engine.options.iter().enumerate() {
         // A secret's digest would still tell a guess from a miss.
         let secret = engine.secrets.contains(&index);
@@ -50,6 +54,9 @@ fn canonical(text: &mut String, job: &JobSpec) {
             _ if secret => push(text, format_args!("engine option {index} = (secret)")),
             value => push(text, format_args!("engine option {index} = {value:?}")),
         }
+    }
+    for inner in &engine.inner {
+        engine_lines(text, &format!("engine at option {}", inner.option), &inner.engine);
     }
 }
 

@@ -47,6 +47,7 @@ fn choices(names: &[(&str, u64)]) -> Vec<EngineChoice> {
 
 fn engine(name: &str, flags: u64, options: Vec<EngineOption>) -> EngineInfo {
     EngineInfo {
+        passed_on: flags & DISKLESS,
         name: name.to_owned(),
         help: format!("engine {name}"),
         flags,
@@ -97,6 +98,13 @@ fn needy() -> EngineInfo {
     engine("needy", SYNC, options)
 }
 
+/// Stands on another engine, on psync by default.
+fn wrap() -> EngineInfo {
+    let inner = option("inner", EngineOptionKind::Engine, Some("psync"));
+    let extra = option("extra", EngineOptionKind::Engine, None);
+    engine("wrap", 0, vec![inner, option("share", EngineOptionKind::Uint, Some("0")), extra])
+}
+
 fn found(info: EngineInfo, path: &str) -> FoundEngine {
     let plugin = PluginInfo {
         path: PathBuf::from(path),
@@ -132,6 +140,11 @@ pub(crate) fn find(wish: &EngineWish) -> Result<FoundEngine, FindFailure> {
         "vast" => vast(),
         "libaio" => engine("libaio", 0, vec![]),
         "needy" => needy(),
+        "wrap" => wrap(),
+        "endless" => {
+            let inner = option("inner", EngineOptionKind::Engine, Some("endless"));
+            engine("endless", 0, vec![inner])
+        }
         "broken" => {
             return Err(FindFailure {
                 status: 5,
@@ -162,6 +175,7 @@ pub(crate) fn resolved(
 ) -> Result<Resolved, Vec<Diagnostic>> {
     let env = test_environment();
     let raw = parse(sources, &env)?;
-    let catalogue = Catalogue::look_up(&engines_wanted(&raw, overrides), known(), &find);
+    let mut catalogue = Catalogue::look_up(&engines_wanted(&raw, overrides), known(), &find);
+    catalogue.look_below(&raw, overrides, &find);
     resolve(&raw, overrides, &catalogue, &env)
 }

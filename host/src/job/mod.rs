@@ -36,6 +36,7 @@ mod resolve;
 mod shapes;
 mod source;
 pub mod spec;
+mod stack;
 mod suggest;
 mod times;
 mod value;

@@ -8,7 +8,7 @@ use super::diagnostic::{push_once, Diagnostic, Place, STATUS_BAD_ENGINE};
 use super::draft::Draft;
 use super::effective::{EffectiveJob, EffectiveOption, Provenance};
 use super::engine_options;
-use super::engines::{Catalogue, FoundEngine};
+use super::engines::Catalogue;
 use super::entries::{self, Entry, Speaker};
 use super::expand::Environment;
 use super::options::known::FIO_ENGINES;
@@ -17,7 +17,8 @@ use super::overrides::SetOption;
 use super::raw::RawRun;
 use super::refusals;
 use super::resolve::{given, last, wish};
-use super::spec::{EngineSpec, JobSpec, Origin};
+use super::spec::{EngineSpec, InnerEngine, JobSpec, Origin};
+use super::stack::{Address, Level, Stack};
 use super::suggest::did_you_mean;
 use super::value::Reading;
 use crate::catalogue::{EngineInfo, EngineOption, EngineValue};
@@ -37,10 +38,11 @@ pub(crate) struct Job<'a> {
     pub(crate) draft: Draft,
     /// In the order in which it was said.
     said: Vec<Said>,
-    found: Option<&'a FoundEngine>,
     engine_place: Option<Place>,
-    /// Indexed like the engine's table.
-    engine_values: Vec<Option<(EngineValue, Said)>>,
+    /// Its engine, and those below.
+    engines: Stack<'a>,
+    /// Its engine, with the nature of those below.
+    engine: Option<EngineInfo>,
 }
 
 impl<'a> Job<'a> {
@@ -57,9 +59,9 @@ impl<'a> Job<'a> {
             catalogue,
             draft: Draft::new(),
             said: Vec::new(),
-            found: None,
             engine_place: None,
-            engine_values: Vec::new(),
+            engines: Stack::default(),
+            engine: None,
         };
         job.imply_stonewall();
         job
@@ -85,8 +87,8 @@ impl<'a> Job<'a> {
         &self.raw.sections[self.index].place
     }
 
-    fn engine(&self) -> Option<&'a EngineInfo> {
-        self.found.and_then(FoundEngine::info)
+    fn engine(&self) -> Option<&EngineInfo> {
+        self.engine.as_ref()
     }
 
     pub(crate) fn said(&self, name: &str) -> Option<&Said> {
@@ -102,9 +104,9 @@ impl<'a> Job<'a> {
         let place = place.as_ref().unwrap_or(self.section_place());
         match self.catalogue.answer(&wish) {
             Some(Ok(found)) => {
-                self.found = Some(found);
-                let options = found.info().map_or(0, |engine| engine.options.len());
-                self.engine_values = vec![None; options];
+                self.engines = Stack::explore(&entries, self.catalogue, found);
+                self.engine = self.engines.merged();
+                self.engines.tell_gaps(self.catalogue, place, out);
             }
             Some(Err(failure)) => {
                 let guess = (failure.status != STATUS_BAD_ENGINE)
@@ -171,29 +173,29 @@ impl<'a> Job<'a> {
 
     fn apply_engine(&mut self, entry: &Entry<'_>, out: &mut Vec<Diagnostic>) {
         // Without its engine nobody knows what the job's other keys are.
-        let Some(engine) = self.engine() else { return };
-        let written = &entry.option.key;
-        let key = match written.split_once('.') {
-            None => written.as_str(),
-            Some((prefix, key)) if prefix == engine.name => key,
-            Some((prefix, key)) => {
+        let Some(engine) = self.engines.levels.first().map(|level| level.info) else { return };
+        let written = entry.option.key.as_str();
+        let (prefix, key) = written.split_once('.').unwrap_or(("", written));
+        let (level, at) = match self.engines.address(written) {
+            Address::Option(level, at) => (level, at),
+            Address::NoneOf(level) => {
+                let engine = self.engines.levels[level].info;
+                return push_once(out, refusals::no_such_option(entry, key, engine));
+            }
+            Address::Elsewhere => {
                 if let Some(told) = refusals::of_other_engine(entry, prefix, key, self.catalogue) {
                     push_once(out, told);
                 }
                 return;
             }
+            Address::Unknown => {
+                let error = refusals::unknown(entry, self.name, engine, self.catalogue, out);
+                return push_once(out, error);
+            }
         };
-        let Some(at) = engine_options::find(&engine.options, key) else {
-            let error = if key == written {
-                refusals::unknown(entry, self.name, engine, self.catalogue, out)
-            } else {
-                refusals::no_such_option(entry, key, engine)
-            };
-            push_once(out, error);
-            return;
-        };
+        let Level { info: engine, values, .. } = &mut self.engines.levels[level];
         let option = &engine.options[at];
-        if let Some((_, before)) = &self.engine_values[at] {
+        if let Some((_, before)) = &values[at] {
             if before.speaker == entry.speaker
                 && !matches!(entry.speaker, Speaker::CommandLine { .. })
             {
@@ -213,7 +215,7 @@ impl<'a> Job<'a> {
                     speaker: entry.speaker,
                     from: entry.provenance(&self.raw.sources),
                 };
-                self.engine_values[at] = Some((value, said));
+                values[at] = Some((value, said));
             }
             Err(fault) => push_once(out, refusals::bad_value(entry, fault)),
         }
@@ -227,11 +229,15 @@ impl<'a> Job<'a> {
     }
 
     pub(crate) fn finish_engine_options(&mut self, out: &mut Vec<Diagnostic>) {
-        let Some(engine) = self.engine() else { return };
-        for (option, value) in engine.options.iter().zip(&self.engine_values) {
+        let levels = self.engines.levels.iter();
+        let all = levels.flat_map(|level| {
+            level.info.options.iter().zip(&level.values).map(move |both| (level, both))
+        });
+        for (level, (option, value)) in all {
             if value.is_some() {
                 continue;
             }
+            let engine = level.info;
             let place = self.engine_place.as_ref().unwrap_or(self.section_place());
             if option.required && option.default.is_none() {
                 let message = format!(
@@ -270,16 +276,11 @@ impl<'a> Job<'a> {
 
     /// None where the engine is missing: an error was told.
     pub(crate) fn spec(&self, sets: &[SetOption], env: &Environment) -> Option<JobSpec> {
-        let found = self.found?;
-        let engine = found.info()?;
+        let engine = self.engine()?;
         let draft = &self.draft;
         let mut load = draft.load();
         load.randrepeat |= self.said("randseed").is_some();
-        let values = engine.options.iter().zip(&self.engine_values);
-        let options = values.map(|(option, value)| match value {
-            Some((value, _)) => value.clone(),
-            None => engine_options::default(option).unwrap_or(EngineValue::Unset),
-        });
+        let below = self.engines.inner(0, &|level, inner| self.engine_spec(level, inner));
         let nodes: Vec<u32> = env.nodes.iter().map(|(node, _)| *node).collect();
         Some(JobSpec {
             name: self.name.to_owned(),
@@ -288,19 +289,13 @@ impl<'a> Job<'a> {
             given: self.given(sets),
             engine: EngineSpec {
                 asked: draft.engine_asked.clone(),
-                name: engine.name.clone(),
-                plugin_id: found.plugin.id.clone(),
-                plugin: found.plugin.path.clone(),
-                sha256: found.plugin.sha256.clone(),
                 pin: draft.engine_pin.clone(),
-                sealed: found.plugin.pinned,
                 flags: engine.flags,
                 whole_files: engine.whole_files,
                 no_io: engine.no_io,
                 ends_with_io: self.ends_with_io(),
-                options: options.collect(),
-                secrets: secrets(&engine.options),
                 timeout: draft.engine_timeout,
+                ..self.engine_spec(0, below)
             },
             load,
             content: draft.content.clone(),
@@ -315,13 +310,40 @@ impl<'a> Job<'a> {
         })
     }
 
+    /// One engine of the stack, as it is itself.
+    fn engine_spec(&self, level: usize, inner: Vec<InnerEngine>) -> EngineSpec {
+        let Level { found, info, values, .. } = &self.engines.levels[level];
+        let options = info.options.iter().zip(values).map(|(option, value)| match value {
+            Some((value, _)) => value.clone(),
+            None => engine_options::default(option).unwrap_or(EngineValue::Unset),
+        });
+        EngineSpec {
+            asked: info.name.clone(),
+            name: info.name.clone(),
+            plugin_id: found.plugin.id.clone(),
+            plugin: found.plugin.path.clone(),
+            sha256: found.plugin.sha256.clone(),
+            pin: None,
+            sealed: found.plugin.pinned,
+            flags: info.flags,
+            whole_files: info.whole_files,
+            no_io: info.no_io,
+            ends_with_io: false,
+            options: options.collect(),
+            secrets: secrets(&info.options),
+            timeout: None,
+            inner,
+        }
+    }
+
     /// An engine that could go on for ever (it has fio's option for that case), told to end with
     /// the I/O of others, or told nothing about its end.
     fn ends_with_io(&self) -> bool {
         let Some(engine) = self.engine().filter(|engine| engine.no_io) else { return false };
         let Some(at) = engine_options::find(&engine.options, EXIT_ON_IO_DONE) else { return false };
         let is_set = |value: &EngineValue| *value == EngineValue::Uint(1);
-        let asked = self.engine_values[at].as_ref().is_some_and(|(value, _)| is_set(value));
+        let asked =
+            self.engines.levels[0].values[at].as_ref().is_some_and(|(value, _)| is_set(value));
         asked || self.draft.time.runtime.is_none()
     }
 
@@ -370,23 +392,22 @@ impl<'a> Job<'a> {
                 from,
             });
         }
-        let Some(engine) = self.engine() else {
-            return EffectiveJob { name: spec.name.clone(), options: lines };
-        };
-        let values = spec.engine.options.iter().zip(&self.engine_values);
-        for (option, (value, said)) in engine.options.iter().zip(values) {
-            let from = said.as_ref().map_or(Provenance::Default, |(_, said)| said.from.clone());
-            let shown = if option.secret { None } else { engine_options::show(option, value) };
-            let unset = match (option.secret, value) {
-                (true, EngineValue::Unset) | (false, _) => "the engine decides",
-                (true, _) => "given, but secret",
-            };
-            lines.push(EffectiveOption {
-                key: format!("{}.{}", engine.name, option.name),
-                value: shown,
-                unset,
-                from,
-            });
+        for (level, engine) in self.engines.levels.iter().zip(spec.engine.all()) {
+            let values = engine.options.iter().zip(&level.values);
+            for (option, (value, said)) in level.info.options.iter().zip(values) {
+                let from = said.as_ref().map_or(Provenance::Default, |(_, said)| said.from.clone());
+                let shown = if option.secret { None } else { engine_options::show(option, value) };
+                let unset = match (option.secret, value) {
+                    (true, EngineValue::Unset) | (false, _) => "the engine decides",
+                    (true, _) => "given, but secret",
+                };
+                lines.push(EffectiveOption {
+                    key: format!("{}.{}", level.label, option.name),
+                    value: shown,
+                    unset,
+                    from,
+                });
+            }
         }
         EffectiveJob { name: spec.name.clone(), options: lines }
     }

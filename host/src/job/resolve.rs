@@ -15,6 +15,7 @@ use super::options;
 use super::overrides::{self, Overrides};
 use super::raw::{RawOption, RawRun};
 use super::spec::{Isolation, RunSpec};
+use super::stack::Stack;
 use super::value::Reading;
 use crate::catalogue::EngineInfo;
 
@@ -39,6 +40,27 @@ pub fn engines_wanted(raw: &RawRun, overrides: &Overrides) -> Vec<EngineWish> {
     for (index, _) in jobs(raw) {
         let wish = wish(&entries::of_job(raw, index, &sets));
         wishes.extend(wish.filter(|wish| !wishes.contains(wish)));
+    }
+    wishes
+}
+
+/// The engines to look up next, each once: those that engines which were found stand on.
+pub(crate) fn inner_wanted(
+    raw: &RawRun,
+    overrides: &Overrides,
+    catalogue: &Catalogue,
+) -> Vec<EngineWish> {
+    let sets = overrides::options(overrides, &job_names(raw), &mut Vec::new());
+    let mut wishes: Vec<EngineWish> = Vec::new();
+    for (index, _) in jobs(raw) {
+        let entries = entries::of_job(raw, index, &sets);
+        let found = wish(&entries).and_then(|wish| catalogue.answer(&wish)?.as_ref().ok());
+        let Some(found) = found else { continue };
+        for gap in Stack::explore(&entries, catalogue, found).gaps {
+            if catalogue.answer(&gap.wish).is_none() && !wishes.contains(&gap.wish) {
+                wishes.push(gap.wish);
+            }
+        }
     }
     wishes
 }
@@ -150,7 +172,7 @@ pub(crate) fn given(option: &RawOption, catalogue: &Catalogue) -> (String, Strin
     let separator = options::find(&option.key).map_or(",", |known| known.kind.separator());
     let shown = match option.key.split_once('.') {
         _ if options::find(&option.key).is_some() => true,
-        Some((engine, key)) => match catalogue.by_name(engine) {
+        Some((label, key)) => match labelled(catalogue, label) {
             Some(engine) => !is_secret(engine, key),
             None => false,
         },
@@ -158,6 +180,14 @@ pub(crate) fn given(option: &RawOption, catalogue: &Catalogue) -> (String, Strin
     };
     let value = if shown { option.item.value.as_typed(separator) } else { "(hidden)".to_owned() };
     (option.key.clone(), value)
+}
+
+/// The engine behind NAME or, for a further one of that name in a stack, NAME-2.
+fn labelled<'c>(catalogue: &'c Catalogue, label: &str) -> Option<&'c EngineInfo> {
+    catalogue.by_name(label).or_else(|| {
+        let (name, number) = label.rsplit_once('-')?;
+        number.parse::<u8>().ok().and_then(|_| catalogue.by_name(name))
+    })
 }
 
 fn is_secret(engine: &EngineInfo, key: &str) -> bool {

@@ -139,4 +139,35 @@ pub struct EngineSpec {
     pub secrets: Vec<usize>,
     /// `engine_timeout`: a callback longer than this is a fault; none = only a note after 30 s.
     pub timeout: Option<Nanos>,
+    /// The engines that it stands on.
+    #[serde(default)]
+    pub inner: Vec<InnerEngine>,
+}
+
+impl EngineSpec {
+    /// Its name and, where it stands on others, theirs: "fault over psync".
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let inner: Vec<String> = self.inner.iter().map(|inner| inner.engine.shown()).collect();
+        match inner.is_empty() {
+            true => self.name.clone(),
+            false => format!("{} over {}", self.name, inner.join(" and ")),
+        }
+    }
+
+    /// It and all engines below it, the outermost first.
+    #[must_use]
+    pub fn all(&self) -> Vec<&EngineSpec> {
+        let below = self.inner.iter().flat_map(|inner| inner.engine.all());
+        std::iter::once(self).chain(below).collect()
+    }
+}
+
+/// An engine that another one stands on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct InnerEngine {
+    /// Index of the option of the engine above that names it.
+    pub option: usize,
+    /// The engine.
+    pub engine: EngineSpec,
 }

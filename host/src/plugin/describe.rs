@@ -7,14 +7,23 @@ use super::foreign::{self, text};
 use super::refusal::Refusal;
 use crate::catalogue::{EngineChoice, EngineInfo, EngineOption, EngineOptionKind};
 use iodyno_engine_api::abi::{
-    ioe_choice, ioe_ops, ioe_option, ioe_plugin, IOE_F_DISKLESS, IOE_F_FAKE, IOE_F_NOIO,
-    IOE_F_PER_FILE, IOE_F_PIPE, IOE_F_SYNC, IOE_OPTF_DEPRECATED, IOE_OPTF_HIDDEN,
-    IOE_OPTF_REQUIRED, IOE_OPTF_SECRET, IOE_OPT_BOOL, IOE_OPT_ENGINE, IOE_OPT_ENUM,
-    IOE_OPT_FLAGSET, IOE_OPT_FLOAT, IOE_OPT_INT, IOE_OPT_PATH, IOE_OPT_SIZE, IOE_OPT_STR,
-    IOE_OPT_TIME_NS, IOE_OPT_UINT,
+    ioe_choice, ioe_ops, ioe_option, ioe_plugin, IOE_F_DISKLESS, IOE_F_FAKE, IOE_F_NOEXTEND,
+    IOE_F_NOIO, IOE_F_PER_FILE, IOE_F_PIPE, IOE_F_RAW, IOE_F_SYNC, IOE_F_UNIDIR,
+    IOE_OPTF_DEPRECATED, IOE_OPTF_HIDDEN, IOE_OPTF_REQUIRED, IOE_OPTF_SECRET, IOE_OPT_BOOL,
+    IOE_OPT_ENGINE, IOE_OPT_ENUM, IOE_OPT_FLAGSET, IOE_OPT_FLOAT, IOE_OPT_INT, IOE_OPT_PATH,
+    IOE_OPT_SIZE, IOE_OPT_STR, IOE_OPT_TIME_NS, IOE_OPT_UINT,
 };
 use serde::{Deserialize, Serialize};
 
+/// What an engine over another one has from it: what its targets are, and what becomes of them.
+const PASSED_ON: u64 = IOE_F_RAW
+    | IOE_F_DISKLESS
+    | IOE_F_NOEXTEND
+    | IOE_F_UNIDIR
+    | IOE_F_PIPE
+    | IOE_F_FAKE
+    | IOE_F_NOIO
+    | IOE_F_PER_FILE;
 /// Options of one engine, and choices of one option, that are read.
 const OPTIONS_MAX: u32 = 1024;
 
@@ -137,6 +146,7 @@ pub(super) unsafe fn engine(ops: &ioe_ops, name: String) -> Result<EngineInfo, R
         no_io: has(IOE_F_NOIO),
         fake: has(IOE_F_FAKE),
         stream: has(IOE_F_PIPE),
+        passed_on: flags & PASSED_ON,
         options,
     })
 }

@@ -484,6 +484,7 @@ mod tests {
 
     fn found(path: &str, id: &str) -> Found {
         let engine = EngineInfo {
+            passed_on: 0,
             name: "x".to_owned(),
             help: String::new(),
             flags: 0,

@@ -12,6 +12,7 @@ use super::foreign;
 use super::gate::HostTable;
 use super::host_table;
 use super::lent::{FileTable, JobTable};
+use super::stack;
 use iodyno_engine_api::abi::*;
 use std::ffi::{c_char, c_void, CStr};
 use std::ptr::NonNull;
@@ -149,6 +150,8 @@ impl<'page> Instance<'page> {
         if let Some(init) = ops.init {
             let (host, job) = (host.as_ptr(), instance.job.as_ptr());
             let mut inst = std::ptr::null_mut();
+            // SAFETY: the job table stays, see below.
+            let _showing = unsafe { stack::show(instance.job.below()) };
             // SAFETY: `init` comes from a checked table; a HostTable is good until the process
             // ends; the job table stays where it is until `cleanup` below disposes of it, or for
             // ever; `inst` is a local out pointer.

@@ -5,6 +5,7 @@
 //! bounded in length and number and collected for whoever runs the cell.
 
 use super::foreign;
+use super::stack;
 use iodyno_engine_api::abi::{
     ioe_host, IOE_ABI_MAJOR, IOE_ABI_MINOR, IOE_LOG_DEBUG, IOE_LOG_ERROR,
 };
@@ -17,6 +18,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Longest line of a plugin's that is kept; the rest of it is dropped and marked so.
 pub const LINE_BYTES_MAX: usize = 1024;
+/// Longest id of an extension that is looked at.
+const EXTENSION_ID_BYTES_MAX: usize = 256;
 /// Lines that are kept; later ones are counted.
 pub const LINES_MAX: u64 = 1000;
 
@@ -98,6 +101,11 @@ pub fn take_error_words() -> Option<String> {
     ERROR_WORDS.with_borrow_mut(Option::take)
 }
 
+/// Leaves words of the host's own about this thread's call, where an engine would leave its own.
+pub(super) fn leave_error_words(words: &str) {
+    let _ = ERROR_WORDS.try_with(|cell| cell.replace(Some(words.to_owned())));
+}
+
 /// Tells all plugins that ask that the run is to end.
 pub fn request_stop() {
     STOP.store(true, Ordering::Relaxed);
@@ -175,9 +183,16 @@ unsafe extern "C" fn should_stop(_ctx: *mut c_void) -> i32 {
     i32::from(STOP.load(Ordering::Relaxed))
 }
 
-/// The host has no extension in 1.0.
-unsafe extern "C" fn get_extension(_ctx: *mut c_void, _id: *const c_char) -> *const c_void {
-    std::ptr::null()
+unsafe extern "C" fn get_extension(_ctx: *mut c_void, id: *const c_char) -> *const c_void {
+    if id.is_null() {
+        return std::ptr::null();
+    }
+    // SAFETY: not null; an id that has no end within the bound is none that is known here.
+    let id = unsafe { foreign::bytes_until_zero(id, EXTENSION_ID_BYTES_MAX) };
+    match id {
+        Some(id) if id == stack::ID.to_bytes() => (&raw const stack::TABLE).cast(),
+        _ => std::ptr::null(),
+    }
 }
 
 #[cfg(test)]
@@ -240,6 +255,7 @@ mod tests {
             assert!(first > 0 && now(null_mut()) >= first);
             assert!(host.get_extension.unwrap()(null_mut(), c"x/1".as_ptr()).is_null());
             assert!(host.get_extension.unwrap()(null_mut(), std::ptr::null()).is_null());
+            assert!(!host.get_extension.unwrap()(null_mut(), stack::ID.as_ptr()).is_null());
         }
     }
 

@@ -4,6 +4,7 @@
 //! returned. So they are left where they are by default, whatever path the host takes, and given
 //! back only by an orderly end. Must not be used for anything that the engine does not see.
 
+use super::stack::{Below, Inner};
 use crate::catalogue::{EngineOptionKind, EngineValue};
 use crate::sys::guard;
 use iodyno_engine_api::abi::*;
@@ -41,6 +42,8 @@ pub struct JobTable {
     values: *mut [ioe_value],
     pointers: *mut [*const ioe_value],
     texts: Vec<*mut c_char>,
+    /// What the engine stands on; null: nothing.
+    below: *mut Below,
     /// Lies before guard pages, for ever.
     guarded: bool,
 }
@@ -81,7 +84,8 @@ impl JobTable {
             n_opts: count as u32,
             reserved: 0,
         }));
-        Some(JobTable { job, values, pointers, texts, guarded: false })
+        let below = std::ptr::null_mut();
+        Some(JobTable { job, values, pointers, texts, below, guarded: false })
     }
 
     /// The same, with each struct cut to its size in 1.0 and right before a page that nobody may
@@ -112,6 +116,19 @@ impl JobTable {
         Some(table)
     }
 
+    /// The same for an engine that stands on others. None where a text holds a NUL byte.
+    pub fn over(mut self, facts: &JobFacts, inner: &[Inner]) -> Option<JobTable> {
+        if !inner.is_empty() {
+            self.below = Box::into_raw(Box::new(Below::new(facts, inner)?));
+        }
+        Some(self)
+    }
+
+    /// What the engine stands on; null: nothing.
+    pub(super) fn below(&self) -> *const Below {
+        self.below
+    }
+
     /// For `init()`.
     pub fn as_ptr(&self) -> *const ioe_job {
         self.job
@@ -122,15 +139,18 @@ impl JobTable {
         if self.guarded {
             return;
         }
-        // SAFETY: not guarded (checked above), so all four came from `Box::into_raw` and
-        // `CString::into_raw` in `new`; they are given back once (this takes the table), and nobody
-        // looks at them after `cleanup`, which is when the only caller (`Instance::cleanup`) comes
-        // here.
+        // SAFETY: not guarded (checked above), so all came from `Box::into_raw` and
+        // `CString::into_raw` in `new` and `over`; they are given back once (this takes the table),
+        // and nobody looks at them after `cleanup`, which is when the callers (`Instance::cleanup`,
+        // `Below::dispose`) come here.
         unsafe {
             drop(Box::from_raw(self.job));
             drop(Box::from_raw(self.pointers));
             drop(Box::from_raw(self.values));
             self.texts.into_iter().for_each(|text| drop(CString::from_raw(text)));
+            if !self.below.is_null() {
+                Box::from_raw(self.below).dispose();
+            }
         }
     }
 }

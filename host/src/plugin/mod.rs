@@ -17,6 +17,7 @@ pub mod lent;
 pub mod load;
 pub mod preflight;
 pub mod probe;
+pub mod stack;
 pub mod walk;
 
 mod callback;

@@ -346,7 +346,7 @@ pub(super) fn engines(result: &RunResult) -> Vec<(&PluginInfo, &EngineInfo)> {
     let mut found = Vec::new();
     for plugin in &result.plugins {
         let used = |engine: &&EngineInfo| {
-            result.workers.iter().map(|worker| &worker.job.engine).any(|spec| {
+            result.workers.iter().flat_map(|worker| worker.job.engine.all()).any(|spec| {
                 spec.name == engine.name
                     && (spec.plugin == plugin.path || spec.sha256 == plugin.sha256)
             })

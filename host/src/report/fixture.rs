@@ -32,6 +32,7 @@ pub(super) fn job(name: &str, engine: &str, rw: Rw) -> JobSpec {
             options: Vec::new(),
             plugin_id: format!("org.iodyno.{engine}"),
             secrets: Vec::new(),
+            inner: Vec::new(),
             timeout: None,
         },
         load: LoadSpec {
@@ -158,6 +159,7 @@ pub(super) fn plugin(engine: &str) -> PluginInfo {
         need_minor: 0,
         layout_checked: true,
         engines: vec![EngineInfo {
+            passed_on: 0,
             name: engine.to_owned(),
             help: String::new(),
             flags: 0,

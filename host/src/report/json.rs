@@ -225,6 +225,11 @@ fn job_extras(entry: &Entry<'_>) -> Value {
         "workers": entry.workers,
         "failed_ios": failed,
     });
+    let below = entry.first.job.engine.all().into_iter().skip(1);
+    let below: Vec<&str> = below.map(|engine| engine.name.as_str()).collect();
+    if !below.is_empty() {
+        extras["engine_over"] = json!(below);
+    }
     if ignored > 0 {
         extras["ignored_ios"] = json!(ignored);
     }

@@ -77,12 +77,12 @@ fn headers(out: &mut String, result: &RunResult) {
 
 fn header(out: &mut String, job: &JobSpec, group: u32) {
     if job.engine.no_io {
-        let engine = &job.engine.name;
+        let engine = job.engine.shown();
         line(out, format_args!("{}: (g={group}): no I/O, ioengine={engine}", job.name));
         return;
     }
     if job.engine.whole_files {
-        let (rw, engine) = (job.load.rw.name(), &job.engine.name);
+        let (rw, engine) = (job.load.rw.name(), job.engine.shown());
         let head =
             format_args!("{}: (g={group}): rw={rw}, whole files, ioengine={engine}", job.name);
         line(out, head);
@@ -99,7 +99,7 @@ fn header(out: &mut String, job: &JobSpec, group: u32) {
             range(&bs.read),
             range(&bs.write),
             range(&bs.trim),
-            job.engine.name,
+            job.engine.shown(),
             job.depth.iodepth,
         ),
     );

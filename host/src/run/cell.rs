@@ -8,6 +8,7 @@ use super::delay;
 use super::gate::Gate;
 use super::page;
 use super::plan::PlannedWorker;
+use super::plugins::Plugins;
 use super::protocol::{CellPlan, Receiver, Sender, ToCell, ToControl};
 use super::result::{ErrorKind, RunError};
 use super::targets::LayoutDesk;
@@ -18,7 +19,6 @@ use crate::io::signal::Signal;
 use crate::job::spec::JobSpec;
 use crate::plugin::handle::Terminator;
 use crate::plugin::host_table::{self, LogLine};
-use crate::plugin::load::{self, LoadRequest, LoadedPlugin};
 use crate::stats::live::WorkerPage;
 use crate::sys::clock::{mono_ns, SystemClock};
 use crate::sys::crash;
@@ -102,8 +102,7 @@ struct Cell {
     /// Of the workers and the partners of their flows, each mapped once: a flow of n workers would
     /// need n * n mappings otherwise, of which a process has but so many.
     pages: BTreeMap<u32, &'static WorkerPage>,
-    /// By file and by whether it is a sealed copy.
-    plugins: BTreeMap<(std::path::PathBuf, bool), &'static LoadedPlugin>,
+    plugins: Plugins,
     events: channel::Sender<CellEvent>,
     outbox: Outbox,
     clock: SystemClock,
@@ -173,7 +172,7 @@ pub fn serve(stream: UnixStream, memory: SharedMemory, own_process: bool) -> std
         plan: *plan,
         memory,
         pages: BTreeMap::new(),
-        plugins: BTreeMap::new(),
+        plugins: Plugins::default(),
         events,
         outbox,
         clock: SystemClock::new(),
@@ -304,11 +303,8 @@ impl Cell {
     ) -> Result<(), RunError> {
         let job = self.plan.jobs[planned.job as usize].clone();
         let engine_error = |message: String| RunError::engine(&job.name, message);
-        let plugin = self.plugin_of(&job).map_err(engine_error)?;
-        let engine = plugin.engine(&job.engine.name).ok_or_else(|| {
-            let path = job.engine.plugin.display();
-            engine_error(format!("{path} no longer offers engine {}", job.engine.name))
-        })?;
+        let engine = self.plugins.engine(&job.engine, &self.outbox).map_err(engine_error)?;
+        let inner = self.plugins.below(&job.engine, &self.outbox).map_err(engine_error)?;
         let page = self
             .page_of(planned.id)
             .map_err(|error| engine_error(format!("map the shared page: {error}")))?;
@@ -321,6 +317,7 @@ impl Cell {
             pool: self.pool_of(&job),
             job: job.clone(),
             engine,
+            inner,
             page,
             partners,
             signal,
@@ -367,28 +364,6 @@ impl Cell {
             .collect();
         let partner = |(id, weight)| Ok(Partner { page: self.page_of(id)?, weight });
         weights.into_iter().map(partner).collect()
-    }
-
-    fn plugin_of(
-        &mut self,
-        job: &crate::job::spec::JobSpec,
-    ) -> Result<&'static LoadedPlugin, String> {
-        let key = (job.engine.plugin.clone(), job.engine.sealed);
-        if let Some(plugin) = self.plugins.get(&key) {
-            return Ok(plugin);
-        }
-        let request = LoadRequest {
-            path: job.engine.plugin.clone(),
-            sha256: job.engine.sha256.clone(),
-            pinned: job.engine.sealed,
-        };
-        crash::know_module(request.mapped_as());
-        self.outbox.send(&ToControl::Loading(request.path.clone()));
-        let loaded = load::load(&request).map_err(|error| error.to_string());
-        self.outbox.send(&ToControl::Loaded);
-        let plugin = loaded?;
-        self.plugins.insert(key, plugin);
-        Ok(plugin)
     }
 
     /// Everybody of a wave begins, each after its delay.
@@ -543,7 +518,7 @@ impl Cell {
     /// The last word to the plugins, unless an instance is still there.
     fn teardown(&self) {
         if self.waves.values().all(|wave| wave.running.is_empty()) && !self.left_behind {
-            for plugin in self.plugins.values() {
+            for plugin in self.plugins.all() {
                 plugin.teardown();
             }
         }

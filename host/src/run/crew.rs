@@ -19,6 +19,7 @@ use crate::plugin::handle::{Callback, Instance, Terminator, UnitPtr};
 use crate::plugin::host_table;
 use crate::plugin::lent::{FileFacts, FileTable, JobFacts, JobTable};
 use crate::plugin::load::LoadedEngine;
+use crate::plugin::stack::Inner;
 use crate::sys::crash;
 use crossbeam::channel::{self, Receiver, RecvTimeoutError, Sender};
 use iodyno_engine_api::abi::{IOE_F_SYNC, IOE_OPEN_HOST};
@@ -37,6 +38,7 @@ struct Orders {
     job: JobSpec,
     facts: JobFacts,
     engine: &'static LoadedEngine,
+    inner: Vec<Inner>,
     files: Vec<FileFacts>,
     /// Descriptors of the host's, or -1.
     fds: Vec<i32>,
@@ -78,6 +80,7 @@ pub(super) fn hire(
         job: job.clone(),
         facts: JobFacts { iodepth: 1, ..fit::job_facts(context) },
         engine: context.engine,
+        inner: context.inner.clone(),
         files: opened.facts(table),
         fds: indices.map(|index| table.fd(index)).collect(),
         worker: context.planned.id,
@@ -146,7 +149,10 @@ fn live(orders: &Orders, post: &Post, unit: UnitPtr) {
     let fail = |error: RunError| {
         let _gone = orders.ready.send(Err(error));
     };
-    let Some(table) = JobTable::new(&orders.facts) else { unreachable!("the worker's was made") };
+    let table = JobTable::new(&orders.facts);
+    let Some(table) = table.and_then(|table| table.over(&orders.facts, &orders.inner)) else {
+        unreachable!("the worker's was made")
+    };
     let init = Instance::init(&orders.engine.ops, host_table::table(), table, &post.crumb);
     let mut engine = match init {
         Ok(engine) => engine,

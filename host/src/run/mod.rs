@@ -23,6 +23,7 @@ mod minimum;
 pub mod page;
 mod placement;
 pub mod plan;
+mod plugins;
 mod process;
 pub mod protocol;
 pub mod result;

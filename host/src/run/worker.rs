@@ -34,6 +34,7 @@ use crate::plugin::handle::Instance;
 use crate::plugin::host_table;
 use crate::plugin::lent::JobTable;
 use crate::plugin::load::LoadedEngine;
+use crate::plugin::stack::Inner;
 use crate::stats::live::{WorkerPage, WorkerState};
 use crate::sys::clock::{wall_ms, SystemClock};
 use crate::sys::crash;
@@ -59,6 +60,8 @@ pub(super) struct Context {
     pub job: JobSpec,
     /// Its engine.
     pub engine: &'static LoadedEngine,
+    /// The engines that it stands on.
+    pub inner: Vec<Inner>,
     /// Its page.
     pub page: &'static WorkerPage,
     /// The other workers of its flow.
@@ -152,7 +155,9 @@ fn make(context: &Context) -> Result<Instance<'static>, RunError> {
     let job = &context.job;
     placement::settle(job, context.planned.clone)
         .map_err(|why| RunError::usage(&job.name, format!("{}: {why}", place(job))))?;
-    let table = JobTable::new(&fit::job_facts(context)).ok_or_else(|| {
+    let facts = fit::job_facts(context);
+    let table = JobTable::new(&facts).and_then(|table| table.over(&facts, &context.inner));
+    let table = table.ok_or_else(|| {
         RunError::usage(&job.name, "a name or option value holds a NUL byte".to_owned())
     })?;
     let crumb = context.page.callback.as_atomic();

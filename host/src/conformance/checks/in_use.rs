@@ -235,7 +235,9 @@ fn cut_instance<'s>(
     wish: &RigWish,
 ) -> Result<Instance<'s>, Finding> {
     let values = stand.values(subject.info())?;
-    let job = JobTable::guarded(&job_facts(wish, &values)).ok_or_else(no_memory)?;
+    let (facts, inner) = (job_facts(wish, &values), stand.inner(&values).map_err(Finding::skip)?);
+    let job = JobTable::guarded(&facts).and_then(|table| table.over(&facts, &inner));
+    let job = job.ok_or_else(no_memory)?;
     let host = HostTable::guarded().map_err(|_| no_memory())?;
     let instance = Instance::init_shown(&subject.engine.ops, host, job, stand.crumb);
     instance.map_err(|refusal| not_made(stand, rules::INIT, &refusal))

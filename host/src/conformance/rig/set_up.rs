@@ -188,7 +188,10 @@ pub(in super::super) fn init<'s>(
         errno: libc::EINVAL,
         words: Some(words),
     };
-    let job = JobTable::new(&job_facts(wish, values))
+    let facts = job_facts(wish, values);
+    let inner = stand.inner(values).map_err(refusal)?;
+    let job = JobTable::new(&facts)
+        .and_then(|table| table.over(&facts, &inner))
         .ok_or_else(|| refusal("a text with a NUL".to_owned()))?;
     Instance::init(&subject.engine.ops, host_table::table(), job, stand.crumb)
 }
