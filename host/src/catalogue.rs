@@ -102,6 +102,7 @@ impl EngineInfo {
             whole_files: self.whole_files | inner.whole_files,
             no_io: self.no_io | inner.no_io,
             fake: self.fake | inner.fake,
+            stream: self.stream | inner.stream,
             ..self.clone()
         }
     }

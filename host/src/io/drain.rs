@@ -17,7 +17,7 @@ impl<C: Clock> Worker<'_, C> {
     pub(super) fn change_phase(&mut self) -> bool {
         match self.signal.get() {
             // The end of the load's time is none of verification's.
-            now if self.keeper.as_ref().is_some_and(|keeper| keeper.is_reading_back) => {
+            now if self.keeper.as_ref().is_some_and(|keeper| keeper.is_after_load()) => {
                 now >= Signal::ABORT
             }
             Signal::RAMP => false,

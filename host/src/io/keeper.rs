@@ -15,6 +15,7 @@ use crate::verify::damage::Miscompare;
 use crate::verify::ledger::{Cursor, Doing, Ledger, Span, Tally};
 use crate::verify::pool::{Desk, Done, Work};
 use crate::verify::recipe::{Recipe, Sealing};
+use crate::workload::mix_seed;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -48,12 +49,37 @@ pub struct KeeperParts {
     pub backlog: u64,
     /// So many at once (`verify_backlog_batch`).
     pub backlog_batch: u64,
+    /// What is trimmed of what was written.
+    pub trims: Trims,
     /// Bytes of the largest request.
     pub block_max: u64,
     /// Threads that look; none: the worker does.
     pub desk: Option<Desk<Batch>>,
     /// Brings what was written to the medium, and out of the page cache.
     pub settle: Box<dyn FnMut()>,
+}
+
+/// `trim_percentage` and its kin.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Trims {
+    /// Percent of the blocks; 0 = none.
+    pub percentage: u8,
+    /// Trim after so many writes; 0 = once all are made.
+    pub backlog: u64,
+    /// So many at once; 0 = all that are due.
+    pub batch: u64,
+    /// Bytes of a block.
+    pub block: u64,
+    /// Which blocks follows from it.
+    pub seed: u64,
+}
+
+impl Trims {
+    /// Whether a block is one of those.
+    fn chooses(&self, file: u32, offset: u64, generation: u64) -> bool {
+        let place = mix_seed(mix_seed(self.seed, u64::from(file)), offset);
+        mix_seed(place, generation) % 100 < u64::from(self.percentage)
+    }
 }
 
 impl std::fmt::Debug for KeeperParts {
@@ -105,6 +131,13 @@ pub(super) struct Keeper {
     backlog: VecDeque<Span>,
     /// Of these, so many are to be read back now.
     pub(super) backlog_due: u64,
+    /// All that was written is gone through for what is to be trimmed.
+    pub(super) is_trimming: bool,
+    /// Written and chosen to be trimmed, with `trim_backlog`.
+    to_trim: VecDeque<Span>,
+    writes_since_trims: u64,
+    /// Of these, so many are to be trimmed now.
+    pub(super) trims_due: u64,
     /// By slot: the request as it was begun.
     spans: Box<[Span]>,
     /// By slot: what a flush covers.
@@ -134,6 +167,10 @@ impl Keeper {
             cursor: Cursor::default(),
             backlog: VecDeque::with_capacity(parts.backlog as usize + slots + 1),
             backlog_due: 0,
+            is_trimming: false,
+            to_trim: VecDeque::with_capacity(parts.trims.backlog as usize + slots + 1),
+            writes_since_trims: 0,
+            trims_due: 0,
             spans: vec![Span::default(); slots].into_boxed_slice(),
             covered: vec![0; slots].into_boxed_slice(),
             looks: vec![false; slots].into_boxed_slice(),
@@ -148,6 +185,11 @@ impl Keeper {
             },
             parts,
         }
+    }
+
+    /// Whether the load is over: its time limit does not end what is done now.
+    pub(super) fn is_after_load(&self) -> bool {
+        self.is_reading_back || self.is_trimming
     }
 
     /// Whether something is on its way to this part of a target.
@@ -209,15 +251,64 @@ impl Keeper {
                 _ => ledger.end(index, well),
             }
         }
-        if slot.ddir == Ddir::Write && well && self.parts.backlog > 0 {
-            self.backlog.push_back(span);
-            let waiting = self.backlog.len() as u64;
-            if waiting >= self.parts.backlog && self.backlog_due == 0 {
-                let batch = self.parts.backlog_batch;
-                self.backlog_due = if batch == 0 { waiting } else { batch.min(waiting) };
-            }
+        if slot.ddir == Ddir::Write && well {
+            self.queue_look(span);
+            self.queue_trim(span);
         }
         slot.ddir == Ddir::Read && self.looks[at]
+    }
+
+    /// `verify_backlog`: what was written is to be read back, and when.
+    fn queue_look(&mut self, span: Span) {
+        if self.parts.backlog == 0 {
+            return;
+        }
+        self.backlog.push_back(span);
+        let waiting = self.backlog.len() as u64;
+        if waiting >= self.parts.backlog && self.backlog_due == 0 {
+            let batch = self.parts.backlog_batch;
+            self.backlog_due = if batch == 0 { waiting } else { batch.min(waiting) };
+        }
+    }
+
+    /// `trim_backlog`: whether what was written is to be trimmed, and when.
+    fn queue_trim(&mut self, span: Span) {
+        let trims = self.parts.trims;
+        if trims.percentage == 0 || trims.backlog == 0 {
+            return;
+        }
+        self.writes_since_trims += 1;
+        if trims.chooses(span.file, span.offset, self.writes_since_trims) {
+            self.to_trim.push_back(span);
+        }
+        if self.writes_since_trims >= trims.backlog {
+            self.writes_since_trims = 0;
+            let waiting = self.to_trim.len() as u64;
+            self.trims_due = if trims.batch == 0 { waiting } else { trims.batch.min(waiting) };
+        }
+    }
+
+    /// What is to be trimmed next, if anything is.
+    pub(super) fn next_trim(&mut self) -> Option<Span> {
+        if !self.is_trimming {
+            self.trims_due = self.trims_due.saturating_sub(1);
+            return self.to_trim.pop_front();
+        }
+        let (ledger, trims) = (self.parts.ledger.as_ref()?, self.parts.trims);
+        loop {
+            let span = ledger.next_span(&mut self.cursor, trims.block)?;
+            if trims.chooses(span.file, span.offset, 0) {
+                return Some(span);
+            }
+        }
+    }
+
+    /// Whether all that was written is to be gone through for what is to be trimmed.
+    pub(super) fn begin_trimming(&mut self) -> bool {
+        let trims = self.parts.trims;
+        self.is_trimming = trims.percentage > 0 && trims.backlog == 0;
+        self.cursor = Cursor::default();
+        self.is_trimming
     }
 
     /// Bytes that a read was to bring.

@@ -9,7 +9,7 @@ use super::keeper::{Keeper, Unfinished, Verdict};
 use super::signal::Signal;
 use super::slots::{Slot, SlotIndex, Slots};
 use super::trouble::Trouble;
-use super::worker::{Filled, Worker};
+use super::worker::{graver, Filled, Worker};
 use crate::ddir::Ddir;
 use crate::stats::live::WorkerState;
 use crate::sys::clock::{wall_ms, Clock};
@@ -40,13 +40,7 @@ impl<C: Clock> Worker<'_, C> {
     /// Until nothing is on its way to this part of a target.
     fn wait_for(&mut self, span: &Span) -> Result<(), Trouble> {
         while self.keeper.as_ref().is_some_and(|keeper| keeper.is_busy(span)) {
-            if let Some(index) = self.pending.pop() {
-                self.offer(index)?;
-                continue;
-            }
-            assert!(self.in_flight > 0, "what a request waits for is on its way");
-            self.commit()?;
-            self.reap(1, self.settings.complete_max.max(1), -1)?;
+            self.go_on()?;
         }
         Ok(())
     }
@@ -69,6 +63,35 @@ impl<C: Clock> Worker<'_, C> {
         self.begin_request(slot).map(|()| None)
     }
 
+    /// `trim_percentage`: trims a block of those that were written.
+    fn offer_trim(&mut self) -> Result<Option<Filled>, Trouble> {
+        let span = self.keeper.as_mut().and_then(|keeper| keeper.next_trim());
+        let Some(Span { file, offset, len }) = span else { return Ok(Some(Filled::Ended)) };
+        self.prepare_way(Ddir::Trim, file)?;
+        if self.failures.stop {
+            return Ok(Some(Filled::Ended));
+        }
+        let slot = Slots::request(Ddir::Trim, file, offset, len);
+        self.keep(&slot)?;
+        self.begin_request(slot).map(|()| None)
+    }
+
+    /// Trims what is to be trimmed once all is written.
+    fn trim(&mut self) -> Result<(), Trouble> {
+        if !self.keeper.as_mut().is_some_and(|keeper| keeper.begin_trimming()) {
+            return Ok(());
+        }
+        let driven = self.drive();
+        let drained = match &driven {
+            Err(Trouble::Fault(_)) => Ok(()),
+            _ => self.drain(),
+        };
+        if let Some(keeper) = &mut self.keeper {
+            keeper.is_trimming = false;
+        }
+        graver(driven, drained)
+    }
+
     /// There is no load, only what another run wrote.
     pub(super) fn only_verifies(&self) -> bool {
         self.keeper.as_ref().is_some_and(|keeper| keeper.parts.only)
@@ -77,6 +100,9 @@ impl<C: Clock> Worker<'_, C> {
     /// What a verifying job has to do before the next request of the load. None: nothing.
     pub(super) fn offer_kept(&mut self) -> Result<Option<Option<Filled>>, Trouble> {
         let Some(keeper) = &mut self.keeper else { return Ok(None) };
+        if keeper.is_trimming || keeper.trims_due > 0 {
+            return self.offer_trim().map(Some);
+        }
         if keeper.is_reading_back || keeper.backlog_due > 0 {
             return self.offer_look().map(Some);
         }
@@ -175,6 +201,7 @@ impl<C: Clock> Worker<'_, C> {
             keeper.leave_unfinished(why);
             return Ok(());
         }
+        self.trim()?;
         self.read_back()
     }
 
@@ -211,10 +238,7 @@ impl<C: Clock> Worker<'_, C> {
         self.page.verify.user_us.add(used.user_us);
         self.page.verify.system_us.add(used.system_us);
         self.page.verify.spent_ns.add(self.clock.mono_ns().saturating_sub(begin_ns));
-        match &drained {
-            Err(Trouble::Fault(_)) => drained,
-            _ => driven.and(drained),
-        }
+        graver(driven, drained)
     }
 
     /// What came of verification; none where the job does not verify.

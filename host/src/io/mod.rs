@@ -21,6 +21,7 @@ mod inputs;
 pub mod keeper;
 mod keeping;
 mod openloop;
+mod overlap;
 pub mod pace;
 mod poisson;
 mod posted;

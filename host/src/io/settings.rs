@@ -43,6 +43,8 @@ pub struct Settings {
     pub fsync_every: u32,
     /// A sync of each file at the end.
     pub end_fsync: bool,
+    /// Requests that touch the same bytes go one after the other.
+    pub serialize_overlap: bool,
     /// Other syncs.
     pub syncs: SyncPlan,
 }

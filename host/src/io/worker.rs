@@ -135,6 +135,7 @@ impl<'a, C: Clock> Worker<'a, C> {
             takes_detours: parts.pace.paced
                 || settings.write_after_trim
                 || settings.whole_files
+                || settings.serialize_overlap
                 || syncs.watches
                 || parts.doorway.is_some()
                 || parts.zoned.is_some()
@@ -298,6 +299,9 @@ impl<'a, C: Clock> Worker<'a, C> {
         }
         if self.zoned.is_some() && slot.ddir != Ddir::Sync {
             return self.begin_in_zone(slot);
+        }
+        if self.settings.serialize_overlap {
+            self.wait_for_overlaps(&slot)?;
         }
         if self.kept != 0 {
             self.keep(&slot)?;

@@ -93,6 +93,11 @@ impl JobSpec {
         self.verify.method.is_some()
     }
 
+    /// It trims, by its load or by `trim_percentage`.
+    pub fn trims(&self) -> bool {
+        self.load.rw.trims() || (self.verifies() && self.verify.trim_percentage > 0)
+    }
+
     /// What it writes is, or may be, read back.
     pub fn reads_back(&self) -> bool {
         self.verifies() && self.load.rw.writes() && self.verify.do_verify

@@ -84,7 +84,7 @@ fn op_mask(job: &JobSpec) -> u32 {
     for (used, op) in [
         (rw.reads() || job.reads_back(), IOE_OP_READ),
         (rw.writes(), IOE_OP_WRITE),
-        (rw.trims() && load.zbd.is_none(), IOE_OP_TRIM),
+        (job.trims() && load.zbd.is_none(), IOE_OP_TRIM),
         (rw.writes() && fsyncs, IOE_OP_FSYNC),
         (rw.writes() && load.fdatasync > 0, IOE_OP_FDATASYNC),
         (rw.writes() && ranges, IOE_OP_SYNC_RANGE),
@@ -157,11 +157,6 @@ fn breach_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
 fn limit_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
     if job.verifies() && job.load.zbd.is_some() {
         return Some("verify with zonemode=zbd is not there yet (leave one of them out)".into());
-    }
-    if job.verify.serialize_overlap && !job.verifies() {
-        return Some(
-            "serialize_overlap=1: ordering requests without verify is not there yet".into(),
-        );
     }
     let engine = &job.engine.name;
     let align = job.content.mem_align.0;
@@ -256,6 +251,8 @@ pub(super) fn settings(
         piece_align: if job.target.direct { u64::from(block_size.max(1)) } else { 1 },
         fsync_every: job.load.fsync,
         end_fsync: job.load.end_fsync,
+        // The ledger of a verifying job orders them.
+        serialize_overlap: job.verify.serialize_overlap && !job.verifies(),
         syncs: sync_plan(job),
     }
 }

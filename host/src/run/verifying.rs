@@ -14,7 +14,7 @@ use super::words::place;
 use super::worker::Context;
 use crate::ddir::Ddir;
 use crate::io::batch::Batch;
-use crate::io::keeper::{KeeperParts, Unfinished, Verdict, AWAY_MAX};
+use crate::io::keeper::{KeeperParts, Trims, Unfinished, Verdict, AWAY_MAX};
 use crate::job::spec::{JobSpec, VerifyMethod, VerifyPart, VerifyPolicy};
 use crate::sys::facts;
 use crate::sys::shm::{SharedMemory, SharedWords};
@@ -43,6 +43,9 @@ fn show_bytes(bytes: u64) -> String {
         mib => format!("{mib} MiB"),
     }
 }
+
+/// Sets the choice of what is trimmed apart.
+const TRIM_STREAM: u64 = 0x7472_696d;
 
 /// What a ledger may cost without a word.
 const LEDGER_QUIET: u64 = 64 << 20;
@@ -175,10 +178,22 @@ pub(super) fn keeper(
         desk: desk(context),
         backlog: if job.verify.do_verify { job.verify.backlog } else { 0 },
         backlog_batch: job.verify.backlog_batch,
+        trims: trims(context),
         block_max: max_bs(job) / interval(job) * interval(job),
         settle: settle(files),
         recipe,
     }))
+}
+
+fn trims(context: &Context) -> Trims {
+    let (job, verify) = (&context.job, &context.job.verify);
+    Trims {
+        percentage: if verify.verify_only { 0 } else { verify.trim_percentage },
+        backlog: verify.trim_backlog,
+        batch: verify.trim_backlog_batch,
+        block: job.load.bs[Ddir::Write].min.0.max(interval(job)),
+        seed: mix_seed(fit::seed(context), TRIM_STREAM),
+    }
 }
 
 /// Whether the digest sees what it must see (`verify_selftest`).

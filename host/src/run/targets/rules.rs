@@ -145,7 +145,7 @@ fn judge_raw(job: &JobSpec, targets: &[Target], plan: &Plan) -> Result<(), Targe
 fn judge_trim(job: &JobSpec, targets: &[Target], plan: &Plan) -> Result<(), TargetError> {
     let own_way = job.engine.flags & (IOE_F_RAW | IOE_F_FAKE) != 0 || per_file(job);
     // With zones a trim is a reset, which no discard has to do with.
-    if own_way || !job.load.rw.trims() || job.load.zbd.is_some() {
+    if own_way || !job.trims() || job.load.zbd.is_some() {
         return Ok(());
     }
     for (target, file) in targets.iter().zip(&plan.files) {
