@@ -33,10 +33,10 @@ impl Dice {
 fn lines(dice: &mut Dice, engines: &[&str], path: &str) -> String {
     let engine = dice.one_of(engines);
     let rw = dice.one_of(&["write", "randwrite", "rw", "randrw"]);
-    let method = dice.one_of(&[
-        "md5", "crc32c", "crc64", "xxhash", "sha256", "crc7", "meta", "sha512",
-    ]);
-    let sizes = dice.one_of(&["bs=4k", "bs=8k", "bsrange=4k-32k", "bssplit=4k/50:16k/50", "bs=64k"]);
+    let method =
+        dice.one_of(&["md5", "crc32c", "crc64", "xxhash", "sha256", "crc7", "meta", "sha512"]);
+    let sizes =
+        dice.one_of(&["bs=4k", "bs=8k", "bsrange=4k-32k", "bssplit=4k/50:16k/50", "bs=64k"]);
     let depth = 1 + dice.below(24);
     let mut lines = format!(
         "ioengine={engine}\nfilename={path}\nrw={rw}\nverify={method}\n{sizes}\niodepth={depth}\n\

@@ -23,6 +23,7 @@ Examples:
   iodyno run job.fio --engine ./libmy.so      the same job with another engine, no rebuild
   iodyno run job.toml --set bs=64KiB --set writer:iodepth=8
   iodyno lint job.fio                         what would this job do? (runs nothing)
+  iodyno verify /dev/sdx --bs 1MiB            is what a verifying run wrote still right?
   iodyno engines                              which engines are here?
   iodyno engines show psync                   what can this one do?
   iodyno engine new my-engine --lang c        a project for an engine of my own
@@ -37,6 +38,8 @@ Exit status:
 pub enum Command {
     /// Run job files and report what was measured
     Run(RunArgs),
+    /// Check what a verifying run wrote, without its job file
+    Verify(VerifyArgs),
     /// Parse and resolve job files, print the effective job, run nothing
     Lint(LintArgs),
     /// List the engines that are here, or show one
@@ -66,6 +69,60 @@ pub enum Command {
     /// Run workers (used by iodyno itself)
     #[command(name = "__cell", hide = true)]
     Cell(CellArgs),
+}
+
+/// A number of bytes: 4096, 64k, 1MiB.
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit.to_ascii_lowercase().trim_end_matches("ib") {
+        "" => 0,
+        "k" => 10,
+        "m" => 20,
+        "g" => 30,
+        _ => return Err("say bytes, or k, m, g (64k, 1MiB)".to_owned()),
+    };
+    let number = number.parse::<u64>().map_err(|error| error.to_string())?;
+    let bytes = number.checked_mul(1 << shift).filter(|&bytes| bytes > 0);
+    bytes.ok_or_else(|| "from 1 to 2^64 - 1 bytes".to_owned())
+}
+
+/// `iodyno verify`.
+#[derive(Debug, Clone, Args)]
+pub struct VerifyArgs {
+    /// A file or device that was written with verify=
+    #[arg(value_name = "TARGET")]
+    pub target: PathBuf,
+    /// Bytes of a read, at most; it may be another size than that of the writes
+    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = size)]
+    pub bs: u64,
+    /// Reads at once
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub iodepth: u32,
+    /// Read through this engine: a name, a path, or PLUGIN-ID:NAME
+    #[arg(long, value_name = "NAME|PATH", default_value = "psync")]
+    pub engine: String,
+    /// Threads that check what was read
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub verify_async: u32,
+    /// Only what the run with this id wrote is right (16 hexadecimal digits)
+    #[arg(long, value_name = "ID")]
+    pub verify_run: Option<String>,
+    /// Do not go through the page cache
+    #[arg(long)]
+    pub direct: bool,
+    /// Where engines come from.
+    #[command(flatten)]
+    pub search: EngineSearch,
+    /// Form of the report
+    #[arg(long, value_enum, default_value_t = OutputFormat::Normal)]
+    pub output_format: OutputFormat,
+    /// Write the report to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Show the status line: always, never, or when standard error is a terminal
+    #[arg(long, value_enum, default_value_t = Eta::Auto)]
+    pub eta: Eta,
 }
 
 /// Where engines come from.

@@ -42,27 +42,36 @@ pub(super) fn resolve(
         sources: Vec::new(),
         diagnostics: vec![Diagnostic::error(format!("{error:#}"))],
     })?;
-    let env = environment();
     let overrides = Overrides {
         sets: source.sets.clone(),
         engine: source.engine.clone(),
         engine_timeout: source.engine_timeout.clone(),
         readonly,
     };
+    resolve_sources(sources, &overrides, search)
+}
+
+/// Resolves what was read, or made.
+pub(super) fn resolve_sources(
+    sources: Vec<Source>,
+    overrides: &Overrides,
+    search: &EngineSearch,
+) -> Result<Jobs, Unfit> {
+    let env = environment();
     let raw = match job::parse(&sources, &env) {
         Ok(raw) => raw,
         Err(diagnostics) => return Err(Unfit { sources, diagnostics }),
     };
-    let wishes = job::engines_wanted(&raw, &overrides);
+    let wishes = job::engines_wanted(&raw, overrides);
     let search = Search::from(search);
     let find = |wish: &EngineWish| find_engine(&search, wish);
     let mut catalogue = Catalogue::look_up(&wishes, Vec::new(), &find);
-    catalogue.look_below(&raw, &overrides, &find);
+    catalogue.look_below(&raw, overrides, &find);
     if catalogue.misses_one() {
         // Only a misspelt name is worth a look at everything that is installed.
         catalogue.propose(search.known_names());
     }
-    match job::resolve(&raw, &overrides, &catalogue, &env) {
+    match job::resolve(&raw, overrides, &catalogue, &env) {
         Ok(resolved) => Ok(Jobs { sources, resolved, plugins: catalogue.plugins() }),
         Err(diagnostics) => Err(Unfit { sources, diagnostics }),
     }

@@ -14,6 +14,7 @@ mod jobs;
 pub mod lint;
 pub mod options;
 mod run;
+mod verify;
 
 use args::Command;
 use clap::Parser;
@@ -32,6 +33,7 @@ pub fn main() -> ExitCode {
     });
     let done = match cli.command {
         Command::Run(args) => run::run(&args),
+        Command::Verify(args) => verify::verify(&args),
         Command::Lint(args) => jobs::lint(&args),
         Command::Engines(args) => engines::engines(&args),
         Command::Engine(args) => engine::engine(&args),

@@ -22,9 +22,18 @@ use std::path::PathBuf;
 
 /// Runs; the answer is the exit status.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<u8> {
+    let output = Output::open(args.output.as_ref(), args.output_format)?;
+    run_jobs(output, args.eta, jobs::resolve(&args.source, &args.search, args.readonly))
+}
+
+/// Runs what was resolved.
+pub(super) fn run_jobs(
+    mut output: Output,
+    eta: Eta,
+    jobs: Result<Jobs, Unfit>,
+) -> anyhow::Result<u8> {
     sys::inherit::raise_descriptor_limit();
-    let mut output = Output::open(args)?;
-    let jobs = match jobs::resolve(&args.source, &args.search, args.readonly) {
+    let jobs = match jobs {
         Ok(jobs) => jobs,
         Err(unfit) => return refuse(&mut output, &unfit),
     };
@@ -33,7 +42,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<u8> {
     if !refusals.is_empty() {
         return refuse_targets(&mut output, refusals);
     }
-    let show = match args.eta {
+    let show = match eta {
         Eta::Auto => Show::Auto,
         Eta::Always => Show::Always,
         Eta::Never => Show::Never,
@@ -131,20 +140,19 @@ fn report_refusal(output: &mut Output, errors: Vec<RunError>, status: u8) -> any
 }
 
 /// Where the report goes. Opened before the run: one that cannot be written is to cost no run.
-struct Output {
+pub(super) struct Output {
     format: OutputFormat,
     file: Option<(PathBuf, File)>,
 }
 
 impl Output {
-    fn open(args: &RunArgs) -> anyhow::Result<Output> {
+    pub(super) fn open(file: Option<&PathBuf>, format: OutputFormat) -> anyhow::Result<Output> {
         let open = |path: &PathBuf| {
             let file = File::create(path)
                 .with_context(|| format!("write the report to {}", path.display()))?;
             Ok::<_, anyhow::Error>((path.clone(), file))
         };
-        let file = args.output.as_ref().map(open).transpose()?;
-        Ok(Output { format: args.output_format, file })
+        Ok(Output { format, file: file.map(open).transpose()? })
     }
 
     fn write(&mut self, result: &RunResult) -> anyhow::Result<()> {

@@ -99,6 +99,8 @@ pub struct Verdict {
     pub miscompares: Vec<Miscompare>,
     /// The bytes that were written, by what is known of them; none where nothing was to be written.
     pub tally: Option<Tally>,
+    /// Intervals of zeros, where these are no miscompares.
+    pub blank: u64,
     /// Blocks that nobody looked at, because a check panicked: a defect of ours.
     pub panicked: u64,
     /// What was to be read back was not, or not wholly: why.
@@ -410,10 +412,11 @@ impl Keeper {
     }
 
     fn latch(&mut self, page: &WorkerPage, batch: &mut Batch) {
-        let Findings { right, miscompares, .. } = &mut batch.findings;
+        let Findings { right, blank, miscompares, .. } = &mut batch.findings;
         page.verify.right_bytes.add(*right * self.verdict.interval);
         page.verify.wrong.add(miscompares.len() as u64);
         self.verdict.right += *right;
+        self.verdict.blank += *blank;
         self.verdict.wrong += miscompares.len() as u64;
         let room = TOLD_MAX - self.verdict.miscompares.len();
         self.verdict.miscompares.extend(miscompares.drain(..).take(room));

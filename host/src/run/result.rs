@@ -87,6 +87,8 @@ pub struct VerifyResult {
     pub wrong: u64,
     /// Bytes of which nothing can be said, because a write failed or did not end.
     pub unsure_bytes: u64,
+    /// Bytes that are zeros, where nobody knows whether they were written.
+    pub blank_bytes: u64,
     /// Bytes that were trimmed.
     pub trimmed_bytes: u64,
     /// Why not all was looked at; none: all was.
@@ -111,6 +113,7 @@ impl VerifyResult {
         self.verified_bytes += other.verified_bytes;
         self.wrong += other.wrong;
         self.unsure_bytes += other.unsure_bytes;
+        self.blank_bytes += other.blank_bytes;
         self.trimmed_bytes += other.trimmed_bytes;
         self.unfinished = self.unfinished.take().or_else(|| other.unfinished.clone());
         self.miscompares.extend(other.miscompares.iter().cloned());

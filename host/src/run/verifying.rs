@@ -271,6 +271,7 @@ fn rules(context: &Context, writes: bool) -> Rules {
         seed: verify.header_seed.unwrap_or(own),
         run: if own { Some(context.run) } else { verify.run },
         origin: own,
+        blank: verify.blank,
         dump: verify.dump,
     }
 }
@@ -407,7 +408,7 @@ pub(super) fn conclude(
 
 fn result(job: &JobSpec, run: u64, names: &[String], verdict: &Verdict) -> VerifyResult {
     let interval = verdict.interval;
-    let looked = (verdict.right + verdict.wrong) * interval;
+    let looked = (verdict.right + verdict.wrong + verdict.blank) * interval;
     let tally = verdict.tally.unwrap_or_default();
     let (bytes, verified_bytes) = match verdict.tally {
         Some(tally) => (tally.written, tally.verified),
@@ -422,6 +423,7 @@ fn result(job: &JobSpec, run: u64, names: &[String], verdict: &Verdict) -> Verif
         verified_bytes,
         wrong: verdict.wrong,
         unsure_bytes: tally.unsure,
+        blank_bytes: verdict.blank * interval,
         trimmed_bytes: tally.trimmed,
         unfinished: verdict.unfinished.map(|why| unfinished(why).to_owned()),
         miscompares: verdict
@@ -465,14 +467,15 @@ fn judge(job: &JobSpec, result: &VerifyResult, verdict: &Verdict) -> Option<RunE
     if is_whole || verdict.unfinished.is_some() {
         return None;
     }
-    let words = format!(
-        "{:.2} % of what was written was read back{}",
-        result.coverage(),
-        match result.unsure_bytes {
-            0 => String::new(),
-            unsure => format!("; of {} nothing can be said, as writes failed", show_bytes(unsure)),
-        }
-    );
+    let mut words = format!("{:.2} % is verified", result.coverage());
+    if result.unsure_bytes > 0 {
+        let unsure = show_bytes(result.unsure_bytes);
+        words.push_str(&format!("; of {unsure} nothing can be said, as writes failed"));
+    }
+    if result.blank_bytes > 0 {
+        let blank = show_bytes(result.blank_bytes);
+        words.push_str(&format!("; {blank} are zeros: never written, or lost"));
+    }
     Some(error(ErrorKind::Unverified, None, words))
 }
 

@@ -43,6 +43,8 @@ pub struct Rules {
     pub run: Option<u64>,
     /// The target that was written to, and the worker that wrote.
     pub origin: bool,
+    /// Intervals of nothing but zeros are no miscompares: nobody knows whether they were written.
+    pub blank: bool,
     /// The bytes are kept, as they are and as they should be (`verify_dump`).
     pub dump: bool,
 }
@@ -76,6 +78,8 @@ pub struct Findings {
     pub right: u64,
     /// Intervals that were not looked at.
     pub unknown: u64,
+    /// Intervals of zeros, where these are no miscompares.
+    pub blank: u64,
     /// What is wrong with the others.
     pub miscompares: Vec<Miscompare>,
 }
@@ -135,6 +139,8 @@ fn look<'a>(
     };
     if is_right {
         findings.right += 1;
+    } else if rules.blank && is_zero(interval.data) {
+        findings.blank += 1;
     } else {
         wrong(recipe, rules, &interval, findings);
     }
@@ -225,5 +231,5 @@ fn is_pattern(recipe: &Recipe, interval: &Interval<'_>) -> bool {
 
 /// As `is_pattern` behind a stamp that is right.
 fn is_pattern_behind(recipe: &Recipe, interval: &Interval<'_>, stamp: &Stamp) -> bool {
-    recipe.make_again(stamp)[..] == interval.data[..]
+    stamp.payload != recipe.payload.kind() || recipe.make_again(stamp)[..] == interval.data[..]
 }

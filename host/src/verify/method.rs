@@ -73,6 +73,17 @@ impl Method {
         }
     }
 
+    /// fio's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Digest(algorithm) => algorithm.name(),
+            Method::Meta => "meta",
+            Method::PatternHdr => "pattern_hdr",
+            Method::Pattern => "pattern",
+            Method::Null => "null",
+        }
+    }
+
     /// Whether intervals begin with a stamp.
     pub fn stamps(self) -> bool {
         !matches!(self, Method::Pattern | Method::Null)

@@ -136,6 +136,20 @@ impl Stamp {
     }
 }
 
+/// The first whole stamp in `bytes`, and where it stands.
+pub fn find(bytes: &[u8]) -> Option<(usize, Stamp)> {
+    let last = bytes.len().checked_sub(STAMP_LEN)?;
+    let mut at = 0;
+    while at <= last {
+        if let Ok(stamp) = Stamp::take(&bytes[at..]) {
+            return Some((at, stamp));
+        }
+        // On to the next byte that may begin one.
+        at += 1 + bytes[at + 1..].iter().position(|&byte| byte == MAGIC[0])?;
+    }
+    None
+}
+
 /// The stamp's own checksum, whatever the method is.
 fn crc32c(bytes: &[u8]) -> u32 {
     crc_fast::crc32_iscsi(bytes)
@@ -181,6 +195,18 @@ mod tests {
         stamp().put(&mut bytes);
         assert_eq!(Stamp::take(&bytes), Ok(stamp()));
         assert_eq!(bytes[STAMP_LEN..], [0xaa; 3]);
+    }
+
+    #[test]
+    fn the_first_whole_stamp_is_found() {
+        let mut bytes = vec![MAGIC[0]; 5000];
+        assert_eq!(find(&bytes), None);
+        stamp().put(&mut bytes[700..]);
+        bytes[703] ^= 1;
+        stamp().put(&mut bytes[1003..]);
+        assert_eq!(find(&bytes), Some((1003, stamp())));
+        assert_eq!(find(&bytes[..1003 + STAMP_LEN - 1]), None);
+        assert_eq!(find(&[]), None);
     }
 
     #[test]

@@ -35,10 +35,11 @@ fn recipe(method: Method) -> Recipe {
 }
 
 const RULES: Rules =
-    Rules { generation: true, seed: true, run: Some(77), origin: true, dump: false };
+    Rules { generation: true, seed: true, run: Some(77), origin: true, blank: false, dump: false };
 
 /// What a reading job compares.
-const ANY: Rules = Rules { generation: false, seed: false, run: None, origin: false, dump: false };
+const ANY: Rules =
+    Rules { generation: false, seed: false, run: None, origin: false, blank: false, dump: false };
 
 fn sealed(recipe: &Recipe, file: u32, offset: u64, generation: u64, intervals: usize) -> Vec<u8> {
     let mut data = vec![0xcc; recipe.interval * intervals];

@@ -179,6 +179,9 @@ pub struct VerifySpec {
     pub verify_only: bool,
     /// `verify_interval`; 0 = the smallest block of the job.
     pub interval: Bytes,
+    /// Zeros are no miscompare, and count as not verified (`iodyno verify`).
+    #[serde(default)]
+    pub blank: bool,
     /// `verify_offset`: where in an interval the stamp lies.
     pub offset: Bytes,
     /// `verify_pattern`, in order; empty = none.

@@ -18,6 +18,7 @@ pub(super) fn object(entry: &Entry<'_>, found: &VerifyResult) -> Value {
         "coverage": found.coverage(),
         "wrong": found.wrong,
         "unsure_bytes": found.unsure_bytes,
+        "blank_bytes": found.blank_bytes,
         "trimmed_bytes": found.trimmed_bytes,
         "runtime": milliseconds(entry.phase.read_back_ns),
         "unfinished": found.unfinished,

@@ -20,6 +20,9 @@ pub(super) fn lines(out: &mut String, entry: &Entry<'_>, found: &VerifyResult) {
     if found.unsure_bytes > 0 {
         parts.push(format!("{} bytes unsure", found.unsure_bytes));
     }
+    if found.blank_bytes > 0 {
+        parts.push(format!("{} bytes never written", found.blank_bytes));
+    }
     if found.trimmed_bytes > 0 {
         parts.push(format!("{} bytes trimmed", found.trimmed_bytes));
     }
