@@ -90,7 +90,12 @@ fn abi_header_of_today_has_grown_from_the_frozen_one() {
     for (name, fields) in &old {
         let now = new.get(name).map_or(&[][..], |fields| fields.as_slice());
         // A union's members share one place: one more would change what the old ones mean to it.
-        let same = if name.starts_with("union ") { now == fields } else { now.starts_with(fields) };
+        // Types of functions have a name each and no place among each other.
+        let same = match name.as_str() {
+            "typedefs" => fields.iter().all(|field| now.contains(field)),
+            _ if name.starts_with("union ") => now == fields,
+            _ => now.starts_with(fields),
+        };
         let at = fields.iter().zip(now).find(|(old, new)| old != new);
         if !same {
             found.push(format!("{name}: {} fields, now {}; {at:?}", fields.len(), now.len()));
@@ -139,6 +144,16 @@ fn abi_constants_of_the_frozen_header_are_the_golden_ones() {
     let scene = Scene::new();
     let golden = programs::repo().join("engine-api/golden/abi-1.0.txt");
     let golden = std::fs::read_to_string(golden).expect("the golden file of 1.0");
+    // What came since, beside what was published, is not in its header.
+    let header = abi::frozen_include().join("iodyno_engine.h");
+    let header = std::fs::read_to_string(header).expect("the frozen header");
+    let published = |line: &&str| {
+        let name = line.split([' ', '.']).next().unwrap_or_default();
+        header.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name)
+    };
+    let golden: Vec<&str> = golden.lines().filter(published).collect();
+    assert!(golden.len() > 200, "{} lines of the golden file are of 1.0", golden.len());
+    let golden = golden.join("\n");
     let source = scene.file("print.c", printer(&golden));
     let program = scene.at("print");
     let include = abi::frozen_include();
