@@ -103,7 +103,7 @@ fn a_file_system_without_fallocate() {
         let outcome = outcome.says(&["its file system cannot allocate", what]);
         assert_eq!(outcome.document().all_ios(), 0, "it began:\n{outcome}");
     }
-    // Where there are no nameless files, the first request tells.
+    // Nor can it punch holes.
     on("ramfs", "rw=trim").expect(2).says(&["engine falloc", "file system"]);
 }
 
