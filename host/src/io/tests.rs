@@ -260,6 +260,7 @@ struct Outcome {
 /// Of an asynchronous engine, one request at a time.
 pub(super) fn settings(depth: u32) -> Settings {
     Settings {
+        serialize_overlap: false,
         batch_submit: 1,
         complete_min: 1,
         complete_max: 1,
@@ -346,6 +347,7 @@ impl Bench {
         let did = Rc::default();
         let count = self.recipe.files.len() as u32;
         let mut worker = Worker::new(Parts {
+            keeper: None,
             settings: self.settings,
             engine,
             slots,

@@ -47,7 +47,7 @@ fn choices(names: &[(&str, u64)]) -> Vec<EngineChoice> {
 
 fn engine(name: &str, flags: u64, options: Vec<EngineOption>) -> EngineInfo {
     EngineInfo {
-        passed_on: flags & DISKLESS,
+        passed_on: flags & (DISKLESS | FAKE),
         name: name.to_owned(),
         help: format!("engine {name}"),
         flags,

@@ -44,6 +44,8 @@ mod tests {
         let mut result = fixture::groups();
         for worker in &mut result.workers {
             worker.measure = PhaseSnapshot {
+                read_back_ns: 0,
+                read_back_within_ns: 0,
                 begin_ns: 1,
                 end_ns: ALL,
                 dirs: [dir.clone(), dir.clone(), dir.clone(), dir.clone()],

@@ -254,6 +254,7 @@ impl Job {
         };
         let slots = Slots::new(shape, &mut engine).unwrap();
         let mut worker = Worker::new(Parts {
+            keeper: None,
             settings,
             engine,
             slots,

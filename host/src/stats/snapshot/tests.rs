@@ -106,6 +106,8 @@ fn ranks_are_exact_in_decimal() {
 #[test]
 fn phases_merge_to_the_span_of_both_and_the_sum_of_all() {
     let phase = |begin_ns, end_ns, n: u64| PhaseSnapshot {
+        read_back_ns: n,
+        read_back_within_ns: 0,
         begin_ns,
         end_ns,
         dirs: std::array::from_fn(|i| DirSnapshot {
