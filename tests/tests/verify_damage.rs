@@ -20,22 +20,16 @@ struct Class {
     /// Written before, so that an older write is there.
     overwrites: bool,
     names: &'static [&'static str],
-    /// Blocks that each injection spoils.
-    spoils: usize,
 }
 
 const CLASSES: [Class; 6] = [
-    Class { inject: "inject=flip", overwrites: false, names: &["bit flips"], spoils: 1 },
-    Class { inject: "inject=drop", overwrites: true, names: &["stale"], spoils: 1 },
-    Class { inject: "inject=drop", overwrites: false, names: &["zeros"], spoils: 1 },
-    Class { inject: "inject=tear\nsectors=3", overwrites: true, names: &["torn"], spoils: 1 },
-    Class {
-        inject: "inject=flip\ninject_on=read",
-        overwrites: false,
-        names: &["bit flips"],
-        spoils: 1,
-    },
-    Class { inject: "inject=swap", overwrites: false, names: &["misdirected"], spoils: 2 },
+    Class { inject: "inject=flip", overwrites: false, names: &["bit flips"] },
+    // What is there was written by the job before: another worker.
+    Class { inject: "inject=drop", overwrites: true, names: &["other writer"] },
+    Class { inject: "inject=drop", overwrites: false, names: &["zeros"] },
+    Class { inject: "inject=tear\nsectors=3", overwrites: true, names: &["torn"] },
+    Class { inject: "inject=flip\ninject_on=read", overwrites: false, names: &["bit flips"] },
+    Class { inject: "inject=swap", overwrites: false, names: &["misdirected"] },
 ];
 
 /// The miscompares of a document's first job: offset to class.
@@ -69,22 +63,20 @@ fn run(inner: &str, method: &str, threads: u32, class: &Class) {
     let index = document.job("a");
     let list = document.at(&format!("/jobs/{index}/verify/miscompares"));
     let wrong = document.number(&format!("/jobs/{index}/verify/wrong"));
-    assert_eq!(wrong as usize, 100 * class.spoils, "{context}: {outcome}");
+    // A swap spoils both places; a place that is swapped twice counts once.
+    let most = if class.inject.contains("swap") { 200 } else { 100 };
+    assert!((100..=most).contains(&wrong), "{context}: {wrong} are wrong: {outcome}");
     for one in list.as_array().expect("a list") {
         let name = one["class"].as_str().expect("a class");
         assert!(class.names.contains(&name), "{context}: {one}");
     }
-    planted_is_found(&scene, &document, index, class, &context);
+    if most == 100 {
+        planted_is_found(&scene, &document, index, &context);
+    }
 }
 
 /// Of what fault says it did, all is among what was found, as far as a hundred are told.
-fn planted_is_found(
-    scene: &Scene,
-    document: &Document,
-    index: usize,
-    class: &Class,
-    context: &str,
-) {
+fn planted_is_found(scene: &Scene, document: &Document, index: usize, context: &str) {
     let log = std::fs::read_to_string(scene.at("log")).expect("the log is there");
     let planted: Vec<u64> = log
         .lines()
@@ -92,9 +84,6 @@ fn planted_is_found(
         .map(|line| line["offset"].as_u64().expect("an offset"))
         .collect();
     assert_eq!(planted.len(), 100, "{context}");
-    if class.spoils > 1 {
-        return; // more than are told
-    }
     let list = document.at(&format!("/jobs/{index}/verify/miscompares"));
     let list = list.as_array().expect("a list");
     let offsets: Vec<u64> = list.iter().map(|one| one["offset"].as_u64().unwrap_or(0)).collect();

@@ -39,7 +39,7 @@ fn lines(dice: &mut Dice, engines: &[&str], path: &str) -> String {
         dice.one_of(&["bs=4k", "bs=8k", "bsrange=4k-32k", "bssplit=4k/50:16k/50", "bs=64k"]);
     let depth = 1 + dice.below(24);
     let mut lines = format!(
-        "ioengine={engine}\nfilename={path}\nrw={rw}\nverify={method}\n{sizes}\niodepth={depth}\n\
+        "[global]\nfilename={path}\n[a]\nioengine={engine}\nrw={rw}\nverify={method}\n{sizes}\niodepth={depth}\n\
          size=2m\nrandseed={}\nverify_state_save=0\n",
         dice.below(1 << 30)
     );
@@ -88,7 +88,7 @@ fn random_jobs_end_well() {
         // Several jobs on one file, each with a range of its own.
         let many = dice.percent(20) && !lines.contains("filename=a:b:c");
         let clones = if many { "numjobs=3\noffset_increment=2m\n" } else { "" };
-        let outcome = scene.run_json(&format!("[a]\n{lines}{clones}"));
+        let outcome = scene.run_json(&format!("{lines}{clones}"));
         assert_eq!(outcome.status, 0, "seed {seed}: {lines}{clones}{outcome}");
         let document = outcome.document();
         document.assert_no_errors();

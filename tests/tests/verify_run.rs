@@ -4,7 +4,9 @@ use iodyno_tests::Scene;
 
 fn job(scene: &Scene, lines: &str) -> String {
     let path = scene.at("target");
-    format!("[a]\nioengine=psync\nfilename={path}\nbs=4k\nsize=1m\nverify=crc32c\n{lines}\n")
+    format!(
+        "[global]\nioengine=psync\nfilename={path}\nbs=4k\nsize=1m\nverify=crc32c\n[a]\n{lines}\n"
+    )
 }
 
 #[test]
