@@ -37,7 +37,7 @@ pub(super) fn verify(args: &VerifyArgs) -> anyhow::Result<u8> {
     })?;
     let text = job(args, &stamp, begin, size)?;
     let output = Output::open(args.output.as_ref(), args.output_format)?;
-    let sources = vec![Source::new("iodyno verify", text)];
+    let sources = vec![Source::new("verify.toml", text)];
     let overrides = Overrides { readonly: true, ..Overrides::default() };
     let jobs = jobs::resolve_sources(sources, &overrides, &args.search).map(|mut jobs| {
         jobs.resolved.spec.jobs.iter_mut().for_each(|job| job.verify.blank = true);
