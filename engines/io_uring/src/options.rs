@@ -6,7 +6,7 @@
 use iodyno_engine_api::abi::ioe_option;
 use iodyno_engine_api::{choice, Error, Job, Opt};
 use iodyno_engine_support::priority::{self, Priority};
-use iodyno_engine_support::uring::ring::TaskRun;
+use iodyno_engine_support::uring::{options as uring, ring::TaskRun};
 
 const AUTO: u64 = 0;
 const DEFER: u64 = 1;
@@ -18,16 +18,10 @@ pub(crate) const OPTIONS: &[&ioe_option] = &[
     &Opt::boolean(c"hipri", c"poll the device for completions (IOPOLL); needs direct=1")
         .default(c"0")
         .build(),
-    &Opt::boolean(c"fixedbufs", c"map the buffers once, before the start").default(c"0").build(),
-    &Opt::boolean(c"registerfiles", c"register the files, so that requests need no look-up")
-        .default(c"0")
-        .build(),
-    &Opt::boolean(c"sqthread_poll", c"a kernel thread submits (SQPOLL); implies registerfiles")
-        .default(c"0")
-        .build(),
-    &Opt::uint(c"sqthread_poll_cpu", c"the processor of that thread; needs sqthread_poll")
-        .range(0, 65535)
-        .build(),
+    uring::FIXEDBUFS,
+    uring::REGISTERFILES,
+    uring::SQTHREAD_POLL,
+    uring::SQTHREAD_POLL_CPU,
     &Opt::int(c"nonvectored", c"1: READ and WRITE; 0: READV and WRITEV; -1: what is better")
         .default(c"-1")
         .range(-1, 1)
@@ -38,13 +32,8 @@ pub(crate) const OPTIONS: &[&ioe_option] = &[
     &Opt::boolean(c"nowait", c"a request that would have to wait ends with EAGAIN (RWF_NOWAIT)")
         .default(c"0")
         .build(),
-    &Opt::uint(c"force_async", c"every Nth request goes to the kernel's workers at once; 0: none")
-        .default(c"0")
-        .range(0, u32::MAX as i64)
-        .build(),
-    &Opt::boolean(c"attach_wq", c"share one back end with the other jobs of the same process")
-        .default(c"0")
-        .build(),
+    uring::FORCE_ASYNC,
+    uring::ATTACH_WQ,
     &Opt::choice(
         c"taskrun",
         c"when the kernel finishes a request's work in the job's thread",
@@ -87,13 +76,7 @@ fn refused(words: impl Into<String>) -> Error {
 impl Settings {
     pub(crate) fn read(job: &Job) -> Result<Settings, Error> {
         let on = |name| Ok::<bool, Error>(job.boolean(name)?.unwrap_or(false));
-        let sqpoll = match (on("sqthread_poll")?, job.uint("sqthread_poll_cpu")?) {
-            (true, cpu) => Some(cpu.map(narrow).transpose()?),
-            (false, None) => None,
-            (false, Some(_)) => {
-                return Err(refused("sqthread_poll_cpu needs sqthread_poll=1: there is no thread"))
-            }
-        };
+        let sqpoll = uring::sqpoll(job)?;
         let settings = Settings {
             hipri: on("hipri")?,
             fixed_buffers: on("fixedbufs")?,
@@ -102,7 +85,7 @@ impl Settings {
             vectored: job.int("nonvectored")? == Some(0),
             uncached: on("uncached")?,
             nowait: on("nowait")?,
-            force_async: narrow(job.uint("force_async")?.unwrap_or(0))?,
+            force_async: uring::force_async(job)?,
             attach: on("attach_wq")?,
             task_run: task_run(job)?,
             priority: Priority::read(job)?,
@@ -128,10 +111,6 @@ impl Settings {
         }
         Ok(())
     }
-}
-
-fn narrow(n: u64) -> Result<u32, Error> {
-    u32::try_from(n).map_err(|_| refused(format!("{n} is above {}", u32::MAX)))
 }
 
 fn task_run(job: &Job) -> Result<TaskRun, Error> {

@@ -7,6 +7,7 @@
 use crate::command::{Op, APPTAG, GUARD, REFTAG};
 use iodyno_engine_api::abi::ioe_option;
 use iodyno_engine_api::{choice, Error, Job, Opt};
+use iodyno_engine_support::uring::options as uring;
 
 const NVME: u64 = 0;
 
@@ -29,27 +30,16 @@ pub(crate) const OPTIONS: &[&ioe_option] = &[
     .default(c"nvme")
     .build(),
     &Opt::boolean(c"hipri", c"poll the device for completions (IOPOLL)").default(c"0").build(),
-    &Opt::boolean(c"fixedbufs", c"map the buffers once, before the start").default(c"0").build(),
-    &Opt::boolean(c"registerfiles", c"register the files, so that requests need no look-up")
-        .default(c"0")
-        .build(),
-    &Opt::boolean(c"sqthread_poll", c"a kernel thread submits (SQPOLL); implies registerfiles")
-        .default(c"0")
-        .build(),
-    &Opt::uint(c"sqthread_poll_cpu", c"the processor of that thread; needs sqthread_poll")
-        .range(0, 65535)
-        .build(),
+    uring::FIXEDBUFS,
+    uring::REGISTERFILES,
+    uring::SQTHREAD_POLL,
+    uring::SQTHREAD_POLL_CPU,
     &Opt::int(c"nonvectored", c"0: data is named by a vector (NVME_URING_CMD_IO_VEC); -1, 1: not")
         .default(c"-1")
         .range(-1, 1)
         .build(),
-    &Opt::boolean(c"attach_wq", c"share one back end with the other jobs of the same process")
-        .default(c"0")
-        .build(),
-    &Opt::uint(c"force_async", c"every Nth request goes to the kernel's workers at once; 0: none")
-        .default(c"0")
-        .range(0, u32::MAX as i64)
-        .build(),
+    uring::ATTACH_WQ,
+    uring::FORCE_ASYNC,
     &Opt::boolean(c"readfua", c"reads force unit access").default(c"0").build(),
     &Opt::boolean(c"writefua", c"writes force unit access").default(c"0").build(),
     &Opt::choice(
@@ -131,13 +121,7 @@ fn refused(words: impl Into<String>) -> Error {
 impl Settings {
     pub(crate) fn read(job: &Job) -> Result<Settings, Error> {
         let on = |name| Ok::<bool, Error>(job.boolean(name)?.unwrap_or(false));
-        let sqpoll = match (on("sqthread_poll")?, job.uint("sqthread_poll_cpu")?) {
-            (true, cpu) => Some(cpu.map(narrow).transpose()?),
-            (false, None) => None,
-            (false, Some(_)) => {
-                return Err(refused("sqthread_poll_cpu needs sqthread_poll=1: there is no thread"))
-            }
-        };
+        let sqpoll = uring::sqpoll(job)?;
         let write = match job.uint("write_mode")?.unwrap_or(WRITE) {
             WRITE => Op::Write,
             UNCOR => Op::WriteUncorrectable,
@@ -168,22 +152,18 @@ impl Settings {
             attach: on("attach_wq")?,
             register_files: on("registerfiles")? || sqpoll.is_some(),
             sqpoll,
-            force_async: narrow(job.uint("force_async")?.unwrap_or(0))?,
+            force_async: uring::force_async(job)?,
             read_fua: on("readfua")?,
             write_fua,
             write,
             deallocate: on("deac")?,
-            metadata: narrow(job.uint("md_per_io_size")?.unwrap_or(0))?,
+            metadata: uring::narrow(job.uint("md_per_io_size")?.unwrap_or(0))?,
             pi_act: job.uint("pi_act")? != Some(0),
             pi_check: checks(job)?,
             apptag: tag(job, "apptag", 0x1234)?,
             apptag_mask: tag(job, "apptag_mask", 0xffff)?,
         })
     }
-}
-
-fn narrow(n: u64) -> Result<u32, Error> {
-    u32::try_from(n).map_err(|_| refused(format!("{n} is above {}", u32::MAX)))
 }
 
 fn tag(job: &Job, name: &str, default: u64) -> Result<u16, Error> {
