@@ -216,7 +216,7 @@ pub(crate) fn position(values: &Values, name: &str) -> Option<usize> {
     // a CStr that lives for ever, which the ABI wants of rows that are built by hand.
     let named =
         |row: &&ioe_option| unsafe { CStr::from_ptr(row.name) }.to_bytes() == name.as_bytes();
-    values.table.iter().position(|row| named(row))
+    values.table.iter().position(named)
 }
 
 /// Finds the value of option `name`. `None`: the job gives none and there is no default.
