@@ -122,18 +122,24 @@ fn cost(algorithm: Algorithm) -> Cost {
 pub(super) fn spare_slots(job: &JobSpec) -> u32 {
     match batch(job) {
         _ if !job.verifies() => 0,
-        1 if job.verify.threads == 0 => 0,
-        1 if job.depth.offload => 0,
-        batch if job.verify.threads > 0 => (batch * (AWAY_MAX + 1)) as u32,
-        batch => batch as u32 - 1,
+        // Slots that go round without need would come from a farther cache.
+        batch if !hands_over(job) => batch as u32 - 1,
+        batch => (batch * (AWAY_MAX + 1)) as u32,
+    }
+}
+
+/// Whether there is a pool, and what the job has to look at is worth it.
+fn hands_over(job: &JobSpec) -> bool {
+    match method(job) {
+        Some(Method::Digest(algorithm)) => worth_a_hand_over(job, algorithm).is_some(),
+        _ => false,
     }
 }
 
 /// The worker's place at the pool, where what it has to look at is worth it.
 fn desk(context: &Context) -> Option<Desk<Errand>> {
-    let Some(Method::Digest(algorithm)) = method(&context.job) else { return None };
-    worth_a_hand_over(&context.job, algorithm)?;
-    context.pool.as_ref().map(|pool| pool.desk(AWAY_MAX))
+    let pool = context.pool.as_ref().filter(|_| hands_over(&context.job));
+    pool.map(|pool| pool.desk(AWAY_MAX))
 }
 
 /// What verifies this worker's job, if it asks for it.

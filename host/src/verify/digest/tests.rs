@@ -164,9 +164,12 @@ fn piece<'a>(rng: &mut Rng, data: &'a [u8], longest: usize) -> &'a [u8] {
     &data[begin..begin + length]
 }
 
+/// Puts the digest of each block into its place.
+type Many<'a> = &'a dyn Fn(&[&[u8]], &mut [Digest]);
+
 /// A way over several blocks, and what the crate says of each of them.
 struct Way<'a> {
-    many: &'a dyn Fn(&[&[u8]], &mut [Digest]),
+    many: Many<'a>,
     right: fn(&[u8]) -> Digest,
     what: String,
 }

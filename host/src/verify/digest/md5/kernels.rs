@@ -19,8 +19,8 @@ pub(super) type Kernel = super::super::lanes::kernel::Kernel<u32, WORDS, CHUNK>;
 /// One group and two groups of AVX-512 lanes, if the machine has it.
 #[cfg(target_arch = "x86_64")]
 pub(super) fn avx512() -> Option<[Kernel; 2]> {
-    // SAFETY: asked for AVX-512F alone, which was just detected; `run` reads the chunks that it is
-    // told of as many begins as there are lanes in its groups.
+    // SAFETY: called below, where AVX-512F was detected, and `run` needs nothing else; it reads the
+    // chunks that it is told of as many begins as there are lanes in its groups.
     let kernels = || unsafe {
         let [one, both] = [avx512::LANES, 2 * avx512::LANES];
         [Kernel::new(one, avx512::run::<1>), Kernel::new(both, avx512::run::<2>)]
@@ -31,8 +31,8 @@ pub(super) fn avx512() -> Option<[Kernel; 2]> {
 /// One group and two groups of AVX2 lanes, if the machine has it.
 #[cfg(target_arch = "x86_64")]
 pub(super) fn avx2() -> Option<[Kernel; 2]> {
-    // SAFETY: asked for AVX2 alone, which was just detected; `run` reads the chunks that it is told
-    // of as many begins as there are lanes in its groups.
+    // SAFETY: called below, where AVX2 was detected, and `run` needs nothing else; it reads the
+    // chunks that it is told of as many begins as there are lanes in its groups.
     let kernels = || unsafe {
         let [one, both] = [avx2::LANES, 2 * avx2::LANES];
         [Kernel::new(one, avx2::run::<1>), Kernel::new(both, avx2::run::<2>)]
