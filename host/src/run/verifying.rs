@@ -41,9 +41,6 @@ const TRIM_STREAM: u64 = 0x7472_696d;
 /// What a ledger may cost without a word.
 const LEDGER_QUIET: u64 = 64 << 20;
 
-/// Intervals that are looked at together for each lane of a digest.
-const FILLINGS: usize = 2;
-
 /// Work below that costs more to hand over than it saves.
 const HAND_OVER_NS: u64 = 200_000;
 
@@ -94,7 +91,7 @@ fn batch(job: &JobSpec) -> usize {
     }
     let lanes = algorithm.lanes();
     let per_block = (max_bs(job) / interval(job)).max(1) as usize;
-    let filled = if lanes > 1 { (lanes * FILLINGS).div_ceil(per_block) } else { 1 };
+    let filled = if lanes > 1 { lanes.div_ceil(per_block) } else { 1 };
     filled.max(worth_a_hand_over(job, algorithm).unwrap_or(1))
 }
 
@@ -123,7 +120,9 @@ pub(super) fn spare_slots(job: &JobSpec) -> u32 {
     match batch(job) {
         _ if !job.verifies() => 0,
         // Slots that go round without need would come from a farther cache.
-        batch if !hands_over(job) => batch as u32 - 1,
+        1 if !hands_over(job) => 0,
+        // All writes of a batch are made before the first of them begins.
+        batch if !hands_over(job) => batch as u32,
         batch => (batch * (AWAY_MAX + 1)) as u32,
     }
 }
@@ -306,7 +305,9 @@ fn ledger(
         .and_then(|memory| memory.map_words(shape.words() as usize))
         .map_err(|errno| format!("map {} for verification: {errno}", show_bytes(worst)))?;
     let fsynced = job.verify.policy == VerifyPolicy::Fsynced;
-    Ok(Ledger::new(words, &shape).with_rules(job.verify.trim_verify_zero, fsynced))
+    // What stands beyond a zone's pointer is the device's affair.
+    let zeros = job.verify.trim_verify_zero && job.load.zbd.is_none();
+    Ok(Ledger::new(words, &shape).with_rules(zeros, fsynced))
 }
 
 fn ledger_shape(
