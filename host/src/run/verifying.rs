@@ -92,7 +92,8 @@ fn batch(job: &JobSpec) -> usize {
     let lanes = algorithm.lanes();
     let per_block = (max_bs(job) / interval(job)).max(1) as usize;
     let filled = if lanes > 1 { lanes.div_ceil(per_block) } else { 1 };
-    filled.max(worth_a_hand_over(job, algorithm).unwrap_or(1))
+    // A rest that fills no lanes would cost as much as all of them.
+    worth_a_hand_over(job, algorithm).unwrap_or(1).next_multiple_of(filled)
 }
 
 /// Blocks that take as long as a hand-over is worth; none where there is no pool, or no batch of a
