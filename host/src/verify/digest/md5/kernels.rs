@@ -1,6 +1,6 @@
 //! MD5's compression over lanes of a vector register: 16 of AVX-512, 8 of AVX2, once or twice.
 //!
-//! Advanced by `lanes`, which keeps each lane filled. Unsafe stands here for loads from streams, and
+//! Advanced by `lanes`, which keeps each lane filled. Unsafe stands here for loads from streams and
 //! for what the constructors vouch for. Knows nothing of padding or of messages' ends. One
 //! chain of MD5 leaves most of a core idle (each step waits for the one before), so two groups of
 //! lanes interleaved cost hardly more than one.

@@ -1,6 +1,6 @@
 //! SHA-256 and SHA-512 over lanes of a vector register: 16 and 8 of AVX-512, 8 and 4 of AVX2.
 //!
-//! Advanced by `lanes`, which keeps each lane filled. Unsafe stands here for loads from streams, and
+//! Advanced by `lanes`, which keeps each lane filled. Unsafe stands here for loads from streams and
 //! for what the constructors vouch for. Knows nothing of padding or of messages' ends. Both are
 //! the same algorithm (FIPS 180-4, 6.2.2 and 6.4.2) with words of 32 and of 64 bits.
 
