@@ -44,6 +44,9 @@ const LEDGER_QUIET: u64 = 64 << 20;
 /// Work below that costs more to hand over than it saves.
 const HAND_OVER_NS: u64 = 200_000;
 
+/// Data that waits for lanes to be filled, at most: large blocks would take memory without measure.
+const FILLING_BYTES: u64 = 16 << 20;
+
 /// Data of one batch, and blocks of it, at most.
 const BATCH_BYTES: u64 = 4 << 20;
 const BATCH_MAX: u64 = 256;
@@ -89,9 +92,9 @@ fn batch(job: &JobSpec) -> usize {
     if job.depth.offload {
         return 1;
     }
-    let lanes = algorithm.lanes();
     let per_block = (max_bs(job) / interval(job)).max(1) as usize;
-    let filled = if lanes > 1 { lanes.div_ceil(per_block) } else { 1 };
+    let most = (FILLING_BYTES / max_bs(job)).max(1) as usize;
+    let filled = algorithm.lanes().div_ceil(per_block).min(most);
     // A rest that fills no lanes would cost as much as all of them.
     worth_a_hand_over(job, algorithm).unwrap_or(1).next_multiple_of(filled)
 }
