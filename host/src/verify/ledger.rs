@@ -304,7 +304,7 @@ impl<W: Deref<Target = [AtomicU64]>> Ledger<W> {
     pub fn flush_begins(&self) -> u64 {
         let on_their_way = (0..self.get(head::DEPTH)).filter_map(|slot| {
             let base = flight_base(slot);
-            (self.get(base) != 0).then(|| self.get(base + 1) >> 24)
+            (![0, LOOK].contains(&self.get(base))).then(|| self.get(base + 1) >> 24)
         });
         on_their_way.min().unwrap_or(self.get(head::NEXT)).saturating_sub(1)
     }
@@ -323,13 +323,14 @@ impl<W: Deref<Target = [AtomicU64]>> Ledger<W> {
     fn expectation(&self, file_base: u64, entry: u64) -> Expectation {
         let word = self.get(entry);
         let generation = word >> flag::BITS;
-        if word & flag::TRIMMED != 0 && self.zeros {
+        let counts = !self.fsynced || generation <= self.get(file_base + file::SYNCED);
+        if word & flag::TRIMMED != 0 && self.zeros && counts {
             return Expectation::Zeros;
         }
         if word & flag::WRITTEN == 0 {
             return Expectation::Unknown;
         }
-        if !self.fsynced || generation <= self.get(file_base + file::SYNCED) {
+        if counts {
             return Expectation::Own { oldest: generation, newest: generation };
         }
         match self.get(entry + 1) {
@@ -394,25 +395,39 @@ impl<W: Deref<Target = [AtomicU64]>> Ledger<W> {
             .is_some_and(|entry| self.expectation(base, entry) != Expectation::Unknown)
     }
 
-    /// The sums.
+    /// The sums. What no flush covered is not among them where only what one covered counts.
     pub fn tally(&self) -> Tally {
         let mut tally = Tally { unsure: self.get(head::LOST) * self.interval, ..Tally::default() };
-        for chunk in 0..self.get(head::CHUNKS) {
-            for entry in 0..CHUNK {
-                let word = self.get(self.get(head::ARENA) + (chunk * CHUNK + entry) * ENTRY);
-                let count = |bit, sum: &mut u64| {
-                    *sum += if word & bit != 0 { self.interval } else { 0 };
-                };
-                count(flag::UNSURE, &mut tally.unsure);
-                count(flag::TRIMMED, &mut tally.trimmed);
-                count(flag::WRITTEN, &mut tally.written);
-                count(flag::WRONG, &mut tally.wrong);
-                if word & flag::WRONG == 0 {
-                    count(flag::CHECKED, &mut tally.verified);
+        for number in 0..self.get(head::FILES) {
+            let base = self.file_base(number);
+            let slots = self.get(base + file::INTERVALS).div_ceil(CHUNK);
+            for slot in self.get(base + file::TABLE)..self.get(base + file::TABLE) + slots {
+                if self.get(slot) == 0 {
+                    continue;
+                }
+                for at in 0..CHUNK {
+                    self.count(base, self.place(slot, at), &mut tally);
                 }
             }
         }
         tally
+    }
+
+    /// Adds one interval to the sums.
+    fn count(&self, file_base: u64, entry: u64, tally: &mut Tally) {
+        let word = self.get(entry);
+        let count = |bit, sum: &mut u64| {
+            *sum += if word & bit != 0 { self.interval } else { 0 };
+        };
+        count(flag::UNSURE, &mut tally.unsure);
+        count(flag::TRIMMED, &mut tally.trimmed);
+        if matches!(self.expectation(file_base, entry), Expectation::Own { .. }) {
+            tally.written += self.interval;
+            count(flag::WRONG, &mut tally.wrong);
+            if word & flag::WRONG == 0 {
+                count(flag::CHECKED, &mut tally.verified);
+            }
+        }
     }
 
     /// Puts what an ended request left into the entries of a part.

@@ -382,9 +382,28 @@ fn only_what_a_flush_covers_must_be_there() {
     let third = write(&ledger, span(0, 0, 512));
     let either = Expectation::Own { oldest: first, newest: third };
     assert_eq!(ledger.expect(0, 0), either);
+    assert_eq!(ledger.tally().written, 512, "the other one need not be there");
+    // What is read back meanwhile makes a flush cover no less.
+    ledger.begin(3, Doing::Look, &span(0, 2048, 512), 0);
     ledger.flushed(0, ledger.flush_begins());
+    ledger.end(3, true);
     assert_eq!(ledger.expect(0, 0), own(third));
     assert_eq!(ledger.expect(0, 1024), own(late));
+    assert_eq!(ledger.tally().written, 1024);
+}
+
+/// A trim that no flush covered may be lost, as a write may.
+#[test]
+fn a_trim_counts_when_a_flush_covered_it() {
+    let ledger = ledger(&shape(&[(0, 512 * 100)], None)).with_rules(true, true);
+    write(&ledger, span(0, 0, 512));
+    ledger.flushed(0, ledger.flush_begins());
+    let generation = ledger.take_generation();
+    ledger.begin(0, Doing::Trim, &span(0, 0, 512), generation);
+    ledger.end(0, true);
+    assert_eq!(ledger.expect(0, 0), Expectation::Unknown);
+    ledger.flushed(0, ledger.flush_begins());
+    assert_eq!(ledger.expect(0, 0), Expectation::Zeros);
 }
 
 #[test]
@@ -400,6 +419,9 @@ fn what_was_looked_at_is_summed_up() {
     let tally = ledger.tally();
     assert_eq!((tally.written, tally.verified, tally.wrong), (3584, 512, 512));
     assert_eq!((tally.trimmed, tally.unsure), (512, 0));
+    // Zeros that were looked at make up for nothing that was written and was not.
+    ledger.checked(0, 512, true);
+    assert_eq!(ledger.tally().verified, 512);
     // Written anew: to be looked at anew.
     write(&ledger, span(0, 0, 512));
     assert_eq!(ledger.tally().verified, 0);
