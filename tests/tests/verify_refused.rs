@@ -26,7 +26,7 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("rw=write\nverify=pattern", &["`verify=pattern` needs `verify_pattern`"]),
     ("rw=trim\nverify=md5", &["`rw=trim` only trims"]),
     ("rw=write\nverify=md6", &["md6", "md5", "job.fio:8:8"]),
-    ("rw=write\nverify=md5\nverify_async_cpus=9999\nverify_async=1", &["CPU 9999 is not there"]),
+    ("rw=write\nverify=md5\nverify_async_cpus=1000\nverify_async=1", &["CPU 1000 is not there"]),
     ("rw=write\nverify=md5\nverify_only=1\ndo_verify=0", &["nothing is verified"]),
     (
         "rw=write\nverify=md5\nverify_fatal=1\ncontinue_on_error=verify",
@@ -41,7 +41,9 @@ fn what_cannot_be_verified_is_refused() {
         let scene = Scene::new();
         let outcome = scene.run_json(&format!("{DEFAULTS}[a]\n{lines}\n"));
         outcome.expect(2).says(words);
-        assert!(!scene.path().join("target").exists(), "{lines}: nothing was written");
+        // A pattern's file is looked for when the worker is set up: the target is laid out by then.
+        let is_file = words[0] == "verify_pattern: ";
+        assert!(is_file || !scene.path().join("target").exists(), "{lines}: nothing was made");
     }
 }
 
@@ -55,7 +57,7 @@ fn two_writers_on_one_target_are_refused() {
         "[a]\nrw=write\nverify=md5\n[b]\nrw=randwrite\nfilename=./target\n",
     ] {
         let outcome = Scene::new().run_json(&format!("{DEFAULTS}{jobs}"));
-        outcome.expect(2).says(&["`a`", "`b`", "target"]);
+        outcome.expect(2).says(&["job a", "job b", "target"]);
     }
     let clones = "[a]\nrw=write\nverify=md5\nnumjobs=2\n";
     Scene::new().run_json(&format!("{DEFAULTS}{clones}")).expect(2).says(&["target"]);
