@@ -5,6 +5,8 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::Mutex;
 use tempfile::{Builder, TempDir};
 
 /// A directory for targets that no disk need be waited for; where there is none in memory, one
@@ -31,4 +33,25 @@ pub fn announce(lines: &[String]) {
             let _ = std::io::stderr().write_all(text.as_bytes());
         }
     }
+}
+
+/// Runs the cases, as many at once as there are cores. The answer: those that failed, by number,
+/// and why.
+pub fn side_by_side<T: Sync>(
+    cases: &[T],
+    run: impl Fn(&T) -> Result<(), String> + Sync,
+) -> Vec<(usize, String)> {
+    let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let workers = std::thread::available_parallelism().map_or(2, |cores| cores.get());
+    let serve = || loop {
+        let at = next.fetch_add(1, Relaxed);
+        let Some(case) = cases.get(at) else { return };
+        if let Err(why) = run(case) {
+            failed.lock().expect("nobody panics with it").push((at, why));
+        }
+    };
+    std::thread::scope(|scope| (0..workers).for_each(|_| drop(scope.spawn(serve))));
+    let mut failed = failed.into_inner().expect("nobody panicked with it");
+    failed.sort();
+    failed
 }

@@ -5,13 +5,11 @@
 //! tells must be those places, no other ones, each by its name. `scripts/test verify` prints the
 //! table. IODYNO_VERIFY_MATRIX=part takes one engine and one pool for each class and method.
 
-use iodyno_tests::verify::{announce, quick_dir};
+use iodyno_tests::verify::{announce, quick_dir, side_by_side};
 use iodyno_tests::{needs, Scene};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::Mutex;
 use tempfile::TempDir;
 
 /// What methods have in common, as the columns of the table in docs/verify-format.md.
@@ -351,9 +349,10 @@ fn planted(scene: &Scene, case: &Case) -> Result<BTreeMap<u64, Sees>, String> {
 }
 
 /// Runs a case; tells what was not as it must be.
-fn run(case: &Case, written: &Written, target: &Path) -> Result<(), String> {
+fn run(case: &Case, written: &Written) -> Result<(), String> {
     let damage = &DAMAGES[case.damage];
-    let _ = std::fs::remove_file(target);
+    let dir = quick_dir();
+    let target = &*dir.path().join("target");
     match damage.before {
         Before::OtherRun => {
             let from = written.path(case.method, damage.place);
@@ -421,27 +420,6 @@ fn cases(part: bool) -> Vec<Case> {
     all
 }
 
-/// Runs them, as many at once as there are cores; what failed, in the order of the cases.
-fn run_all(cases: &[Case]) -> Vec<(Case, String)> {
-    let written = Written::write();
-    let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let workers = std::thread::available_parallelism().map_or(2, |cores| cores.get());
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                let dir = quick_dir();
-                let target = dir.path().join("target");
-                while let Some(case) = cases.get(next.fetch_add(1, Relaxed)) {
-                    if let Err(why) = run(case, &written, &target) {
-                        failed.lock().expect("nobody panics with it").push((*case, why));
-                    }
-                }
-            });
-        }
-    });
-    failed.into_inner().expect("nobody panicked with it")
-}
-
 /// A word for what a method sees of a damage.
 fn word(damage: &Damage, kind: Kind) -> &'static str {
     match ((damage.here)(kind), damage.there.map(|there| there(kind))) {
@@ -456,7 +434,10 @@ fn word(damage: &Damage, kind: Kind) -> &'static str {
 fn each_damage_is_found_and_named_as_the_table_says() {
     let part = std::env::var("IODYNO_VERIFY_MATRIX").is_ok_and(|words| words == "part");
     let cases = cases(part);
-    let failed = run_all(&cases);
+    let written = Written::write();
+    let failed = side_by_side(&cases, |case| run(case, &written));
+    let failed: Vec<(Case, String)> =
+        failed.into_iter().map(|(at, why)| (cases[at], why)).collect();
     let mut rows = Vec::new();
     for (d, damage) in DAMAGES.iter().enumerate() {
         for (m, (method, kind, _)) in METHODS.iter().enumerate() {
