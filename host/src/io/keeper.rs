@@ -43,6 +43,8 @@ pub struct KeeperParts {
     pub apart: bool,
     /// The first miscompare ends the job (`verify_fatal`).
     pub fatal: bool,
+    /// The load goes on after a miscompare (`continue_on_error=verify`).
+    pub goes_on: bool,
     /// Blocks that are looked at together.
     pub batch: usize,
     /// Read back after so many writes; 0 = at the end alone (`verify_backlog`).
@@ -438,6 +440,12 @@ impl Keeper {
     /// Whether the job is to end now.
     pub(super) fn is_fatal(&self) -> bool {
         self.parts.fatal && self.verdict.wrong > 0
+    }
+
+    /// Whether the load is to end: what it has written is read back, and no more is written.
+    pub(super) fn ends_load(&self) -> bool {
+        let is_load = self.parts.ledger.is_some() && !self.is_reading_back;
+        is_load && !self.parts.goes_on && self.verdict.wrong > 0
     }
 
     /// A phase in which what was written is read back begins. Gives the bytes that are to be read.

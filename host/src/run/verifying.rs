@@ -174,6 +174,7 @@ pub(super) fn keeper(
         only: job.verify.verify_only,
         apart: job.load.rw.reads(),
         fatal: job.verify.fatal,
+        goes_on: job.errors.continue_on_error.verify,
         batch: batch(job),
         desk: desk(context),
         backlog: if job.verify.do_verify { job.verify.backlog } else { 0 },

@@ -95,8 +95,10 @@ pub fn check<'a>(
     let mut count = 0;
     for block in blocks {
         let mut offset = block.offset;
-        let expected = block.expected.iter();
-        for (data, &expected) in block.data.chunks_mut(recipe.interval).zip(expected) {
+        let mut parts = block.data.chunks_mut(recipe.interval);
+        for &expected in block.expected {
+            // Behind the end of the target there is nothing, and that is wrong, too.
+            let data = parts.next().unwrap_or_default();
             let interval = Interval { data, file: block.file, offset, expected };
             offset += recipe.interval as u64;
             let Some(interval) = look(recipe, rules, interval, findings) else { continue };
@@ -124,9 +126,9 @@ fn look<'a>(
             findings.unknown += 1;
             return None;
         }
-        (Expectation::Zeros, _) => is_zero(interval.data),
         (_, Method::Null) => true,
         _ if interval.data.len() < recipe.interval => false,
+        (Expectation::Zeros, _) => is_zero(interval.data),
         (_, Method::Pattern) => is_pattern(recipe, &interval),
         (_, method) => match Stamp::take(&interval.data[recipe.place..]) {
             Ok(stamp) if stamp_fits(recipe, rules, &interval, &stamp) => match method {
@@ -139,7 +141,7 @@ fn look<'a>(
     };
     if is_right {
         findings.right += 1;
-    } else if rules.blank && is_zero(interval.data) {
+    } else if rules.blank && interval.data.len() == recipe.interval && is_zero(interval.data) {
         findings.blank += 1;
     } else {
         wrong(recipe, rules, &interval, findings);

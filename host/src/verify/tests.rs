@@ -208,6 +208,21 @@ fn what_ends_early_is_cut() {
     assert_eq!(findings.right, 1);
     assert_eq!(findings.miscompares[0].damage, Damage::Cut { len: 904 });
     assert_eq!(findings.miscompares[0].offset, 8192 + 4096);
+    // Nothing at all came: then nothing is right, whatever must be there.
+    for expected in [own(9), Expectation::Stamped, Expectation::Zeros] {
+        for blank in [false, true] {
+            let rules = Rules { blank, ..RULES };
+            let expected = &[expected; 2];
+            let block = Block { data: &mut [], file: 0, offset: 8192, expected };
+            let mut findings = Findings::default();
+            check(&recipe, &rules, [block], &mut findings);
+            assert_eq!((findings.right, findings.blank), (0, 0), "{expected:?}");
+            let cut = |wrong: &Miscompare| (wrong.offset, wrong.damage);
+            let found: Vec<_> = findings.miscompares.iter().map(cut).collect();
+            let none = Damage::Cut { len: 0 };
+            assert_eq!(found, [(8192, none), (12288, none)], "{expected:?}");
+        }
+    }
 }
 
 #[test]
