@@ -211,7 +211,11 @@ fn a_target_that_ends_early_is_cut_and_stays_as_it_is() {
                 assert_eq!(outcome.status, 3, "{context}: {outcome}");
                 let document = outcome.document();
                 let missing = ((1 << 20) - len).div_ceil(4096);
-                assert_eq!(document.number("/jobs/0/verify/wrong"), missing, "{context}: {outcome}");
+                assert_eq!(
+                    document.number("/jobs/0/verify/wrong"),
+                    missing,
+                    "{context}: {outcome}"
+                );
                 assert_eq!(document.text("/jobs/0/verify/miscompares/0/class"), "cut", "{context}");
                 let there = std::fs::metadata(scene.at("target")).expect("it is there").len();
                 assert_eq!(there, len, "{context}");
