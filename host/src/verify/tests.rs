@@ -1,7 +1,7 @@
 //! Damage in memory: each class by each method, and what must not be taken for damage.
 
 use super::check::{check, Block, Expectation, Findings, Rules};
-use super::damage::Damage;
+use super::damage::{Damage, Miscompare};
 use super::digest::Algorithm;
 use super::ledger::{Cursor, Doing, Extent, Ledger, LedgerShape, Span};
 use super::method::Method;
