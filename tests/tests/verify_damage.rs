@@ -241,7 +241,7 @@ fn what_was_trimmed_and_is_not_zero_is_found() {
              inject_on=trim\nat_most=100\nlog=log\n"
         ));
         let log = std::fs::read_to_string(scene.at("log")).expect("the log is there");
-        let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line));
+        let lines = log.lines().map(serde_json::from_str::<serde_json::Value>);
         let offset = |line: serde_json::Value| line["offset"].as_u64().expect("an offset");
         let wanted: BTreeMap<u64, String> =
             lines.map(|line| (offset(line.expect("JSON")), "not zero".to_owned())).collect();

@@ -226,3 +226,21 @@ fn a_target_that_ends_early_is_cut_and_stays_as_it_is() {
     let outcome = scene.run_json(&job(&scene, "rw=read"));
     outcome.expect(2).says(&["it does not exist: nothing can be verified"]);
 }
+
+/// The command knows no size but the target's: an interval that is begun and cut is wrong.
+#[test]
+fn the_command_finds_what_is_cut() {
+    let scene = Scene::new();
+    assert_eq!(scene.run_json(&job(&scene, "rw=write\ndo_verify=0")).status, 0);
+    let verify = || scene.iodyno(["verify", &scene.at("target")]).run();
+    verify().expect(0);
+    let file = std::fs::File::options().write(true).open(scene.at("target"));
+    let file = file.expect("the target is there");
+    for len in [(1 << 20) - 1, (1 << 20) - 4000, 8192 + 8] {
+        file.set_len(len).expect("it is cut");
+        verify().expect(3).says(&["1 block is wrong", "cut: the target ends"]);
+    }
+    // Where it ends with an interval nobody knows what was behind.
+    file.set_len(8192).expect("it is cut");
+    verify().expect(0);
+}
