@@ -88,22 +88,45 @@ fn unfinished(why: Unfinished) -> &'static str {
     }
 }
 
-/// The error that a verdict is, if it is one.
-fn judge(job: &JobSpec, result: &VerifyResult, verdict: &Verdict) -> Option<RunError> {
-    let error = |kind, errno, words: String| RunError {
+fn error(job: &JobSpec, kind: ErrorKind, words: &str) -> RunError {
+    let method = job.verify.method.map_or("", |method| method.name());
+    RunError {
         kind,
         job: Some(job.name.clone()),
-        errno,
-        message: format!("{}: verify={}: {words}", place(job), result.method),
+        errno: (kind == ErrorKind::Miscompare).then_some(libc::EILSEQ),
+        message: format!("{}: verify={method}: {words}", place(job)),
         engine: None,
+    }
+}
+
+/// The error that is left of a worker whose cell died: what it had found by then.
+pub(super) fn of_the_dead(job: &JobSpec, wrong: u64) -> Option<RunError> {
+    let words = match wrong {
+        0 => return None,
+        1 => "1 block was".to_owned(),
+        wrong => format!("{wrong} blocks were"),
     };
+    let words = format!("{words} found wrong before the cell died; which ones died with it");
+    Some(error(job, ErrorKind::Miscompare, &words))
+}
+
+/// The error that a verdict is, if it is one.
+fn judge(job: &JobSpec, result: &VerifyResult, verdict: &Verdict) -> Option<RunError> {
     if let Some(first) = result.miscompares.first() {
         let many = match result.wrong {
             1 => "1 block is wrong".to_owned(),
             wrong => format!("{wrong} blocks are wrong, the first"),
         };
         let words = format!("{many}: {}", describe(&first.target, &first.miscompare));
-        return Some(error(ErrorKind::Miscompare, Some(libc::EILSEQ), words));
+        return Some(error(job, ErrorKind::Miscompare, &words));
+    }
+    if verdict.panicked > 0 {
+        let blocks = verdict.panicked;
+        let words = format!(
+            "internal error: a check panicked, and {blocks} blocks were not looked at (the panic's \
+             words are on standard error: please report them)"
+        );
+        return Some(error(job, ErrorKind::Unverified, &words));
     }
     let is_whole = result.verified_bytes >= result.bytes && result.unsure_bytes == 0;
     if is_whole || verdict.unfinished.is_some() {
@@ -118,7 +141,7 @@ fn judge(job: &JobSpec, result: &VerifyResult, verdict: &Verdict) -> Option<RunE
         let blank = show_bytes(result.blank_bytes);
         words.push_str(&format!("; {blank} are zeros: never written, or lost"));
     }
-    Some(error(ErrorKind::Unverified, None, words))
+    Some(error(job, ErrorKind::Unverified, &words))
 }
 
 /// A miscompare in words.
@@ -132,10 +155,11 @@ pub(super) fn describe(target: &str, wrong: &Miscompare) -> String {
             first.is,
             first.should
         ));
-        let bits = first.is ^ first.should;
-        if bits.count_ones() == 1 {
-            words.push_str(&format!(" (bit {})", bits.trailing_zeros()));
-        }
+        let wrong = first.is ^ first.should;
+        let bits = (0..8).filter(|bit| wrong >> bit & 1 != 0).map(|bit: u32| bit.to_string());
+        let bits = bits.collect::<Vec<_>>().join(", ");
+        let word = if wrong.is_power_of_two() { "bit" } else { "bits" };
+        words.push_str(&format!(" ({word} {bits})"));
     }
     words
 }

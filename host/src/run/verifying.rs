@@ -301,7 +301,9 @@ fn ledger(
         .and_then(|memory| memory.map_words(shape.words() as usize))
         .map_err(|errno| format!("map {} for verification: {errno}", show_bytes(worst)))?;
     let fsynced = job.verify.policy == VerifyPolicy::Fsynced;
-    Ok(Ledger::new(words, &shape).with_rules(job.verify.trim_verify_zero, fsynced))
+    // What stands beyond a zone's pointer is the device's affair.
+    let zeros = job.verify.trim_verify_zero && job.load.zbd.is_none();
+    Ok(Ledger::new(words, &shape).with_rules(zeros, fsynced))
 }
 
 fn ledger_shape(
