@@ -1,6 +1,6 @@
 //! What has to be there after a power cut: everything that ended (`verify_policy=completed`), or
-//! what a flush covered (`fsynced`). The engine fault holds unflushed writes back and loses a seeded
-//! part of them; here the power returns at once, as if a device had lost its cache and told nobody.
+//! what a flush covered (`fsynced`). fault holds unflushed writes back and loses a seeded part of
+//! them; here the power returns at once, as if a device had lost its cache and told nobody.
 
 use iodyno_tests::verify::quick_dir;
 use iodyno_tests::{needs, Outcome, Scene};

@@ -1,5 +1,6 @@
 //! The pool of a verifying job (`verify_async`): however few requests a submitter has and however
-//! slow the digest is, nothing hangs, nothing is lost, and what is wrong is found.
+//! slow the digest is, nothing hangs, nothing is lost, and what is wrong is found. Who takes over
+//! whose work is tested beside the pool itself.
 
 use iodyno_tests::verify::quick_dir;
 use iodyno_tests::{needs, process, Scene};

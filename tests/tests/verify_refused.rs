@@ -1,5 +1,6 @@
 //! What a user can get wrong about verification: each with its status and with words that say what
-//! and where, before anything is written.
+//! and where, before anything is written. The job file's own rules are tested with the checks of
+//! jobs; here stands what a user meets.
 
 use iodyno_tests::Scene;
 

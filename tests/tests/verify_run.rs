@@ -1,4 +1,7 @@
-//! Verification as its user meets it: phases, verdicts, statuses, what is refused.
+//! Verification as its user meets it: phases, verdicts, statuses.
+//!
+//! What is found is the affair of `verify_matrix` and `verify_damage`, what is refused that of
+//! `verify_refused`.
 
 use iodyno_tests::Scene;
 
@@ -174,8 +177,8 @@ fn a_miscompare_of_a_backlog_ends_the_load() {
     for (more, whole) in [("", false), ("continue_on_error=verify\n", true)] {
         let scene = Scene::new();
         let lines = format!(
-            "rw=randwrite\nioengine=fault\ninject=flip\nskip_first=99\nat_most=1\nverify_backlog=64\n\
-             {more}"
+            "rw=randwrite\nioengine=fault\ninject=flip\nskip_first=99\nat_most=1\n\
+             verify_backlog=64\n{more}"
         );
         let outcome = scene.run_json(&job(&scene, &lines));
         assert_eq!(outcome.status, 3, "{outcome}");

@@ -7,9 +7,13 @@
 //! whole at any time. A sparse table of two levels: a chunk is used when one of its intervals is
 //! written first. Allocates nothing after it was made.
 
+mod tally;
+
 use super::check::Expectation;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+pub use tally::Tally;
 
 /// Intervals of a chunk.
 const CHUNK: u64 = 64;
@@ -132,21 +136,6 @@ impl LedgerShape {
         let by_writes = self.writes_max.map(|writes| writes.saturating_mul(touched));
         by_writes.unwrap_or(u64::MAX).min(self.slots())
     }
-}
-
-/// Bytes of a worker's targets by what is known of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Written, as far as it is not trimmed since.
-    pub written: u64,
-    /// Of these: read back and right.
-    pub verified: u64,
-    /// Read back and wrong.
-    pub wrong: u64,
-    /// Not verifiable, because a write failed or did not end.
-    pub unsure: u64,
-    /// Trimmed.
-    pub trimmed: u64,
 }
 
 /// What a request on its way does.
@@ -413,41 +402,6 @@ impl<W: Deref<Target = [AtomicU64]>> Ledger<W> {
     fn is_expected(&self, file: u64, base: u64, at: u64) -> bool {
         self.entry(file, at)
             .is_some_and(|entry| self.expectation(base, entry) != Expectation::Unknown)
-    }
-
-    /// The sums. What no flush covered is not among them where only what one covered counts.
-    pub fn tally(&self) -> Tally {
-        let mut tally = Tally { unsure: self.get(head::LOST) * self.interval, ..Tally::default() };
-        for number in 0..self.get(head::FILES) {
-            let base = self.file_base(number);
-            let slots = self.get(base + file::INTERVALS).div_ceil(CHUNK);
-            for slot in self.get(base + file::TABLE)..self.get(base + file::TABLE) + slots {
-                if self.get(slot) == 0 {
-                    continue;
-                }
-                for at in 0..CHUNK {
-                    self.count(base, self.place(slot, at), &mut tally);
-                }
-            }
-        }
-        tally
-    }
-
-    /// Adds one interval to the sums.
-    fn count(&self, file_base: u64, entry: u64, tally: &mut Tally) {
-        let word = self.get(entry);
-        let count = |bit, sum: &mut u64| {
-            *sum += if word & bit != 0 { self.interval } else { 0 };
-        };
-        count(flag::UNSURE, &mut tally.unsure);
-        count(flag::TRIMMED, &mut tally.trimmed);
-        if matches!(self.expectation(file_base, entry), Expectation::Own { .. }) {
-            tally.written += self.interval;
-            count(flag::WRONG, &mut tally.wrong);
-            if word & flag::WRONG == 0 {
-                count(flag::CHECKED, &mut tally.verified);
-            }
-        }
     }
 
     /// Puts what an ended request left into the entries of a part.
