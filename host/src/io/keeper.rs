@@ -16,6 +16,7 @@ use crate::verify::ledger::{Cursor, Doing, Ledger, Span, Tally};
 use crate::verify::pool::{Desk, Done, Work};
 use crate::verify::recipe::{Recipe, Sealing};
 use crate::workload::mix_seed;
+use iodyno_engine_api::abi::IOE_OP_SYNC_RANGE;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -107,6 +108,8 @@ pub struct Verdict {
     pub unfinished: Option<Unfinished>,
     /// Bytes of an interval.
     pub interval: u64,
+    /// The run that wrote.
+    pub run: u64,
 }
 
 /// Why not all was looked at.
@@ -183,6 +186,7 @@ impl Keeper {
             verdict: Verdict {
                 miscompares: Vec::with_capacity(TOLD_MAX),
                 interval: parts.recipe.interval as u64,
+                run: parts.recipe.run,
                 ..Verdict::default()
             },
             parts,
@@ -248,6 +252,8 @@ impl Keeper {
         let span = self.spans[at];
         if let Some(ledger) = &self.parts.ledger {
             match slot.ddir {
+                // It flushes neither the device nor the file's length.
+                Ddir::Sync if slot.op == IOE_OP_SYNC_RANGE as u8 => {}
                 Ddir::Sync if well => ledger.flushed(slot.file, self.covered[at]),
                 Ddir::Sync => {}
                 _ => ledger.end(index, well),

@@ -31,6 +31,8 @@ mod status;
 mod steady;
 pub mod targets;
 mod track;
+mod verify_load;
+mod verify_state;
 mod verifying;
 mod watch;
 mod waves;
