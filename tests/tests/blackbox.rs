@@ -90,4 +90,5 @@ mod trust_swaps;
 mod verify_damage;
 mod verify_no_alarm;
 mod verify_run;
+mod verify_state;
 mod workload;

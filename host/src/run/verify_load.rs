@@ -109,7 +109,7 @@ pub(super) fn load(
     recipe.worker = state.about.shape.worker;
     recipe.seed = state.about.shape.seed;
     let must = ledger.tally();
-    if must.written + must.trimmed == 0 {
+    if must.written + must.zeros == 0 {
         let hint = match job.verify.policy {
             VerifyPolicy::Fsynced => " (no flush had covered a write: verify_policy=fsynced)",
             VerifyPolicy::Completed => "",
@@ -118,7 +118,7 @@ pub(super) fn load(
         let error = RunError::usage(&job.name, words(why));
         return Err(RunError { kind: ErrorKind::Unverified, ..error });
     }
-    context.outbox.send(&ToControl::Note(words(told(&state, must.written, adopted))));
+    context.outbox.send(&ToControl::Note(words(told(&state, must.written + must.zeros, adopted))));
     Ok(ledger)
 }
 

@@ -21,6 +21,8 @@ pub struct Tally {
     pub unsure: u64,
     /// Trimmed.
     pub trimmed: u64,
+    /// Of these: must read as zeros.
+    pub zeros: u64,
 }
 
 impl<W: Deref<Target = [AtomicU64]>> Ledger<W> {
@@ -47,11 +49,15 @@ impl<W: Deref<Target = [AtomicU64]>> Ledger<W> {
         tally.unsure += has(flag::UNSURE);
         tally.trimmed += has(flag::TRIMMED);
         tally.wrong += has(flag::WRONG);
-        if matches!(self.expectation(file_base, entry), Expectation::Own { .. }) {
-            tally.written += self.interval;
-            if word & flag::WRONG == 0 {
-                tally.verified += has(flag::CHECKED);
+        match self.expectation(file_base, entry) {
+            Expectation::Own { .. } => {
+                tally.written += self.interval;
+                if word & flag::WRONG == 0 {
+                    tally.verified += has(flag::CHECKED);
+                }
             }
+            Expectation::Zeros => tally.zeros += self.interval,
+            Expectation::Unknown | Expectation::Stamped => {}
         }
     }
 }
