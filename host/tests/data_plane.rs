@@ -142,6 +142,7 @@ fn settings(depth: u32, timed: bool) -> Settings {
         sets_issue: false,
         mixed: true,
         write_after_trim: false,
+        serialize_overlap: false,
         moves_data: true,
         whole_files: false,
         runs: None,
@@ -176,6 +177,7 @@ fn worker(
     let mut engine = Instance::init(ops(queue), host_table::table(), job, crumb).unwrap();
     let shape = SlabShape {
         depth,
+        spare: 0,
         max_bs: 4096,
         align: 4096,
         engine_memory: false,
@@ -209,6 +211,7 @@ fn worker(
         tolerance: Tolerance::default(),
         crew: None,
         doorway: None,
+        keeper: None,
         zoned: None,
         page,
         signal,

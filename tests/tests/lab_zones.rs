@@ -222,6 +222,37 @@ fn the_rest(lab: &mut Lab, device: &Device) {
     });
 }
 
+/// What is written to zones is verified, zones that are emptied on the way as well.
+fn verified(lab: &mut Lab, device: &Device) {
+    let Device { name, zone_mib, conventional, .. } = *device;
+    let (engine, offset) = ("io_uring", format!("offset={conventional}z"));
+    let whole = |outcome: &Outcome| {
+        assert_eq!(outcome.status, 0, "{outcome}");
+        let number = |what: &str| outcome.document().number(&format!("/jobs/0/verify/{what}"));
+        assert!(number("bytes") > 0, "{outcome}");
+        assert_eq!(number("verified_bytes"), number("bytes"), "{outcome}");
+    };
+    let writes = format!("rw=randwrite\n{offset}\nsize=8z\niodepth=8\nmax_open_zones=3");
+    let more = format!("io_size={}m\nverify=md5", 10 * zone_mib);
+    let script = emptied(device) + &job(name, engine, &format!("{writes}\n{more}"));
+    lab.case((name, engine, "verify: zones are emptied on the way"), script, move |outcome| {
+        whole(outcome);
+        assert!(zones(outcome, "resets") > 0, "{outcome}");
+    });
+    let more = format!("io_size={}m\nverify=crc32c\nverify_backlog=20", 2 * zone_mib);
+    let script = emptied(device) + &job(name, engine, &format!("{writes}\n{more}"));
+    lab.case((name, engine, "verify: read back in between"), script, whole);
+    let stamped = format!("rw=write\n{offset}\nsize=2z\nverify=crc32c\ndo_verify=0");
+    let read = format!("rw=read\n{offset}\nsize=2z\niodepth=4\nverify=crc32c");
+    let script = emptied(device) + &first(name, &stamped) + &job(name, engine, &read);
+    lab.case((name, engine, "verify: what another run wrote"), script, whole);
+    let partly = format!("rw=write\n{offset}\nsize=1z\nio_size=64k");
+    let lines = format!("rw=write\n{offset}\nsize=2z\nbs=128k\nverify=crc32c");
+    let script = emptied(device) + &first(name, &partly) + &job(name, engine, &lines);
+    let words = &["does not divide into intervals of 131072 bytes"];
+    lab.case((name, engine, "verify: a pointer between two intervals"), script, refused(words));
+}
+
 fn refusals(lab: &mut Lab, device: &Device) {
     let (name, zone_mib) = (device.name, device.zone_mib);
     let offset = format!("offset={}z", device.conventional);
@@ -253,6 +284,7 @@ fn null_blk_is_written_at_its_pointers() {
     let mut lab = lab(&scene, &NULL_BLK);
     ENGINES.into_iter().for_each(|engine| writes(&mut lab, &NULL_BLK, "nullb0", engine));
     the_rest(&mut lab, &NULL_BLK);
+    verified(&mut lab, &NULL_BLK);
     refusals(&mut lab, &NULL_BLK);
     lab.run(&scene);
 }
@@ -269,6 +301,7 @@ fn scsi_is_written_at_its_pointers() {
     writes(&mut lab, &SCSI, "sda", "sg");
     writes(&mut lab, &SCSI, "sg0", "sg");
     the_rest(&mut lab, &SCSI);
+    verified(&mut lab, &SCSI);
     refusals(&mut lab, &SCSI);
     // Conventional zones beside sequential ones.
     let script = emptied(&SCSI) + &job("sda", "io_uring", "rw=randwrite\nsize=4z\niodepth=8");
@@ -288,6 +321,7 @@ fn zns_is_written_at_its_pointers() {
     let mut lab = lab(&scene, &ZNS);
     ENGINES.into_iter().for_each(|engine| writes(&mut lab, &ZNS, "nvme0n1", engine));
     the_rest(&mut lab, &ZNS);
+    verified(&mut lab, &ZNS);
     refusals(&mut lab, &ZNS);
     let example = std::fs::read(programs::repo().join("examples/zones.toml")).expect("the example");
     let script = "iodyno run /root/zones.toml --set filename=/dev/nvme0n1 \

@@ -86,6 +86,30 @@ fn strided() {
     }
 }
 
+/// Written and verified; a byte that is turned over behind its back is named.
+#[test]
+fn verify() {
+    let scene = Scene::new();
+    let job = programs::repo().join("examples/verify.toml");
+    let directory = format!("directory={}", scene.at(""));
+    let run = scene.iodyno(["run", job.to_str().expect("UTF-8"), "--output-format", "json"]);
+    let outcome = run.args(["--set", "size=4MiB", "--set", &directory]).run().expect(0);
+    assert_eq!(outcome.stderr, "", "an example gives no warning");
+    for job in ["fill", "overwrite"] {
+        let at = outcome.document().job(job);
+        assert_eq!(outcome.document().float(&format!("/jobs/{at}/verify/coverage")), 100.0);
+    }
+    let target = scene.at("iodyno-verify.data");
+    scene.iodyno(["verify", &target]).run().expect(0);
+    let mut data = std::fs::read(&target).expect("the example's file");
+    data[1_000_000] ^= 0x10;
+    std::fs::write(&target, data).expect("a damaged file");
+    let found = scene.iodyno(["verify", &target]).run().expect(3);
+    for word in ["byte 1000000 is", "(bit 4)"] {
+        assert!(found.stderr.contains(word), "{word:?} is missing:\n{found}");
+    }
+}
+
 #[test]
 fn plain_ones() {
     for name in ["quickstart.toml", "sequential.toml", "rate-limited.toml", "null-speed.toml"] {

@@ -3,12 +3,31 @@
 //! Filled by [`super::keeper`]; carries everything that looking needs, so that it can go to another
 //! thread and come back. Decides nothing.
 
+use super::ahead::Seals;
 use super::held::Held;
 use crate::verify::check::{check, Block, Expectation, Findings, Rules};
 use crate::verify::ledger::Span;
 use crate::verify::pool::Work;
 use crate::verify::recipe::Recipe;
 use std::sync::Arc;
+
+/// What a worker has done by the pool.
+#[derive(Debug)]
+pub enum Errand {
+    /// Blocks that were read are to be looked at.
+    Look(Batch),
+    /// Blocks are to be made.
+    Seal(Seals),
+}
+
+impl Work for Errand {
+    fn run(&mut self) {
+        match self {
+            Errand::Look(batch) => batch.run(),
+            Errand::Seal(seals) => seals.run(),
+        }
+    }
+}
 
 /// A block that was read.
 #[derive(Debug)]

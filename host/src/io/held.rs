@@ -54,6 +54,26 @@ impl Slots {
         Held { index, base: self.buffer(index), len }
     }
 
+    /// Takes the data of a spare slot, `len` bytes, to fill it before a request has its turn.
+    pub fn hold_spare(&mut self, len: usize) -> Option<Held> {
+        assert!(len <= self.buffer_len);
+        let index = self.spare.pop()?;
+        self.slots[index as usize].owner = Owner::Held;
+        Some(Held { index, base: self.buffer(index), len })
+    }
+
+    /// The data's turn has come: its slot is the one that [`Slots::take`] will give. One is free.
+    pub fn bring(&mut self, held: Held) {
+        let index = held.index;
+        self.put_back(held);
+        if self.spare.last() == Some(&index) {
+            let Some(other) = self.free.pop() else { unreachable!("one is free") };
+            self.spare.pop();
+            self.spare.push(other);
+            self.free.push(index);
+        }
+    }
+
     /// The data is no longer needed: the slot is free, or spare again.
     pub fn put_back(&mut self, held: Held) {
         let slot = &mut self.slots[held.index as usize];
@@ -97,7 +117,7 @@ mod tests {
         let (mut taken, mut held): (Vec<SlotIndex>, Vec<Held>) = Default::default();
         let mut rng = crate::workload::Rng::new(1);
         for _ in 0..10_000 {
-            match rng.below(4) {
+            match rng.below(6) {
                 0 | 1 => taken.extend(slots.take()),
                 2 if !taken.is_empty() => {
                     let at = rng.below(taken.len() as u64) as usize;
@@ -107,13 +127,23 @@ mod tests {
                     let at = rng.below(held.len() as u64) as usize;
                     slots.put_back(held.swap_remove(at));
                 }
+                4 => held.extend(slots.hold_spare(4096)),
+                5 if !held.is_empty() && slots.has_free() => {
+                    let at = rng.below(held.len() as u64) as usize;
+                    let (one, free) = (held.swap_remove(at), slots.free.len());
+                    let index = one.index();
+                    slots.bring(one);
+                    assert_eq!(slots.next_free(), Some(index));
+                    assert!(slots.free.len() >= free);
+                }
                 _ => taken.pop().into_iter().for_each(|index| slots.release(index)),
             }
             let all = taken.len() + held.len() + slots.free.len() + slots.spare.len();
             assert_eq!(all as u32, depth + spare);
             assert!(taken.len() as u32 <= depth);
             // What spare slots can make good, they do.
-            let missing = (held.len() as u32).saturating_sub(spare);
+            let missing = slots.owed;
+            assert!(missing == 0 || slots.spare.is_empty());
             assert_eq!((taken.len() + slots.free.len()) as u32, depth - missing);
         }
         taken.into_iter().for_each(|index| slots.release(index));

@@ -4,125 +4,38 @@
 //! what it needs from the start and allocates only when something is wrong. Makes no request and
 //! touches no slot but through [`Held`].
 
-use super::batch::Batch;
+use super::ahead::Ahead;
+use super::batch::{Batch, Errand};
 use super::held::Held;
+use super::kept::{KeeperParts, Unfinished, Verdict, AWAY_MAX, TOLD_MAX};
 use super::slots::{Slot, SlotIndex};
 use crate::ddir::Ddir;
 use crate::stats::live::WorkerPage;
-use crate::sys::shm::SharedWords;
-use crate::verify::check::{Expectation, Findings, Rules};
-use crate::verify::damage::Miscompare;
-use crate::verify::ledger::{Cursor, Doing, Ledger, Span, Tally};
+use crate::verify::check::{Expectation, Findings};
+use crate::verify::ledger::{Cursor, Doing, Ledger, Span};
 use crate::verify::pool::{Desk, Done, Work};
-use crate::verify::recipe::{Recipe, Sealing};
-use crate::workload::mix_seed;
+use crate::verify::recipe::Sealing;
 use iodyno_engine_api::abi::IOE_OP_SYNC_RANGE;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Miscompares of one worker that are told one by one.
-pub const TOLD_MAX: usize = 100;
-
-/// Batches of a worker that may be with the pool at once.
-pub const AWAY_MAX: usize = 4;
-
-/// What a verifying job is made of.
-pub struct KeeperParts {
-    /// How its intervals are made.
-    pub recipe: Arc<Recipe>,
-    /// What is compared.
-    pub rules: Rules,
-    /// What must be where; none for a job that writes nothing.
-    pub ledger: Option<Ledger<SharedWords>>,
-    /// The reads of the load are looked at: it does nothing else.
-    pub checks_load: bool,
-    /// What was written is read back (`do_verify`).
-    pub reads_back: bool,
-    /// There is no load: what another run wrote is read back (`verify_only`).
-    pub only: bool,
-    /// The load reads as well: what is read back is no part of its figures.
-    pub apart: bool,
-    /// The first miscompare ends the job (`verify_fatal`).
-    pub fatal: bool,
-    /// Blocks that are looked at together.
-    pub batch: usize,
-    /// Read back after so many writes; 0 = at the end alone (`verify_backlog`).
-    pub backlog: u64,
-    /// So many at once (`verify_backlog_batch`).
-    pub backlog_batch: u64,
-    /// What is trimmed of what was written.
-    pub trims: Trims,
-    /// Bytes of the largest request.
-    pub block_max: u64,
-    /// Threads that look; none: the worker does.
-    pub desk: Option<Desk<Batch>>,
-    /// Brings what was written to the medium, and out of the page cache.
-    pub settle: Box<dyn FnMut()>,
-}
-
-/// `trim_percentage` and its kin.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Trims {
-    /// Percent of the blocks; 0 = none.
-    pub percentage: u8,
-    /// Trim after so many writes; 0 = once all are made.
-    pub backlog: u64,
-    /// So many at once; 0 = all that are due.
-    pub batch: u64,
-    /// Bytes of a block.
-    pub block: u64,
-    /// Which blocks follows from it.
-    pub seed: u64,
-}
-
-impl Trims {
-    /// Whether a block is one of those.
-    fn chooses(&self, file: u32, offset: u64, generation: u64) -> bool {
-        let place = mix_seed(mix_seed(self.seed, u64::from(file)), offset);
-        mix_seed(place, generation) % 100 < u64::from(self.percentage)
-    }
-}
-
-impl std::fmt::Debug for KeeperParts {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeeperParts").field("recipe", &self.recipe).finish_non_exhaustive()
-    }
-}
-
-/// What came of a worker's verification.
-#[derive(Clone, Debug, Default)]
-pub struct Verdict {
-    /// Intervals that are right.
-    pub right: u64,
-    /// Intervals that are wrong.
-    pub wrong: u64,
-    /// The first [`TOLD_MAX`] of these.
-    pub miscompares: Vec<Miscompare>,
-    /// The bytes that were written, by what is known of them; none where nothing was to be written.
-    pub tally: Option<Tally>,
-    /// Intervals of zeros, where these are no miscompares.
-    pub blank: u64,
-    /// Blocks that nobody looked at, because a check panicked: a defect of ours.
-    pub panicked: u64,
-    /// What was to be read back was not, or not wholly: why.
-    pub unfinished: Option<Unfinished>,
-    /// Bytes of an interval.
-    pub interval: u64,
-    /// The run that wrote.
-    pub run: u64,
-}
-
-/// Why not all was looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unfinished {
-    /// The job says so (`do_verify=0`).
-    NotAsked,
-    /// The load did not end well.
-    Failed,
-    /// The user ended the run.
-    Interrupted,
-    /// `verify_fatal`.
-    Fatal,
+/// How a request of the load comes by its number and its data.
+#[derive(Debug)]
+pub(super) enum Made<'a> {
+    /// It has both.
+    Before {
+        /// The number.
+        generation: u64,
+    },
+    /// Its data is made now.
+    Now {
+        /// The number, where it has one.
+        generation: Option<u64>,
+        /// What it will write; empty for what writes nothing.
+        data: &'a mut [u8],
+        /// Wall clock.
+        time_ns: u64,
+    },
 }
 
 /// The memory of one worker.
@@ -156,6 +69,8 @@ pub(super) struct Keeper {
     open: Batch,
     /// Empty ones.
     batches: Vec<Batch>,
+    /// Writes that are made before their turn; none: each is made when it begins.
+    pub(super) ahead: Option<Ahead>,
     verdict: Verdict,
 }
 
@@ -183,6 +98,7 @@ impl Keeper {
             loops_verified: 0,
             batches: (0..AWAY_MAX).map(|_| empty()).collect(),
             open: empty(),
+            ahead: None,
             verdict: Verdict {
                 miscompares: Vec::with_capacity(TOLD_MAX),
                 interval: parts.recipe.interval as u64,
@@ -203,8 +119,19 @@ impl Keeper {
         self.parts.ledger.as_ref().is_some_and(|ledger| ledger.is_busy(span))
     }
 
+    /// The interval, where a part of a target does not divide into such.
+    pub(super) fn askew(&self, span: &Span) -> Option<u64> {
+        let ledger = self.parts.ledger.as_ref()?;
+        (!ledger.divides(span)).then(|| ledger.interval())
+    }
+
+    /// What was written to this part is gone.
+    pub(super) fn emptied(&self, span: &Span) {
+        self.parts.ledger.iter().for_each(|ledger| ledger.emptied(span));
+    }
+
     /// A request of the load is about to begin in this slot.
-    pub(super) fn begins(&mut self, index: SlotIndex, slot: &Slot, data: &mut [u8], now_ns: u64) {
+    pub(super) fn begins(&mut self, index: SlotIndex, slot: &Slot, made: Made<'_>) {
         let at = index as usize;
         self.spans[at] = span(slot);
         self.looks[at] = slot.ddir == Ddir::Read && self.parts.checks_load;
@@ -212,17 +139,25 @@ impl Keeper {
         let doing = match slot.ddir {
             Ddir::Read => return,
             Ddir::Sync => {
-                self.covered[at] = ledger.flush_begins();
+                // What is drawn and has not begun has a number, and is not on the medium.
+                let begun = self.oldest_drawn().map_or(u64::MAX, |oldest| oldest - 1);
+                self.covered[at] = ledger.flush_begins().min(begun);
                 return;
             }
             Ddir::Write => Doing::Write,
             Ddir::Trim => Doing::Trim,
         };
-        let generation = ledger.take_generation();
-        if doing == Doing::Write {
-            let (file, offset) = (slot.file, slot.offset);
-            self.parts.recipe.seal(&mut [Sealing { data, file, offset, generation }], now_ns);
-        }
+        let generation = match made {
+            Made::Before { generation } => generation,
+            Made::Now { generation, data, time_ns } => {
+                let generation = generation.unwrap_or_else(|| ledger.take_generation());
+                if doing == Doing::Write {
+                    let (file, offset) = (slot.file, slot.offset);
+                    self.parts.recipe.seal([Sealing { data, file, offset, generation }], time_ns);
+                }
+                generation
+            }
+        };
         ledger.begin(index, doing, &span(slot), generation);
     }
 
@@ -369,15 +304,34 @@ impl Keeper {
         let empty = self.batches.pop()?;
         let full = std::mem::replace(&mut self.open, empty);
         match &mut self.parts.desk {
-            Some(desk) => desk.hand_over(full).err(),
+            Some(desk) => match desk.hand_over(Errand::Look(full)) {
+                Err(Errand::Look(full)) => Some(full),
+                _ => None,
+            },
             None => Some(full),
         }
     }
 
-    fn note_done(&mut self, page: &WorkerPage, done: Done<Batch>, give_back: &mut dyn FnMut(Held)) {
-        match done {
-            Done::Well(batch) => self.note(page, batch, true, give_back),
-            Done::Panicked(batch) => self.note(page, batch, false, give_back),
+    fn note_done(
+        &mut self,
+        page: &WorkerPage,
+        done: Done<Errand>,
+        give_back: &mut dyn FnMut(Held),
+    ) {
+        let (errand, well) = match done {
+            Done::Well(errand) => (errand, true),
+            Done::Panicked(errand) => (errand, false),
+        };
+        match errand {
+            Errand::Look(batch) => self.note(page, batch, well, give_back),
+            Errand::Seal(mut seals) => {
+                if !well {
+                    // Once more here: what panics again ends the worker, and is told.
+                    seals.run();
+                }
+                let Some(ahead) = &mut self.ahead else { unreachable!("it was drawn ahead") };
+                ahead.returned(seals);
+            }
         }
     }
 

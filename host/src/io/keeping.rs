@@ -5,10 +5,11 @@
 //! other jobs one flag that they look at anyway. Decides nothing about the data; that is `verify`'s
 //! affair.
 
-use super::keeper::{Keeper, Unfinished, Verdict};
+use super::keeper::{Keeper, Made};
+use super::kept::{Unfinished, Verdict};
 use super::signal::Signal;
 use super::slots::{Slot, SlotIndex, Slots};
-use super::trouble::Trouble;
+use super::trouble::{FileTrouble, Trouble};
 use super::worker::{graver, Filled, Worker};
 use crate::ddir::Ddir;
 use crate::stats::live::WorkerState;
@@ -30,11 +31,81 @@ impl<C: Clock> Worker<'_, C> {
             self.wait_for(&Span { file, offset, len })?;
         }
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        let turn = if slot.ddir == Ddir::Sync { None } else { keeper.take_turn() };
+        let generation = turn.as_ref().map(|(generation, _)| *generation);
+        let held = turn.and_then(|(_, held)| held);
+        let is_made = held.is_some();
+        held.into_iter().for_each(|held| self.slots.bring(held));
         let Some(index) = self.slots.next_free() else { unreachable!("has_free was asked") };
+        if let (true, Some(generation)) = (is_made, generation) {
+            keeper.begins(index, slot, Made::Before { generation });
+            return Ok(());
+        }
         let len = if slot.ddir == Ddir::Write { slot.len as usize } else { 0 };
         let data = self.slots.buffer_mut(index, len);
-        keeper.begins(index, slot, data, wall_ms() * 1_000_000);
+        keeper.begins(index, slot, Made::Now { generation, data, time_ns: wall_ms() * 1_000_000 });
         Ok(())
+    }
+
+    /// A request is about to begin where its zone wants it.
+    #[inline(never)]
+    pub(super) fn keep_in_zone(&mut self, slot: &Slot, place: &str) -> Result<(), Trouble> {
+        let span = Span { file: slot.file, offset: slot.offset, len: slot.len };
+        let askew = self.keeper.as_ref().and_then(|keeper| keeper.askew(&span));
+        match askew.filter(|_| slot.ddir == Ddir::Write) {
+            None => self.keep(slot),
+            Some(interval) => {
+                let (offset, len) = (slot.offset, slot.len);
+                let message = format!(
+                    "{place}: verification: a zone has a write of {len} bytes begin at {offset}, \
+                     which does not divide into intervals of {interval} bytes (let \
+                     verify_interval, or the smallest block, divide the zones' size and capacity, \
+                     and reset zones that were written otherwise)"
+                );
+                Err(FileTrouble { is_usage: true, errno: None, message }.into())
+            }
+        }
+    }
+
+    /// A zone is emptied, and all that was written to it is gone.
+    pub(super) fn forget_zone(&mut self, file: u32, (offset, len): (u64, u64)) {
+        if let Some(keeper) = &self.keeper {
+            keeper.emptied(&Span { file, offset, len });
+        }
+    }
+
+    /// The next request of the load, whose data was made before its turn.
+    pub(super) fn offer_drawn(&mut self) -> Result<Option<Filled>, Trouble> {
+        let Some(keeper) = &mut self.keeper else { return Ok(Some(Filled::Ended)) };
+        let generator = &mut self.generator;
+        // What the next loop writes waits until this one is verified.
+        let mut may_go_on = !(keeper.has_drawn() && generator.is_between_loops());
+        keeper.fill_ahead(&mut self.slots, || {
+            let request = if may_go_on { generator.next() } else { None };
+            may_go_on = !generator.is_between_loops();
+            request
+        });
+        let slots = &mut self.slots;
+        while keeper.is_next_away() {
+            keeper.wait(self.page, &mut |held| slots.put_back(held));
+        }
+        let Some(request) = keeper.next_drawn() else { return Ok(Some(Filled::Ended)) };
+        self.prepare_way(request.ddir, request.file)?;
+        if self.failures.stop {
+            return Ok(Some(Filled::Ended));
+        }
+        let slot = self.slot_by_detour(request);
+        self.begin_by_detour(slot).map(|()| None)
+    }
+
+    /// The load is over: what was drawn and has not begun is forgotten.
+    pub(super) fn forget_drawn(&mut self) {
+        let Some(keeper) = &mut self.keeper else { return };
+        let slots = &mut self.slots;
+        if keeper.has_drawn() {
+            while keeper.wait(self.page, &mut |held| slots.put_back(held)) {}
+        }
+        keeper.drop_drawn(slots);
     }
 
     /// Until nothing is on its way to this part of a target.
@@ -105,6 +176,9 @@ impl<C: Clock> Worker<'_, C> {
         }
         if keeper.is_reading_back || keeper.backlog_due > 0 {
             return self.offer_look().map(Some);
+        }
+        if keeper.has_drawn() {
+            return Ok(None);
         }
         let ends = keeper.ends_loop(self.generator.is_between_loops(), self.generator.loops_done());
         Ok(ends.then_some(Some(Filled::Ended)))

@@ -7,8 +7,10 @@
 //! lock, allocates, logs, formats, or makes a system call of the host's own (waiting and opening
 //! that the job asks for excepted). Knows engines through [`crate::plugin::handle`] alone.
 
+pub mod ahead;
 pub mod batch;
 pub mod crew;
+mod detour;
 pub mod doors;
 mod drain;
 mod drive;
@@ -20,6 +22,7 @@ mod idle;
 mod inputs;
 pub mod keeper;
 mod keeping;
+pub mod kept;
 mod openloop;
 mod overlap;
 pub mod pace;
@@ -30,6 +33,7 @@ pub mod schedule;
 pub mod settings;
 pub mod signal;
 mod slab;
+mod slot;
 pub mod slots;
 pub mod syncs;
 pub mod target_depth;

@@ -7,6 +7,8 @@
 //! flight.
 
 pub use super::slab::{SlabError, SlabShape, Stray};
+pub(super) use super::slot::Owner;
+pub use super::slot::{Outcome, Slot, SlotIndex};
 use crate::ddir::Ddir;
 use crate::plugin::handle::{Instance, Refusal, UnitPtr};
 use crate::plugin::lent::FileTable;
@@ -23,68 +25,6 @@ const _: () = assert!(size_of::<ioe_io>() <= UNIT_STRIDE);
 
 /// A zone behind each private area at least, which come in whole cache lines.
 const PRIVATE_ZONE_MIN: usize = 16;
-
-/// Number of a slot.
-pub type SlotIndex = u32;
-
-/// Who owns a slot.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Owner {
-    /// Nobody: it is on the free list.
-    #[default]
-    Free,
-    /// The host: it is being filled, continued or accounted.
-    Host,
-    /// Whoever has its [`super::held::Held`]: its data is being made or verified.
-    Held,
-    /// The engine, from Queued until `getevents` hands it back.
-    Engine,
-}
-
-/// What the host knows of a request.
-#[derive(Clone, Copy, Debug)]
-pub struct Slot {
-    pub(super) owner: Owner,
-    /// Direction.
-    pub ddir: Ddir,
-    /// Whether it began in the measure phase.
-    pub measured: bool,
-    /// Whether any of its pieces was queued.
-    pub queued: bool,
-    /// Whether it needed more than one piece.
-    pub short: bool,
-    /// `IOE_OP_*`, which fits into a byte.
-    pub op: u8,
-    /// `IOE_IO_*`, likewise.
-    pub flags: u8,
-    /// File number.
-    pub file: u32,
-    /// Where the present piece begins.
-    pub offset: u64,
-    /// Length of the present piece.
-    pub len: u64,
-    /// Bytes that earlier pieces transferred.
-    pub done: u64,
-    /// When the request began.
-    pub start: Ticks,
-    /// When its last piece was submitted.
-    pub issue: Ticks,
-    /// With a rate: from its intended start to its start.
-    pub qlat_ns: u64,
-}
-
-/// What comes back from the engine with a unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// Bytes not transferred.
-    pub resid: u64,
-    /// Whatever the engine wrote there: 0 or an errno, if it keeps to the contract.
-    pub error: i32,
-    /// The engine's own status.
-    pub vendor_status: u32,
-    /// Host clock, where the engine sets it.
-    pub issue_ns: u64,
-}
 
 /// Memory of the buffers.
 #[derive(Debug)]
@@ -456,26 +396,6 @@ impl Slots {
         self.slots.iter().any(|slot| slot.owner != Owner::Free && slot.file == file)
     }
 
-    /// A new slot description, as the generator asks for it.
-    pub fn request(ddir: Ddir, file: u32, offset: u64, len: u64) -> Slot {
-        Slot {
-            owner: Owner::Host,
-            ddir,
-            measured: false,
-            queued: false,
-            short: false,
-            op: op_of(ddir),
-            flags: 0,
-            file,
-            offset,
-            len,
-            done: 0,
-            start: Ticks(0),
-            issue: Ticks(0),
-            qlat_ns: 0,
-        }
-    }
-
     /// Shows the engine each unit for the last time and gives engine memory back. Nothing may be in
     /// flight; the host's memory stays until [`Slots::dispose`].
     pub fn free(&mut self, engine: &mut Instance<'_>) {
@@ -502,16 +422,4 @@ fn filled(capacity: u32, with: impl Iterator<Item = SlotIndex>) -> Vec<SlotIndex
     let mut list = Vec::with_capacity(capacity as usize);
     list.extend(with);
     list
-}
-
-/// What the engine is asked for; a sync is an fsync where nobody says another one.
-#[inline(always)]
-fn op_of(ddir: Ddir) -> u8 {
-    let op = match ddir {
-        Ddir::Read => IOE_OP_READ,
-        Ddir::Write => IOE_OP_WRITE,
-        Ddir::Trim => IOE_OP_TRIM,
-        Ddir::Sync => IOE_OP_FSYNC,
-    };
-    op as u8
 }

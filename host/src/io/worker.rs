@@ -11,22 +11,23 @@ use super::doors::Doorway;
 use super::drive::Drive;
 use super::failures::{Failures, Tolerance};
 use super::harness::Harness;
-use super::keeper::{Keeper, KeeperParts};
+use super::keeper::Keeper;
 use super::keeping;
+use super::kept::KeeperParts;
 use super::pace::Pace;
 use super::settings::Settings;
 use super::signal::Signal;
 use super::slots::{Slot, SlotIndex, Slots};
 use super::syncs::Syncs;
 use super::trouble::{Breach, Fault, Trouble};
-use super::zoned::{Seen, Zoned};
+use super::zoned::Zoned;
 use crate::ddir::Ddir;
 use crate::plugin::handle::{Answer, Callback, Instance, Terminator};
 use crate::plugin::lent::FileTable;
 use crate::stats::live::{WorkerPage, WorkerState};
 use crate::sys::clock::{Clock, Ticks};
 use crate::sys::thread::Usage;
-use crate::workload::{Content, Generator, Request};
+use crate::workload::{Content, Generator};
 use iodyno_engine_api::abi::*;
 
 /// Everything that a worker is made of.
@@ -76,6 +77,8 @@ pub struct Worker<'a, C> {
     /// Something is asked for between two requests: rates, syncs, files that come and go. One
     /// flag, beside what the loop looks at anyway.
     takes_detours: bool,
+    /// What a verifying job writes is drawn and made before its turn.
+    pub(super) draws_ahead: bool,
     /// `pace.watched`, likewise.
     pub(super) watched: bool,
     /// 1 where there is a keeper, to be or-ed with what tells uneven results from others.
@@ -124,7 +127,16 @@ impl<'a, C: Clock> Worker<'a, C> {
         let depth = parts.slots.depth() as usize;
         let settings = &parts.settings;
         let syncs = Syncs::new(settings.syncs, settings.fsync_every, parts.files.len());
-        let keeper = parts.keeper.map(|keeper| Box::new(Keeper::new(keeper, depth as u32)));
+        let mut keeper = parts.keeper.map(|keeper| Box::new(Keeper::new(keeper, depth as u32)));
+        // Nothing may have a say in what begins when its turn comes.
+        if !parts.pace.paced
+            && !settings.whole_files
+            && parts.doorway.is_none()
+            && parts.zoned.is_none()
+        {
+            keeper.iter_mut().for_each(|keeper| keeper.draw_ahead());
+        }
+        let draws_ahead = keeper.as_ref().is_some_and(|keeper| keeper.ahead.is_some());
         Worker {
             settings: parts.settings,
             engine: Drive::new(parts.engine, parts.crew),
@@ -140,6 +152,7 @@ impl<'a, C: Clock> Worker<'a, C> {
                 || parts.doorway.is_some()
                 || parts.zoned.is_some()
                 || keeper.is_some(),
+            draws_ahead,
             kept: keeping::flag(keeper.as_deref()),
             keeper,
             watched: parts.pace.watched,
@@ -198,6 +211,7 @@ impl<'a, C: Clock> Worker<'a, C> {
             Err(Trouble::Fault(_)) => Ok(()),
             _ => self.drain().and_then(|()| self.final_sync(driven.is_ok())),
         };
+        self.forget_drawn();
         self.end();
         graver(driven, drained)
     }
@@ -251,88 +265,6 @@ impl<'a, C: Clock> Worker<'a, C> {
         let Some(request) = self.generator.next() else { return Ok(Some(Filled::Ended)) };
         let slot = Slots::request(request.ddir, request.file, request.offset, request.len);
         self.begin_request(slot).map(|()| None)
-    }
-
-    /// As `offer_next`, for jobs that ask for something between two requests.
-    #[inline(never)]
-    fn offer_by_detour(&mut self) -> Result<Option<Filled>, Trouble> {
-        if self.kept != 0 {
-            if let Some(filled) = self.offer_kept()? {
-                return Ok(filled);
-            }
-        }
-        if self.zoned.is_some() {
-            match self.see_to_zones()? {
-                Seen::GoOn => {}
-                Seen::Begun => return Ok(None),
-                Seen::Held(filled) => return Ok(Some(filled)),
-            }
-        }
-        if self.syncs.is_due {
-            return self.offer_sync().map(|()| None);
-        }
-        if self.pace.paced {
-            return self.offer_paced();
-        }
-        let Some(request) = self.generator.next() else { return Ok(Some(Filled::Ended)) };
-        self.prepare_way(request.ddir, request.file)?;
-        if self.failures.stop {
-            return Ok(Some(Filled::Ended));
-        }
-        let slot = self.slot_by_detour(request);
-        self.begin_by_detour(slot).map(|()| None)
-    }
-
-    /// What a request that the plain way would not begin asks for.
-    pub(super) fn slot_by_detour(&self, request: Request) -> Slot {
-        match self.settings.whole_files {
-            true => Slots::request(request.ddir, request.file, 0, 0),
-            false => Slots::request(request.ddir, request.file, request.offset, request.len),
-        }
-    }
-
-    /// Begins a request that the plain way would not begin: what it writes may be due for a sync.
-    /// Apart, because the plain way's slot must never have an address.
-    pub(super) fn begin_by_detour(&mut self, mut slot: Slot) -> Result<(), Trouble> {
-        if self.syncs.watches && slot.ddir == Ddir::Write {
-            self.syncs.watch(&mut slot);
-        }
-        if self.zoned.is_some() && slot.ddir != Ddir::Sync {
-            return self.begin_in_zone(slot);
-        }
-        if self.settings.serialize_overlap {
-            self.wait_for_overlaps(&slot)?;
-        }
-        if self.kept != 0 {
-            self.keep(&slot)?;
-        }
-        self.begin_request(slot)
-    }
-
-    /// What has to be done before a request to `file` can begin: a trim has ended before its block
-    /// is written, and the file is open.
-    pub(super) fn prepare_way(&mut self, ddir: Ddir, file: u32) -> Result<(), Trouble> {
-        if self.settings.write_after_trim && ddir == Ddir::Write {
-            self.drain()?;
-        }
-        if self.doorway.is_some() && !self.failures.stop {
-            self.see_to_doors(file)?;
-        }
-        Ok(())
-    }
-
-    #[cold]
-    fn offer_sync(&mut self) -> Result<(), Trouble> {
-        let slot = self.syncs.take_due(self.last_written.unwrap_or(0));
-        self.begin_sync(slot)
-    }
-
-    /// Begins a sync, of which who verifies wants to know.
-    pub(super) fn begin_sync(&mut self, slot: Slot) -> Result<(), Trouble> {
-        if self.kept != 0 {
-            self.keep(&slot)?;
-        }
-        self.begin_request(slot)
     }
 
     #[inline(always)]

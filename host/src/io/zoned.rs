@@ -260,6 +260,9 @@ impl<C: Clock> Worker<'_, C> {
     ) -> Result<(), Trouble> {
         match placed {
             Placed::Ready(ready, held) => {
+                if self.kept != 0 {
+                    self.keep_in_zone(&ready, &zoned.place)?;
+                }
                 // The one that it will get.
                 let Some(index) = self.slots.take() else { unreachable!("has_free was asked") };
                 self.slots.release(index);
@@ -330,6 +333,9 @@ impl<C: Clock> Worker<'_, C> {
         what: Manage,
     ) -> Result<(), Trouble> {
         let place = zoned.file(file).board().place(zone);
+        if what == Manage::Reset {
+            self.forget_zone(file, place);
+        }
         let (engine, files) = (&mut self.engine.own, &mut self.files);
         let done = match what {
             Manage::Report => zoned.keeper.report(engine, files, file, place.0).map(Some),
@@ -370,6 +376,7 @@ impl<C: Clock> Worker<'_, C> {
         slot.start = self.clock.ticks();
         self.stamp = None;
         self.slots.put(index, slot);
+        self.forget_zone(slot.file, place);
         // The engine never sees it; what stands in its unit is to be this request all the same.
         self.slots.load_unit(index, &self.files);
         let (engine, files) = (&mut self.engine.own, &mut self.files);

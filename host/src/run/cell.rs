@@ -6,6 +6,7 @@
 
 use super::delay;
 use super::gate::Gate;
+use super::hands::Hands;
 use super::page;
 use super::plan::PlannedWorker;
 use super::plugins::Plugins;
@@ -13,17 +14,14 @@ use super::protocol::{CellPlan, Receiver, Sender, ToCell, ToControl};
 use super::result::{ErrorKind, RunError};
 use super::targets::LayoutDesk;
 use super::worker::{self, Context};
-use crate::io::batch::Batch;
 use crate::io::flow::Partner;
 use crate::io::signal::Signal;
-use crate::job::spec::JobSpec;
 use crate::plugin::handle::Terminator;
 use crate::plugin::host_table::{self, LogLine};
 use crate::stats::live::WorkerPage;
 use crate::sys::clock::{mono_ns, SystemClock};
 use crate::sys::crash;
 use crate::sys::shm::SharedMemory;
-use crate::verify::pool::Pool;
 use crossbeam::channel::{self, RecvTimeoutError};
 use crossbeam::utils::CachePadded;
 use iodyno_engine_api::abi::{IOE_LOG_DEBUG, IOE_LOG_INFO, IOE_LOG_WARN};
@@ -39,9 +37,6 @@ const PATIENCE_NS: u64 = 1_000_000_000;
 /// Stack of a worker's thread, as large as C libraries expect; pages that are never touched cost
 /// nothing.
 const STACK_BYTES: usize = 8 << 20;
-
-/// Batches that may wait for a thread of the pool.
-const POOL_ROOM: usize = 64;
 
 /// Exit status of a cell that cannot talk to the control process any more.
 pub const MUTE: u8 = 113;
@@ -114,9 +109,7 @@ struct Cell {
     alarms: Vec<Alarm>,
     /// An instance was not cleaned up: its engine may still run.
     left_behind: bool,
-    /// Threads that look at data for verifying jobs, made when the first one asks.
-    pool: Option<Pool<Batch>>,
-    pool_threads: u32,
+    hands: Hands,
 }
 
 /// Workers that start together.
@@ -181,8 +174,7 @@ pub fn serve(stream: UnixStream, memory: SharedMemory, own_process: bool) -> std
         seats: BTreeMap::new(),
         alarms: Vec::new(),
         left_behind: false,
-        pool: None,
-        pool_threads: 0,
+        hands: Hands::default(),
     };
     cell.run(&inbox)?;
     cell.teardown();
@@ -314,7 +306,7 @@ impl Cell {
         let context = Context {
             planned,
             run: self.plan.run,
-            pool: self.pool_of(&job),
+            pool: self.hands.for_job(&job, &self.outbox),
             job: job.clone(),
             engine,
             inner,
@@ -403,34 +395,6 @@ impl Cell {
                 self.alarms.push(Alarm { at_ns: patience_ns, worker, raise: Signal::ABORT });
             }
         }
-    }
-
-    /// The pool, for a job that asks for it. It has as many threads as the job that asks for most;
-    /// made for the first one, it is there for all.
-    fn pool_of(&mut self, job: &JobSpec) -> Option<Pool<Batch>> {
-        if job.verify.threads == 0 || !job.verifies() {
-            return None;
-        }
-        let pool = self.pool.get_or_insert_with(|| Pool::new(POOL_ROOM)).clone();
-        while self.pool_threads < job.verify.threads {
-            let serving = pool.clone();
-            let cpus = job.verify.cpus.clone();
-            let thread = std::thread::Builder::new().name("verify".into()).spawn(move || {
-                if let Some(cpus) = cpus {
-                    // Where they cannot be had, the threads run wherever they may.
-                    let _bound = crate::sys::thread::bind_to_cpus(&cpus);
-                }
-                serving.serve();
-            });
-            if let Err(error) = thread {
-                let words =
-                    format!("verify_async: start a thread: {error}; the workers look themselves");
-                self.outbox.send(&ToControl::Note(words));
-                break;
-            }
-            self.pool_threads += 1;
-        }
-        Some(pool)
     }
 
     fn verifies(&self, worker: u32) -> bool {

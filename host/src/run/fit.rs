@@ -155,9 +155,6 @@ fn breach_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
 
 /// Something that the job wants and the instance cannot.
 fn limit_of_caps(job: &JobSpec, caps: &ioe_caps) -> Option<String> {
-    if job.verifies() && job.load.zbd.is_some() {
-        return Some("verify with zonemode=zbd is not there yet (leave one of them out)".into());
-    }
     let engine = &job.engine.name;
     let align = job.content.mem_align.0;
     if caps.flags & IOE_F_NOIO != 0 && job.depth.offload {

@@ -12,6 +12,7 @@ use super::process::Death;
 use super::protocol::ToCell;
 use super::result::{EngineFault, ErrorKind, RunError};
 use super::track::Track;
+use super::verdict;
 use super::watch::STUCK_NOTE;
 use super::words::place;
 use crate::job::spec::Isolation;
@@ -163,6 +164,10 @@ impl Control<'_> {
         }
         let now_ns = mono_ns();
         for id in left {
+            let wrong = self.pages.live(id).map_or(0, |live| live.verify.wrong);
+            if let Some(error) = verdict::of_the_dead(self.job(id), wrong) {
+                self.fail(id, error);
+            }
             self.pages.mark_failed(id);
             self.tracks[id as usize].end(now_ns);
         }

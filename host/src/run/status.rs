@@ -105,6 +105,9 @@ fn remaining(control: &Control<'_>, id: u32, now_ns: u64) -> Option<Nanos> {
     if track.ended {
         return Some(Nanos(0));
     }
+    if WorkerState::from_u64(track.live.state) == WorkerState::Verify {
+        return read_back_left(&track.live, now_ns);
+    }
     let job = control.job(id);
     let by_time = time_left(job, &track.live, now_ns);
     let by_amount = if job.time.time_based { None } else { amount_left(&track.live, now_ns) };
@@ -136,6 +139,28 @@ fn amount_left(live: &LiveSnapshot, now_ns: u64) -> Option<Nanos> {
     Some(Nanos((gone_ns * left / done as f64) as u64))
 }
 
+/// What remains of reading back what was written: no time limit ends it.
+fn read_back_left(live: &LiveSnapshot, now_ns: u64) -> Option<Nanos> {
+    let verify = &live.verify;
+    if verify.bytes == 0 || verify.begin_ns == 0 {
+        return None;
+    }
+    let left = verify.goal_bytes.saturating_sub(verify.bytes) as f64;
+    let now_ns = now_ns.saturating_sub(verify.begin_ns);
+    let gone_ns = live.measure.read_back_ns.saturating_add(now_ns) as f64;
+    Some(Nanos((gone_ns * left / verify.bytes as f64) as u64))
+}
+
+/// Requests and bytes of a direction. What is read back counts as read, also where it is no part of
+/// the load's figures.
+fn done(live: &LiveSnapshot, ddir: Ddir) -> (u64, u64) {
+    let dir = live.measure.dir(ddir);
+    match ddir {
+        Ddir::Read => (dir.ios.max(live.verify.ios), dir.bytes.max(live.verify.bytes)),
+        _ => (dir.ios, dir.bytes),
+    }
+}
+
 /// Rates between the last two ticks, by direction.
 fn rates(tracks: &[&Track]) -> Vec<Rate> {
     let mut rates = Vec::new();
@@ -143,13 +168,13 @@ fn rates(tracks: &[&Track]) -> Vec<Rate> {
         let mut rate = Rate { ddir, bytes_per_s: 0.0, iops: 0.0 };
         let mut used = false;
         for track in tracks {
-            let (now, before) = (track.live.measure.dir(ddir), track.previous.measure.dir(ddir));
-            used |= now.ios > 0;
+            let (now, before) = (done(&track.live, ddir), done(&track.previous, ddir));
+            used |= now.0 > 0;
             let from_ns = track.previous_ns.max(track.live.measure.begin_ns);
             let seconds = track.looked_ns.saturating_sub(from_ns) as f64 / 1e9;
             if seconds > 0.0 && !track.ended {
-                rate.bytes_per_s += now.bytes.saturating_sub(before.bytes) as f64 / seconds;
-                rate.iops += now.ios.saturating_sub(before.ios) as f64 / seconds;
+                rate.bytes_per_s += now.1.saturating_sub(before.1) as f64 / seconds;
+                rate.iops += now.0.saturating_sub(before.0) as f64 / seconds;
             }
         }
         if used {

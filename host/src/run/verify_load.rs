@@ -8,7 +8,8 @@
 use super::protocol::ToControl;
 use super::result::{ErrorKind, RunError};
 use super::targets::Files;
-use super::verifying::{ledger_max, show_bytes};
+use super::verdict::show_bytes;
+use super::verifying::{ledger_max, zeros_count};
 use super::words::place;
 use super::worker::Context;
 use crate::job::spec::{JobSpec, SyncMode, VerifyPolicy};
@@ -173,7 +174,7 @@ fn adopt(job: &JobSpec, state: &State) -> Result<(Ledger<SharedWords>, Adopted),
         .and_then(|memory| memory.into_words(shape.words() as usize))
         .map_err(|errno| format!("map {} for it: {errno}", show_bytes(bytes)))?;
     let fsynced = job.verify.policy == VerifyPolicy::Fsynced && !state.about.durable;
-    let ledger = Ledger::new(words, &shape).with_rules(job.verify.trim_verify_zero, fsynced);
+    let ledger = Ledger::new(words, &shape).with_rules(zeros_count(job), fsynced);
     let mut adopted = Adopted::default();
     state.chunks.iter().for_each(|chunk| ledger.adopt(chunk, &mut adopted));
     ledger.adopt_rest(&state.dump, &mut adopted);

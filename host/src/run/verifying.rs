@@ -1,27 +1,26 @@
-//! Verification around a worker: what it is made of before the start, what is said of it at the
-//! end.
+//! Verification around a worker: what it is made of before the start.
 //!
 //! Called by [`super::worker`]. Turns the job's words into a recipe, rules and a ledger, says what
-//! the ledger may cost and refuses what would cost too much; afterwards it turns a verdict into the
-//! result, the error and the files of `verify_dump`. Looks at no data itself.
+//! the ledger may cost and refuses what would cost too much. Looks at no data itself; what came of
+//! it is told by [`super::verdict`].
 
 use super::content;
 use super::fit::{self, max_bs};
 use super::protocol::ToControl;
-use super::result::{ErrorKind, MiscompareResult, RunError, VerifyResult};
+use super::result::RunError;
 use super::targets::Files;
+use super::verdict::show_bytes;
 use super::verify_load;
 use super::words::place;
 use super::worker::Context;
 use crate::ddir::Ddir;
-use crate::io::batch::Batch;
-use crate::io::keeper::{KeeperParts, Trims, Unfinished, Verdict, AWAY_MAX};
+use crate::io::batch::Errand;
+use crate::io::kept::{KeeperParts, Trims, AWAY_MAX};
 use crate::job::spec::{JobSpec, VerifyMethod, VerifyPart, VerifyPolicy};
 use crate::sys::facts;
 use crate::sys::shm::SharedWords;
 use crate::target;
 use crate::verify::check::Rules;
-use crate::verify::damage::Miscompare;
 use crate::verify::digest::{Algorithm, Cost};
 use crate::verify::ledger::{Doing, Extent, Ledger, LedgerShape, Span};
 use crate::verify::method::Method;
@@ -31,19 +30,11 @@ use crate::verify::recipe::Recipe;
 use crate::workload::{mix_seed, Generator};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Sets the payloads apart from other uses of a worker's seed.
 const PAYLOAD_STREAM: u64 = 0x7665_7269_6679;
-
-/// A size as a person reads it.
-pub(super) fn show_bytes(bytes: u64) -> String {
-    match bytes >> 20 {
-        0 => format!("{} KiB", bytes.div_ceil(1024)),
-        mib => format!("{mib} MiB"),
-    }
-}
 
 /// Sets the choice of what is trimmed apart.
 const TRIM_STREAM: u64 = 0x7472_696d;
@@ -140,7 +131,7 @@ pub(super) fn spare_slots(job: &JobSpec) -> u32 {
 }
 
 /// The worker's place at the pool, where what it has to look at is worth it.
-fn desk(context: &Context) -> Option<Desk<Batch>> {
+fn desk(context: &Context) -> Option<Desk<Errand>> {
     let Some(Method::Digest(algorithm)) = method(&context.job) else { return None };
     worth_a_hand_over(&context.job, algorithm)?;
     context.pool.as_ref().map(|pool| pool.desk(AWAY_MAX))
@@ -315,7 +306,13 @@ fn ledger(
     let words = verify_load::announced(context, &about)
         .map_err(|error| format!("map {} for verification: {error}", show_bytes(worst)))?;
     let fsynced = job.verify.policy == VerifyPolicy::Fsynced && !about.durable;
-    Ok(Ledger::new(words, &about.shape).with_rules(job.verify.trim_verify_zero, fsynced))
+    Ok(Ledger::new(words, &about.shape).with_rules(zeros_count(job), fsynced))
+}
+
+/// Whether what was trimmed must read as zeros; what stands beyond a zone's pointer is the device's
+/// affair.
+pub(super) fn zeros_count(job: &JobSpec) -> bool {
+    job.verify.trim_verify_zero && job.load.zbd.is_none()
 }
 
 fn ledger_shape(
@@ -382,142 +379,4 @@ fn settle(files: &Files) -> Box<dyn FnMut()> {
             let _dropped = target::invalidate(&file, path, *kind, 0, 0);
         }
     })
-}
-
-/// Tells the control process what came of it, and makes an error of what is wrong.
-pub(super) fn conclude(
-    context: &Context,
-    names: &[String],
-    outcome: Result<(), RunError>,
-    verdict: Verdict,
-) -> Result<(), RunError> {
-    let job = &context.job;
-    dump(context, names, &verdict.miscompares);
-    let result = result(job, names, &verdict);
-    let error = judge(job, &result, &verdict);
-    if let (Some(words), Ok(())) = (&result.unfinished, &outcome) {
-        let words = format!("{}: verification: {words}", place(job));
-        context.outbox.send(&ToControl::Note(words));
-    }
-    let worker = context.planned.id;
-    context.outbox.send(&ToControl::Verdict { worker, verdict: Box::new(result) });
-    match (outcome, error) {
-        (Ok(()), Some(error)) => Err(error),
-        (Err(first), Some(error)) => {
-            // Both are told: neither may hide the other.
-            context.outbox.error(worker, error);
-            Err(first)
-        }
-        (outcome, None) => outcome,
-    }
-}
-
-fn result(job: &JobSpec, names: &[String], verdict: &Verdict) -> VerifyResult {
-    let interval = verdict.interval;
-    let looked = (verdict.right + verdict.wrong + verdict.blank) * interval;
-    let tally = verdict.tally.unwrap_or_default();
-    let (bytes, verified_bytes) = match verdict.tally {
-        Some(tally) => (tally.written, tally.verified),
-        None => (looked, verdict.right * interval),
-    };
-    let name = |file: u32| names.get(file as usize).cloned().unwrap_or_default();
-    VerifyResult {
-        method: job.verify.method.map_or(String::new(), |method| method.name().to_owned()),
-        interval,
-        run: verdict.run,
-        bytes,
-        verified_bytes,
-        wrong: verdict.wrong,
-        unsure_bytes: tally.unsure,
-        blank_bytes: verdict.blank * interval,
-        trimmed_bytes: tally.trimmed,
-        unfinished: verdict.unfinished.map(|why| unfinished(why).to_owned()),
-        miscompares: verdict
-            .miscompares
-            .iter()
-            .map(|miscompare| MiscompareResult {
-                target: name(miscompare.file),
-                miscompare: miscompare.clone(),
-            })
-            .collect(),
-    }
-}
-
-fn unfinished(why: Unfinished) -> &'static str {
-    match why {
-        Unfinished::NotAsked => "nothing was read back, because do_verify=0",
-        Unfinished::Failed => "nothing was read back, because the load failed",
-        Unfinished::Interrupted => "the run was ended before all was read back",
-        Unfinished::Fatal => "verify_fatal=1 ended it at the first miscompare",
-    }
-}
-
-/// The error that a verdict is, if it is one.
-fn judge(job: &JobSpec, result: &VerifyResult, verdict: &Verdict) -> Option<RunError> {
-    let error = |kind, errno, words: String| RunError {
-        kind,
-        job: Some(job.name.clone()),
-        errno,
-        message: format!("{}: verify={}: {words}", place(job), result.method),
-        engine: None,
-    };
-    if let Some(first) = result.miscompares.first() {
-        let many = match result.wrong {
-            1 => "1 block is wrong".to_owned(),
-            wrong => format!("{wrong} blocks are wrong, the first"),
-        };
-        let words = format!("{many}: {}", describe(&first.target, &first.miscompare));
-        return Some(error(ErrorKind::Miscompare, Some(libc::EILSEQ), words));
-    }
-    let is_whole = result.verified_bytes >= result.bytes && result.unsure_bytes == 0;
-    if is_whole || verdict.unfinished.is_some() {
-        return None;
-    }
-    let mut words = format!("{:.2} % is verified", result.coverage());
-    if result.unsure_bytes > 0 {
-        let unsure = show_bytes(result.unsure_bytes);
-        words.push_str(&format!("; of {unsure} nothing can be said, as writes failed"));
-    }
-    if result.blank_bytes > 0 {
-        let blank = show_bytes(result.blank_bytes);
-        words.push_str(&format!("; {blank} are zeros: never written, or lost"));
-    }
-    Some(error(ErrorKind::Unverified, None, words))
-}
-
-/// A miscompare in words.
-pub(super) fn describe(target: &str, wrong: &Miscompare) -> String {
-    let mut words =
-        format!("{target} at offset {} ({} bytes): {}", wrong.offset, wrong.len, wrong.damage);
-    if let Some(first) = &wrong.first {
-        words.push_str(&format!(
-            "; byte {} is {:#04x}, should be {:#04x}",
-            wrong.offset + first.at,
-            first.is,
-            first.should
-        ));
-        let bits = first.is ^ first.should;
-        if bits.count_ones() == 1 {
-            words.push_str(&format!(" (bit {})", bits.trailing_zeros()));
-        }
-    }
-    words
-}
-
-/// `verify_dump`: the blocks as they were read and as they should have been, in files of the
-/// working directory.
-fn dump(context: &Context, names: &[String], miscompares: &[Miscompare]) {
-    for wrong in miscompares {
-        let name = names.get(wrong.file as usize).map_or("", String::as_str);
-        let stem = Path::new(name).file_name().map_or(name.into(), |name| name.to_string_lossy());
-        let parts = [("received", &wrong.received), ("expected", &wrong.wanted)];
-        for (suffix, bytes) in parts {
-            let Some(bytes) = bytes else { continue };
-            let path = format!("{stem}.{}.{suffix}", wrong.offset);
-            if let Err(error) = std::fs::write(&path, bytes) {
-                let words = format!("{}: verify_dump: {path}: {error}", place(&context.job));
-                context.outbox.send(&ToControl::Note(words));
-            }
-        }
-    }
 }

@@ -8,7 +8,7 @@ use super::cell::{CellEvent, Outbox};
 use super::content;
 use super::crew;
 use super::delay;
-use super::doors;
+use super::doors::{self, Opened};
 use super::fit;
 use super::gate::Gate;
 use super::placement;
@@ -16,13 +16,15 @@ use super::plan::PlannedWorker;
 use super::protocol::ToControl;
 use super::result::{ErrorKind, RunError};
 use super::targets::{self, Files, LayoutDesk};
+use super::verdict;
 use super::verifying;
 use super::words::{self, place};
 use super::zbd;
-use crate::io::batch::Batch;
+use crate::io::batch::Errand;
 use crate::io::crew::Crew;
+use crate::io::failures::Failures;
 use crate::io::flow::{Flow, Partner};
-use crate::io::keeper::KeeperParts;
+use crate::io::kept::KeeperParts;
 use crate::io::pace::Pace;
 use crate::io::signal::Signal;
 use crate::io::slots::{SlabError, Slots};
@@ -73,7 +75,7 @@ pub(super) struct Context {
     /// `startdelay`: from the common start to its own, nanoseconds.
     pub delay_ns: u64,
     /// Threads that look at data; none: the worker does.
-    pub pool: Option<Pool<Batch>>,
+    pub pool: Option<Pool<Errand>>,
     /// The time.
     pub clock: SystemClock,
     /// Whose turn it is to lay files out.
@@ -288,6 +290,31 @@ fn starts(context: &Context) -> bool {
     })
 }
 
+/// What a run came to, in words.
+fn told(
+    context: &Context,
+    opened: &Opened,
+    outcome: Result<(), Trouble>,
+    failures: &Failures,
+) -> Result<(), RunError> {
+    let (job, names) = (&context.job, &opened.names);
+    let signal = context.signal.get();
+    let hint = zbd::hint(job, opened, outcome.as_ref().err(), failures);
+    let outcome = match outcome {
+        // A file that was to be opened in mid-run waited for its peer until the run's end.
+        Err(Trouble::File(file))
+            if signal >= Signal::STOP && file.errno == Some(libc::ECANCELED) =>
+        {
+            Ok(())
+        }
+        other => other.map_err(|it| words::told(job, names, it, signal >= Signal::ABORT)),
+    };
+    words::with_failures(job, names, outcome, failures).map_err(|mut error| {
+        error.message.push_str(&hint);
+        error
+    })
+}
+
 /// Waits for the start, runs, ends.
 fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending {
     let job = &context.job;
@@ -323,24 +350,13 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
     let Some(opened) = Rc::into_inner(opened) else { unreachable!("the worker gave its doors up") };
     let opened = opened.into_inner();
     drop(locked);
-    let interrupted = context.signal.get() >= Signal::ABORT;
     let names = &opened.names;
     for line in words::dump(job, names, &failures) {
         context.outbox.send(&ToControl::Note(line));
     }
-    let is_over = context.signal.get() >= Signal::STOP;
-    let hint = zbd::hint(job, &opened, outcome.as_ref().err(), &failures);
-    let outcome = match outcome {
-        // A file that was to be opened in mid-run waited for its peer until the run's end.
-        Err(Trouble::File(file)) if is_over && file.errno == Some(libc::ECANCELED) => Ok(()),
-        other => other.map_err(|trouble| words::told(job, names, trouble, interrupted)),
-    };
-    let mut outcome = words::with_failures(job, names, outcome, &failures).map_err(|mut error| {
-        error.message.push_str(&hint);
-        error
-    });
+    let mut outcome = told(context, &opened, outcome, &failures);
     if let Some(verdict) = verdict {
-        outcome = verifying::conclude(context, names, outcome, verdict);
+        outcome = verdict::conclude(context, names, outcome, verdict);
     }
     if lost > 0 {
         outcome = outcome.map_err(|error| words::with_loss(error, lost));

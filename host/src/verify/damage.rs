@@ -284,10 +284,10 @@ fn by_bytes(data: &[u8], wanted: Option<&[u8]>) -> Option<Damage> {
         .collect();
     let replaced = |&bits: &u32| bits > FLIPS_MAX;
     let all: u64 = bits.iter().map(|&bits| u64::from(bits)).sum();
-    let Some(first) = bits.iter().position(|bits| replaced(bits)) else {
+    let Some(first) = bits.iter().position(&replaced) else {
         return (all > 0).then_some(Damage::BitFlips { bits: all });
     };
-    let last = bits.iter().rposition(|bits| replaced(bits)).unwrap_or(first);
+    let last = bits.iter().rposition(&replaced).unwrap_or(first);
     let at = (first * SECTOR) as u64;
     let end = ((last + 1) * SECTOR).min(data.len()) as u64;
     let is_dense = bits[first..=last].iter().all(replaced);

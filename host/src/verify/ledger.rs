@@ -283,6 +283,26 @@ impl<W: Deref<Target = [AtomicU64]>> Ledger<W> {
         self.set(base, 0);
     }
 
+    /// Whether a part of a target divides into intervals.
+    pub fn divides(&self, span: &Span) -> bool {
+        let base = self.get(self.file_base(u64::from(span.file)) + file::OFFSET);
+        span.offset >= base
+            && (span.offset - base).is_multiple_of(self.interval)
+            && span.len.is_multiple_of(self.interval)
+    }
+
+    /// A part of a target was emptied as a whole: what was written there is gone.
+    pub fn emptied(&self, span: &Span) {
+        let base = self.get(self.file_base(u64::from(span.file)) + file::OFFSET);
+        let first = span.offset.saturating_sub(base) / self.interval;
+        let end = (span.offset + span.len).saturating_sub(base) / self.interval;
+        let generation = self.take_generation();
+        let entries = (first..end).filter_map(|at| self.entry(u64::from(span.file), at));
+        for entry in entries.filter(|&entry| self.get(entry) != 0) {
+            self.set(entry, flag::TRIMMED | generation << flag::BITS);
+        }
+    }
+
     /// What was written before is on the medium: to be called with what
     /// [`Ledger::flush_begins`] gave when the flush began.
     pub fn flushed(&self, file: u32, covered: u64) {

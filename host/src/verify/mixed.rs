@@ -104,7 +104,7 @@ mod tests {
 
     fn written(recipe: &Recipe, generation: u64) -> Vec<u8> {
         let mut data = vec![0; LEN];
-        recipe.seal(&mut [Sealing { data: &mut data, file: 0, offset: 8192, generation }], 7);
+        recipe.seal([Sealing { data: &mut data, file: 0, offset: 8192, generation }], 7);
         data
     }
 

@@ -72,8 +72,8 @@ impl Recipe {
     }
 
     /// Makes what the writes are to hold; digests of several intervals are made together.
-    pub fn seal(&self, writes: &mut [Sealing<'_>], time_ns: u64) {
-        let mut waiting: [&mut [u8]; TOGETHER] = std::array::from_fn(|_| &mut [][..]);
+    pub fn seal<'a>(&self, writes: impl IntoIterator<Item = Sealing<'a>>, time_ns: u64) {
+        let mut waiting: [&'a mut [u8]; TOGETHER] = std::array::from_fn(|_| &mut [][..]);
         let mut count = 0;
         for write in writes {
             let (file, generation, mut offset) = (write.file, write.generation, write.offset);

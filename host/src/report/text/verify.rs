@@ -1,5 +1,7 @@
-//! The lines about verification in a job's block of the normal output. Called by [`super::job`].
-//! fio has none; they stand last, where scripts that read fio's lines do not meet them.
+//! The lines about verification in a job's block of the normal output.
+//!
+//! Called by [`super::job`]. fio has none; they stand last, where scripts that read fio's lines do
+//! not meet them. Judges nothing.
 
 use super::line;
 use crate::report::entry::{milliseconds, Entry};

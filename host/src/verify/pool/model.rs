@@ -1,5 +1,6 @@
-//! The hand-over under shuttle: thousands of orders in which worker and threads may meet. The same
-//! source as in use, with shuttle's locks.
+//! The hand-over under shuttle: thousands of orders in which worker and threads may meet.
+//!
+//! The same source as in use, with shuttle's locks. Holds no second version of anything.
 
 mod sync {
     pub(super) use shuttle::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -7,7 +8,8 @@ mod sync {
 }
 
 #[path = "hands.rs"]
-#[allow(dead_code, unreachable_pub)]
+// Twice on purpose: each has its own `sync`.
+#[allow(clippy::duplicate_mod, dead_code, unreachable_pub)]
 mod hands;
 
 use hands::{Desk, Done, Pool, Work};
