@@ -1,5 +1,7 @@
 //! Interrupted runs and what a later one makes of their state: no false alarm, and nothing that has
 //! to be there goes unmissed.
+//!
+//! Ends are those that users meet: SIGINT, SIGKILL of the cell, a power cut as `fault` plays it.
 
 use iodyno_tests::{needs, process, Document, Outcome, Scene};
 use rustix::process::Signal;

@@ -404,7 +404,14 @@ fn policy(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     let fsynced = job.draft.verify.policy == VerifyPolicy::Fsynced;
     let each = load.fsync > 0 || load.fdatasync > 0 || load.write_barrier > 0;
     let last = load.end_fsync || target.fsync_on_close;
-    if !fsynced || !load.rw.writes() || each || last || target.sync != SyncMode::None {
+    // What another run flushed is for its state to say.
+    if job.draft.verify.state_load
+        || !fsynced
+        || !load.rw.writes()
+        || each
+        || last
+        || target.sync != SyncMode::None
+    {
         return;
     }
     let message = "`verify_policy=fsynced`: the job flushes nothing, so no write has to be there \

@@ -1,6 +1,6 @@
 //! A ledger on its way into a state file and out of one again.
 //!
-//! `run` reads a [`Dump`] from the words of a worker that may be dead, and whose process ran foreign
+//! `run` reads a [`Dump`] from the words of a worker that may be dead, whose process ran foreign
 //! code that may have written anywhere: the places come from the shape that was told before, and
 //! each word is judged before it is used. A later run's ledger adopts what was kept. No pointer and
 //! no place of memory is in what is kept.
