@@ -183,3 +183,22 @@ fn rates(tracks: &[&Track]) -> Vec<Rate> {
     }
     rates
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::page::VerifyProgress;
+
+    #[test]
+    fn reading_back_has_its_own_eta() {
+        let mut live = LiveSnapshot::default();
+        assert_eq!(read_back_left(&live, 5), None);
+        live.verify = VerifyProgress { begin_ns: 1, goal_bytes: 100, bytes: 25, ios: 5, wrong: 0 };
+        assert_eq!(read_back_left(&live, 1 + Nanos::SECOND.0), Some(Nanos(3 * Nanos::SECOND.0)));
+        // An earlier loop's phase took a second as well.
+        live.measure.read_back_ns = Nanos::SECOND.0;
+        assert_eq!(read_back_left(&live, 1 + Nanos::SECOND.0), Some(Nanos(6 * Nanos::SECOND.0)));
+        assert_eq!(done(&live, Ddir::Read), (5, 25));
+        assert_eq!(done(&live, Ddir::Write), (0, 0));
+    }
+}

@@ -155,10 +155,11 @@ pub(super) fn describe(target: &str, wrong: &Miscompare) -> String {
             first.is,
             first.should
         ));
-        let bits = first.is ^ first.should;
-        if bits.count_ones() == 1 {
-            words.push_str(&format!(" (bit {})", bits.trailing_zeros()));
-        }
+        let wrong = first.is ^ first.should;
+        let bits = (0..8).filter(|bit| wrong >> bit & 1 != 0).map(|bit: u32| bit.to_string());
+        let bits = bits.collect::<Vec<_>>().join(", ");
+        let word = if wrong.is_power_of_two() { "bit" } else { "bits" };
+        words.push_str(&format!(" ({word} {bits})"));
     }
     words
 }
