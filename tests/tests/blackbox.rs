@@ -94,4 +94,5 @@ mod verify_policy;
 mod verify_pool;
 mod verify_refused;
 mod verify_run;
+mod verify_state;
 mod workload;

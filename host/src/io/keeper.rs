@@ -15,6 +15,7 @@ use crate::verify::check::{Expectation, Findings};
 use crate::verify::ledger::{Cursor, Doing, Ledger, Span};
 use crate::verify::pool::{Desk, Done, Work};
 use crate::verify::recipe::Sealing;
+use iodyno_engine_api::abi::IOE_OP_SYNC_RANGE;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -101,6 +102,7 @@ impl Keeper {
             verdict: Verdict {
                 miscompares: Vec::with_capacity(TOLD_MAX),
                 interval: parts.recipe.interval as u64,
+                run: parts.recipe.run,
                 ..Verdict::default()
             },
             parts,
@@ -185,6 +187,8 @@ impl Keeper {
         let span = self.spans[at];
         if let Some(ledger) = &self.parts.ledger {
             match slot.ddir {
+                // It flushes neither the device nor the file's length.
+                Ddir::Sync if slot.op == IOE_OP_SYNC_RANGE as u8 => {}
                 Ddir::Sync if well => ledger.flushed(slot.file, self.covered[at]),
                 Ddir::Sync => {}
                 _ => ledger.end(index, well),

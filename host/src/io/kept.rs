@@ -103,6 +103,8 @@ pub struct Verdict {
     pub unfinished: Option<Unfinished>,
     /// Bytes of an interval.
     pub interval: u64,
+    /// The run that wrote.
+    pub run: u64,
 }
 
 /// Why not all was looked at.

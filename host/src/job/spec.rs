@@ -106,7 +106,8 @@ impl JobSpec {
 
     /// What it writes is, or may be, read back.
     pub fn reads_back(&self) -> bool {
-        self.verifies() && self.load.rw.writes() && self.verify.do_verify
+        let back = self.load.rw.writes() || self.verify.state_load;
+        self.verifies() && back && self.verify.do_verify
     }
 }
 

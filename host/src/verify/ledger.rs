@@ -7,12 +7,15 @@
 //! whole at any time. A sparse table of two levels: a chunk is used when one of its intervals is
 //! written first. Allocates nothing after it was made.
 
-mod tally;
-
 use super::check::Expectation;
+use serde::{Deserialize, Serialize};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+mod saved;
+mod tally;
+
+pub use saved::{Adopted, Chunk, Dump, DumpError, Flight};
 pub use tally::Tally;
 
 /// Intervals of a chunk.
@@ -66,12 +69,14 @@ mod flag {
     pub(super) const CHECKED: u64 = 8;
     /// It was read back and is wrong.
     pub(super) const WRONG: u64 = 16;
+    /// The write was on its way when the state was saved: it, or the older one, is there.
+    pub(super) const OPEN: u64 = 32;
     /// Bits of flags.
     pub(super) const BITS: u32 = 8;
 }
 
 /// A target's part that a worker goes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extent {
     /// Where it begins.
     pub offset: u64,
@@ -82,7 +87,7 @@ pub struct Extent {
 }
 
 /// What a ledger is made for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerShape {
     /// Bytes of an interval.
     pub interval: u64,
@@ -105,7 +110,7 @@ pub struct LedgerShape {
 impl LedgerShape {
     /// Words that it needs at most; as long as a part is not used, it takes no memory.
     pub fn words(&self) -> u64 {
-        self.arena() + self.chunks_max() * CHUNK * ENTRY
+        self.arena().saturating_add(self.chunks_max().saturating_mul(CHUNK * ENTRY))
     }
 
     /// Bytes that it takes in the worst case.
@@ -118,7 +123,8 @@ impl LedgerShape {
     }
 
     fn slots(&self) -> u64 {
-        self.files.iter().map(|extent| self.intervals(extent).div_ceil(CHUNK)).sum()
+        let slots = self.files.iter().map(|extent| self.intervals(extent).div_ceil(CHUNK));
+        slots.fold(0, u64::saturating_add)
     }
 
     fn tables(&self) -> u64 {
@@ -126,7 +132,7 @@ impl LedgerShape {
     }
 
     fn arena(&self) -> u64 {
-        self.tables() + self.slots()
+        self.tables().saturating_add(self.slots())
     }
 
     /// A write touches so many chunks at most.
@@ -180,11 +186,6 @@ pub struct Ledger<W> {
     /// Only what a flush covered must be there.
     fsynced: bool,
 }
-
-/// What is not a ledger, or one that was cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it is no ledger, or is damaged")]
-pub struct NotALedger;
 
 impl<W: Deref<Target = [AtomicU64]>> Ledger<W> {
     /// Makes an empty one of zeroed words.
@@ -313,7 +314,8 @@ impl<W: Deref<Target = [AtomicU64]>> Ledger<W> {
     pub fn flush_begins(&self) -> u64 {
         let on_their_way = (0..self.get(head::DEPTH)).filter_map(|slot| {
             let base = flight_base(slot);
-            (![0, LOOK].contains(&self.get(base))).then(|| self.get(base + 1) >> 24)
+            // What is only looked at has no number.
+            (!matches!(self.get(base), 0 | LOOK)).then(|| self.get(base + 1) >> 24)
         });
         on_their_way.min().unwrap_or(self.get(head::NEXT)).saturating_sub(1)
     }
@@ -339,7 +341,7 @@ impl<W: Deref<Target = [AtomicU64]>> Ledger<W> {
         if word & flag::WRITTEN == 0 {
             return Expectation::Unknown;
         }
-        if counts {
+        if counts && word & flag::OPEN == 0 {
             return Expectation::Own { oldest: generation, newest: generation };
         }
         match self.get(entry + 1) {

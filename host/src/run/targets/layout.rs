@@ -37,6 +37,10 @@ impl LayoutDesk {
 
 /// What a file of the job is laid out for.
 pub(super) fn purpose(job: &JobSpec, engine_flags: u64) -> Purpose {
+    if job.verify.state_load {
+        // What is missing was lost, and has to be seen to be.
+        return Purpose::Reserve(Room::None);
+    }
     let moves_data = engine_flags & IOE_F_FAKE == 0;
     let reads = job.load.rw.reads() && moves_data;
     if reads || job.target.overwrite || engine_flags & IOE_F_NOEXTEND != 0 {

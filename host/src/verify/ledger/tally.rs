@@ -1,17 +1,17 @@
-//! The sums of a ledger: how much of what was written has to be there, and was looked at.
+//! The sums of a ledger: how much of what was written must be there, and was found there.
 //!
-//! A second part of [`Ledger`], asked when reading back begins and at the end. Walks through all
-//! that is used; changes nothing.
+//! Called at the end of a worker's verification, and before it reads back. A part of [`Ledger`];
+//! changes nothing.
 
-use super::{file, flag, head, Ledger, CHUNK};
-use crate::verify::check::Expectation;
+use super::super::check::Expectation;
+use super::{flag, head, Ledger, CHUNK};
 use std::ops::Deref;
 use std::sync::atomic::AtomicU64;
 
 /// Bytes of a worker's targets by what is known of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Written, as far as it is not trimmed since.
+    /// Written, as far as it has to be there: it was not trimmed since, and the policy counts it.
     pub written: u64,
     /// Of these: read back and right.
     pub verified: u64,
@@ -21,16 +21,17 @@ pub struct Tally {
     pub unsure: u64,
     /// Trimmed.
     pub trimmed: u64,
+    /// Of these: must read as zeros.
+    pub zeros: u64,
 }
 
 impl<W: Deref<Target = [AtomicU64]>> Ledger<W> {
-    /// The sums. What no flush covered is not among them where only what one covered counts.
+    /// The sums.
     pub fn tally(&self) -> Tally {
         let mut tally = Tally { unsure: self.get(head::LOST) * self.interval, ..Tally::default() };
-        for number in 0..self.get(head::FILES) {
-            let base = self.file_base(number);
-            let slots = self.get(base + file::INTERVALS).div_ceil(CHUNK);
-            for slot in self.get(base + file::TABLE)..self.get(base + file::TABLE) + slots {
+        for file in 0..self.get(head::FILES) {
+            let base = self.file_base(file);
+            for slot in self.slots_of(base) {
                 if self.get(slot) == 0 {
                     continue;
                 }
@@ -42,20 +43,21 @@ impl<W: Deref<Target = [AtomicU64]>> Ledger<W> {
         tally
     }
 
-    /// Adds one interval to the sums.
     fn count(&self, file_base: u64, entry: u64, tally: &mut Tally) {
         let word = self.get(entry);
-        let count = |bit, sum: &mut u64| {
-            *sum += if word & bit != 0 { self.interval } else { 0 };
-        };
-        count(flag::UNSURE, &mut tally.unsure);
-        count(flag::TRIMMED, &mut tally.trimmed);
-        if matches!(self.expectation(file_base, entry), Expectation::Own { .. }) {
-            tally.written += self.interval;
-            count(flag::WRONG, &mut tally.wrong);
-            if word & flag::WRONG == 0 {
-                count(flag::CHECKED, &mut tally.verified);
+        let has = |bit| if word & bit != 0 { self.interval } else { 0 };
+        tally.unsure += has(flag::UNSURE);
+        tally.trimmed += has(flag::TRIMMED);
+        tally.wrong += has(flag::WRONG);
+        match self.expectation(file_base, entry) {
+            Expectation::Own { .. } => {
+                tally.written += self.interval;
+                if word & flag::WRONG == 0 {
+                    tally.verified += has(flag::CHECKED);
+                }
             }
+            Expectation::Zeros => tally.zeros += self.interval,
+            Expectation::Unknown | Expectation::Stamped => {}
         }
     }
 }
