@@ -183,6 +183,9 @@ fn verified(job: &JobSpec) -> Option<String> {
     let what = match (verify.do_verify, verify.verify_only, writes) {
         (false, ..) if writes => "verifies nothing, but prepares what it writes for it".to_owned(),
         (false, ..) => return Some("verifies nothing (do_verify=0)".to_owned()),
+        (true, ..) if verify.state_load => {
+            "writes nothing, and verifies what a saved state says must be there".to_owned()
+        }
         (true, true, _) => "writes nothing, and verifies what an earlier run wrote".to_owned(),
         (true, false, false) => "verifies what it reads, of whatever run it is".to_owned(),
         (true, false, true) if verify.backlog > 0 => {

@@ -15,6 +15,7 @@ use crate::verify::check::{Expectation, Findings};
 use crate::verify::ledger::{Cursor, Doing, Ledger, Span};
 use crate::verify::pool::{Desk, Done, Work};
 use crate::verify::recipe::Sealing;
+use iodyno_engine_api::abi::IOE_OP_SYNC_RANGE;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -101,6 +102,7 @@ impl Keeper {
             verdict: Verdict {
                 miscompares: Vec::with_capacity(TOLD_MAX),
                 interval: parts.recipe.interval as u64,
+                run: parts.recipe.run,
                 ..Verdict::default()
             },
             parts,
@@ -185,6 +187,8 @@ impl Keeper {
         let span = self.spans[at];
         if let Some(ledger) = &self.parts.ledger {
             match slot.ddir {
+                // It flushes neither the device nor the file's length.
+                Ddir::Sync if slot.op == IOE_OP_SYNC_RANGE as u8 => {}
                 Ddir::Sync if well => ledger.flushed(slot.file, self.covered[at]),
                 Ddir::Sync => {}
                 _ => ledger.end(index, well),
@@ -394,6 +398,12 @@ impl Keeper {
     /// Whether the job is to end now.
     pub(super) fn is_fatal(&self) -> bool {
         self.parts.fatal && self.verdict.wrong > 0
+    }
+
+    /// Whether the load is to end: what it has written is read back, and no more is written.
+    pub(super) fn ends_load(&self) -> bool {
+        let is_load = self.parts.ledger.is_some() && !self.is_reading_back;
+        is_load && !self.parts.goes_on && self.verdict.wrong > 0
     }
 
     /// A phase in which what was written is read back begins. Gives the bytes that are to be read.

@@ -37,6 +37,8 @@ pub struct KeeperParts {
     pub apart: bool,
     /// The first miscompare ends the job (`verify_fatal`).
     pub fatal: bool,
+    /// The load goes on after a miscompare (`continue_on_error=verify`).
+    pub goes_on: bool,
     /// Blocks that are looked at together.
     pub batch: usize,
     /// Read back after so many writes; 0 = at the end alone (`verify_backlog`).
@@ -101,6 +103,8 @@ pub struct Verdict {
     pub unfinished: Option<Unfinished>,
     /// Bytes of an interval.
     pub interval: u64,
+    /// The run that wrote.
+    pub run: u64,
 }
 
 /// Why not all was looked at.

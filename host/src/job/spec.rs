@@ -93,6 +93,12 @@ impl JobSpec {
         self.verify.method.is_some()
     }
 
+    /// It compares what others wrote, and changes nothing.
+    pub fn only_looks(&self) -> bool {
+        let writes = self.load.rw.writes() || self.load.rw.trims();
+        self.verifies() && self.verify.do_verify && (self.verify.verify_only || !writes)
+    }
+
     /// It trims, by its load or by `trim_percentage`.
     pub fn trims(&self) -> bool {
         self.load.rw.trims() || (self.verifies() && self.verify.trim_percentage > 0)
@@ -100,7 +106,8 @@ impl JobSpec {
 
     /// What it writes is, or may be, read back.
     pub fn reads_back(&self) -> bool {
-        self.verifies() && self.load.rw.writes() && self.verify.do_verify
+        let back = self.load.rw.writes() || self.verify.state_load;
+        self.verifies() && back && self.verify.do_verify
     }
 }
 

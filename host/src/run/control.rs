@@ -180,6 +180,7 @@ impl<'a> Control<'a> {
         }
         self.look(stage, &mut state);
         self.disks.pause();
+        self.save_states(stage);
         self.dismiss_after(stage);
     }
 
@@ -286,6 +287,9 @@ impl<'a> Control<'a> {
             }
             ToControl::Verdict { worker, verdict } => {
                 self.track(worker, |track| track.verify = Some(*verdict));
+            }
+            ToControl::Ledger { worker, fd, about_at, about_len } => {
+                self.keep_ledger(cell, worker, fd, (about_at, about_len));
             }
             ToControl::Error { worker, error } => self.fail(worker, error),
             ToControl::Ended { worker } => self.track(worker, |track| track.end(mono_ns())),

@@ -33,6 +33,8 @@ mod steady;
 pub mod targets;
 mod track;
 mod verdict;
+mod verify_load;
+mod verify_state;
 mod verifying;
 mod watch;
 mod waves;

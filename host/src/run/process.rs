@@ -69,6 +69,8 @@ pub(super) struct CellHandle {
     pub(super) birth: u32,
     sender: Sender,
     pidfd: Option<Arc<OwnedFd>>,
+    /// Its process; none where it is a thread of this one.
+    pub(super) pid: Option<u32>,
     /// The plugin that it is loading, and since when.
     pub(super) loading: Option<(PathBuf, Instant)>,
     /// When it was told to go home.
@@ -114,6 +116,7 @@ impl CellHandle {
                 return Err(error);
             }
         };
+        let pid = child.id();
         // Where no thread can be had, the socket is closed, which ends the cell.
         let watcher = Watcher {
             child,
@@ -122,7 +125,7 @@ impl CellHandle {
             ear: Ear { birth, receiver: Receiver::bounded(ours, LINE_MAX), news, noted: false },
         };
         thread("cell").spawn(move || watcher.watch())?;
-        Ok(CellHandle::new(birth, sender, Some(pidfd)))
+        Ok(CellHandle::new(birth, sender, Some((pidfd, pid))))
     }
 
     /// Starts a thread of this process (`isolation = none`).
@@ -150,11 +153,13 @@ impl CellHandle {
         Ok(CellHandle::new(birth, sender, None))
     }
 
-    fn new(birth: u32, sender: Sender, pidfd: Option<Arc<OwnedFd>>) -> CellHandle {
+    fn new(birth: u32, sender: Sender, child: Option<(Arc<OwnedFd>, u32)>) -> CellHandle {
+        let (pidfd, pid) = child.unzip();
         CellHandle {
             birth,
             sender,
             pidfd,
+            pid,
             loading: None,
             dismissed: None,
             killed: None,

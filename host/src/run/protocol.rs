@@ -103,6 +103,17 @@ pub enum ToControl {
     Loading(PathBuf),
     /// It is loaded, or was refused.
     Loaded,
+    /// Where the memory of its verification lies, which is to outlive the cell.
+    Ledger {
+        /// The worker.
+        worker: u32,
+        /// The memory's descriptor in the cell.
+        fd: i32,
+        /// Where in it stands what it is about.
+        about_at: u64,
+        /// Bytes of that.
+        about_len: u64,
+    },
     /// What came of its verification.
     Verdict {
         /// The worker.

@@ -4,6 +4,7 @@
 
 use super::page::LiveSnapshot;
 use super::result::VerifyResult;
+use super::verify_state::Kept;
 use super::watch::{Stillness, Watch};
 use crate::stats::snapshot::PhaseSnapshot;
 use crate::stats::window::DirWindows;
@@ -33,6 +34,8 @@ pub(super) struct Track {
     pub given_up: Option<PhaseSnapshot>,
     /// What its target is.
     pub identity: Vec<(String, String)>,
+    /// What must be on its targets, until that is saved or nobody needs it.
+    pub ledger: Option<Box<Kept>>,
     /// What came of its verification.
     pub verify: Option<VerifyResult>,
     /// Counters of the last tick.

@@ -29,7 +29,7 @@ pub(super) fn conclude(
 ) -> Result<(), RunError> {
     let job = &context.job;
     dump(context, names, &verdict.miscompares);
-    let result = result(job, context.run, names, &verdict);
+    let result = result(job, names, &verdict);
     let error = judge(job, &result, &verdict);
     if let (Some(words), Ok(())) = (&result.unfinished, &outcome) {
         let words = format!("{}: verification: {words}", place(job));
@@ -48,7 +48,7 @@ pub(super) fn conclude(
     }
 }
 
-fn result(job: &JobSpec, run: u64, names: &[String], verdict: &Verdict) -> VerifyResult {
+fn result(job: &JobSpec, names: &[String], verdict: &Verdict) -> VerifyResult {
     let interval = verdict.interval;
     let looked = (verdict.right + verdict.wrong + verdict.blank) * interval;
     let tally = verdict.tally.unwrap_or_default();
@@ -60,7 +60,7 @@ fn result(job: &JobSpec, run: u64, names: &[String], verdict: &Verdict) -> Verif
     VerifyResult {
         method: job.verify.method.map_or(String::new(), |method| method.name().to_owned()),
         interval,
-        run,
+        run: verdict.run,
         bytes,
         verified_bytes,
         wrong: verdict.wrong,

@@ -10,6 +10,7 @@ use super::protocol::ToControl;
 use super::result::RunError;
 use super::targets::Files;
 use super::verdict::show_bytes;
+use super::verify_load;
 use super::words::place;
 use super::worker::Context;
 use crate::ddir::Ddir;
@@ -17,7 +18,7 @@ use crate::io::batch::Errand;
 use crate::io::kept::{KeeperParts, Trims, AWAY_MAX};
 use crate::job::spec::{JobSpec, VerifyMethod, VerifyPart, VerifyPolicy};
 use crate::sys::facts;
-use crate::sys::shm::{SharedMemory, SharedWords};
+use crate::sys::shm::SharedWords;
 use crate::target;
 use crate::verify::check::Rules;
 use crate::verify::digest::{Algorithm, Cost};
@@ -155,25 +156,31 @@ pub(super) fn keeper(
     let Some(method) = method(job) else { return Ok(None) };
     let usage = |words: String| RunError::usage(&job.name, format!("{}: {words}", place(job)));
     self_test(job, method).map_err(usage)?;
-    let recipe = Arc::new(recipe(context, files, method).map_err(usage)?);
+    let mut recipe = recipe(context, files, method).map_err(usage)?;
     let writes = job.load.rw.writes();
-    let ledger = match writes {
-        true => Some(ledger(context, files, &recipe, generator).map_err(usage)?),
-        false => None,
+    let loads = job.verify.state_load;
+    let ledger = if loads {
+        let shape = ledger_shape(context, files, &recipe, generator);
+        Some(verify_load::load(context, files, &mut recipe, shape)?)
+    } else if writes {
+        Some(ledger(context, files, &recipe, generator).map_err(usage)?)
+    } else {
+        None
     };
-    if job.verify.verify_only {
+    if job.verify.verify_only && !loads {
         if let Some(ledger) = &ledger {
             draw_again(generator, ledger);
         }
     }
     Ok(Some(KeeperParts {
-        rules: rules(context, writes),
+        rules: rules(context, &recipe),
         ledger,
-        checks_load: !writes,
+        checks_load: !writes && !loads,
         reads_back: job.verify.do_verify,
-        only: job.verify.verify_only,
-        apart: job.load.rw.reads(),
+        only: job.verify.only_looks(),
+        apart: job.load.rw.reads() && !loads,
         fatal: job.verify.fatal,
+        goes_on: job.errors.continue_on_error.verify,
         batch: batch(job),
         desk: desk(context),
         backlog: if job.verify.do_verify { job.verify.backlog } else { 0 },
@@ -181,14 +188,14 @@ pub(super) fn keeper(
         trims: trims(context),
         block_max: max_bs(job) / interval(job) * interval(job),
         settle: settle(files),
-        recipe,
+        recipe: Arc::new(recipe),
     }))
 }
 
 fn trims(context: &Context) -> Trims {
     let (job, verify) = (&context.job, &context.job.verify);
     Trims {
-        percentage: if verify.verify_only { 0 } else { verify.trim_percentage },
+        percentage: if verify.only_looks() { 0 } else { verify.trim_percentage },
         backlog: verify.trim_backlog,
         batch: verify.trim_backlog_batch,
         block: job.load.bs[Ddir::Write].min.0.max(interval(job)),
@@ -263,13 +270,13 @@ fn pattern(parts: &[VerifyPart], interval: u64) -> Result<Pattern, String> {
 
 /// What is compared. A job that looks at what it wrote itself compares everything; one that looks
 /// at what another run wrote, what the user asks for.
-fn rules(context: &Context, writes: bool) -> Rules {
-    let verify = &context.job.verify;
-    let own = writes && !verify.verify_only;
+fn rules(context: &Context, recipe: &Recipe) -> Rules {
+    let (verify, load) = (&context.job.verify, &context.job.load);
+    let own = verify.state_load || (load.rw.writes() && !verify.verify_only);
     Rules {
         generation: verify.write_sequence.unwrap_or(own),
         seed: verify.header_seed.unwrap_or(own),
-        run: if own { Some(context.run) } else { verify.run },
+        run: if own { Some(recipe.run) } else { verify.run },
         origin: own,
         blank: verify.blank,
         dump: verify.dump,
@@ -305,13 +312,17 @@ fn ledger(
         );
         context.outbox.send(&ToControl::Note(words));
     }
-    let words = SharedMemory::create("iodyno-ledger", worst)
-        .and_then(|memory| memory.map_words(shape.words() as usize))
-        .map_err(|errno| format!("map {} for verification: {errno}", show_bytes(worst)))?;
-    let fsynced = job.verify.policy == VerifyPolicy::Fsynced;
-    // What stands beyond a zone's pointer is the device's affair.
-    let zeros = job.verify.trim_verify_zero && job.load.zbd.is_none();
-    Ok(Ledger::new(words, &shape).with_rules(zeros, fsynced))
+    let about = verify_load::about(context, &files.opened.names, recipe, shape);
+    let words = verify_load::announced(context, &about)
+        .map_err(|error| format!("map {} for verification: {error}", show_bytes(worst)))?;
+    let fsynced = job.verify.policy == VerifyPolicy::Fsynced && !about.durable;
+    Ok(Ledger::new(words, &about.shape).with_rules(zeros_count(job), fsynced))
+}
+
+/// Whether what was trimmed must read as zeros; what stands beyond a zone's pointer is the device's
+/// affair.
+pub(super) fn zeros_count(job: &JobSpec) -> bool {
+    job.verify.trim_verify_zero && job.load.zbd.is_none()
 }
 
 fn ledger_shape(
@@ -343,7 +354,7 @@ fn ledger_shape(
 }
 
 /// `verify_ledger_max`: a quarter of the memory where the job does not say.
-fn ledger_max(job: &JobSpec) -> u64 {
+pub(super) fn ledger_max(job: &JobSpec) -> u64 {
     job.verify.ledger_max.map_or_else(|| facts::facts().memory_bytes / 4, |bytes| bytes.0)
 }
 

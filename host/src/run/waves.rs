@@ -140,6 +140,7 @@ impl Control<'_> {
         }
         for (wave, cells) in state.let_go() {
             self.disks.begin();
+            self.outdate_states(wave);
             cells.into_iter().for_each(|cell| self.tell(cell, &ToCell::Go { wave }));
         }
     }

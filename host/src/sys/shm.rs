@@ -98,6 +98,8 @@ impl SharedMemory {
 pub struct SharedWords {
     base: NonNull<AtomicU64>,
     len: usize,
+    /// The object, where it goes with the words.
+    object: Option<SharedMemory>,
 }
 
 // SAFETY: atomics may be used from any thread, and the mapping belongs to this value alone.
@@ -117,7 +119,21 @@ impl SharedMemory {
         // overlaps no object of this process.
         let base = unsafe { mmap(std::ptr::null_mut(), bytes, protection, flags, &self.fd, 0)? };
         let base = NonNull::new(base.cast()).ok_or(rustix::io::Errno::NOMEM)?;
-        Ok(SharedWords { base, len })
+        Ok(SharedWords { base, len, object: None })
+    }
+
+    /// As [`SharedMemory::map_words`]; the object stays open as long as its words are mapped.
+    pub fn into_words(self, len: usize) -> rustix::io::Result<SharedWords> {
+        let mut words = self.map_words(len)?;
+        words.object = Some(self);
+        Ok(words)
+    }
+}
+
+impl SharedWords {
+    /// The object's descriptor, where it went with the words.
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.object.as_ref().map(SharedMemory::fd)
     }
 }
 

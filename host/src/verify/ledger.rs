@@ -8,8 +8,15 @@
 //! written first. Allocates nothing after it was made.
 
 use super::check::Expectation;
+use serde::{Deserialize, Serialize};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+mod saved;
+mod tally;
+
+pub use saved::{Adopted, Chunk, Dump, DumpError, Flight};
+pub use tally::Tally;
 
 /// Intervals of a chunk.
 const CHUNK: u64 = 64;
@@ -62,12 +69,14 @@ mod flag {
     pub(super) const CHECKED: u64 = 8;
     /// It was read back and is wrong.
     pub(super) const WRONG: u64 = 16;
+    /// The write was on its way when the state was saved: it, or the older one, is there.
+    pub(super) const OPEN: u64 = 32;
     /// Bits of flags.
     pub(super) const BITS: u32 = 8;
 }
 
 /// A target's part that a worker goes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extent {
     /// Where it begins.
     pub offset: u64,
@@ -78,7 +87,7 @@ pub struct Extent {
 }
 
 /// What a ledger is made for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerShape {
     /// Bytes of an interval.
     pub interval: u64,
@@ -101,7 +110,7 @@ pub struct LedgerShape {
 impl LedgerShape {
     /// Words that it needs at most; as long as a part is not used, it takes no memory.
     pub fn words(&self) -> u64 {
-        self.arena() + self.chunks_max() * CHUNK * ENTRY
+        self.arena().saturating_add(self.chunks_max().saturating_mul(CHUNK * ENTRY))
     }
 
     /// Bytes that it takes in the worst case.
@@ -114,7 +123,8 @@ impl LedgerShape {
     }
 
     fn slots(&self) -> u64 {
-        self.files.iter().map(|extent| self.intervals(extent).div_ceil(CHUNK)).sum()
+        let slots = self.files.iter().map(|extent| self.intervals(extent).div_ceil(CHUNK));
+        slots.fold(0, u64::saturating_add)
     }
 
     fn tables(&self) -> u64 {
@@ -122,7 +132,7 @@ impl LedgerShape {
     }
 
     fn arena(&self) -> u64 {
-        self.tables() + self.slots()
+        self.tables().saturating_add(self.slots())
     }
 
     /// A write touches so many chunks at most.
@@ -132,21 +142,6 @@ impl LedgerShape {
         let by_writes = self.writes_max.map(|writes| writes.saturating_mul(touched));
         by_writes.unwrap_or(u64::MAX).min(self.slots())
     }
-}
-
-/// Bytes of a worker's targets by what is known of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Written, as far as it is not trimmed since.
-    pub written: u64,
-    /// Of these: read back and right.
-    pub verified: u64,
-    /// Read back and wrong.
-    pub wrong: u64,
-    /// Not verifiable, because a write failed or did not end.
-    pub unsure: u64,
-    /// Trimmed.
-    pub trimmed: u64,
 }
 
 /// What a request on its way does.
@@ -191,11 +186,6 @@ pub struct Ledger<W> {
     /// Only what a flush covered must be there.
     fsynced: bool,
 }
-
-/// What is not a ledger, or one that was cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it is no ledger, or is damaged")]
-pub struct NotALedger;
 
 impl<W: Deref<Target = [AtomicU64]>> Ledger<W> {
     /// Makes an empty one of zeroed words.
@@ -324,7 +314,8 @@ impl<W: Deref<Target = [AtomicU64]>> Ledger<W> {
     pub fn flush_begins(&self) -> u64 {
         let on_their_way = (0..self.get(head::DEPTH)).filter_map(|slot| {
             let base = flight_base(slot);
-            (self.get(base) != 0).then(|| self.get(base + 1) >> 24)
+            // What is only looked at has no number.
+            (!matches!(self.get(base), 0 | LOOK)).then(|| self.get(base + 1) >> 24)
         });
         on_their_way.min().unwrap_or(self.get(head::NEXT)).saturating_sub(1)
     }
@@ -343,13 +334,14 @@ impl<W: Deref<Target = [AtomicU64]>> Ledger<W> {
     fn expectation(&self, file_base: u64, entry: u64) -> Expectation {
         let word = self.get(entry);
         let generation = word >> flag::BITS;
-        if word & flag::TRIMMED != 0 && self.zeros {
+        let counts = !self.fsynced || generation <= self.get(file_base + file::SYNCED);
+        if word & flag::TRIMMED != 0 && self.zeros && counts {
             return Expectation::Zeros;
         }
         if word & flag::WRITTEN == 0 {
             return Expectation::Unknown;
         }
-        if !self.fsynced || generation <= self.get(file_base + file::SYNCED) {
+        if counts && word & flag::OPEN == 0 {
             return Expectation::Own { oldest: generation, newest: generation };
         }
         match self.get(entry + 1) {
@@ -412,27 +404,6 @@ impl<W: Deref<Target = [AtomicU64]>> Ledger<W> {
     fn is_expected(&self, file: u64, base: u64, at: u64) -> bool {
         self.entry(file, at)
             .is_some_and(|entry| self.expectation(base, entry) != Expectation::Unknown)
-    }
-
-    /// The sums.
-    pub fn tally(&self) -> Tally {
-        let mut tally = Tally { unsure: self.get(head::LOST) * self.interval, ..Tally::default() };
-        for chunk in 0..self.get(head::CHUNKS) {
-            for entry in 0..CHUNK {
-                let word = self.get(self.get(head::ARENA) + (chunk * CHUNK + entry) * ENTRY);
-                let count = |bit, sum: &mut u64| {
-                    *sum += if word & bit != 0 { self.interval } else { 0 };
-                };
-                count(flag::UNSURE, &mut tally.unsure);
-                count(flag::TRIMMED, &mut tally.trimmed);
-                count(flag::WRITTEN, &mut tally.written);
-                count(flag::WRONG, &mut tally.wrong);
-                if word & flag::WRONG == 0 {
-                    count(flag::CHECKED, &mut tally.verified);
-                }
-            }
-        }
-        tally
     }
 
     /// Puts what an ended request left into the entries of a part.

@@ -94,7 +94,9 @@ impl Recipe {
 
     /// Payload and stamp; zeros where the digest will stand.
     pub(super) fn lay(&self, interval: &mut [u8], stamp: &Stamp) {
-        self.payload.fill(interval, stamp.seed, stamp.offset);
+        // A run that is repeated writes the same seeds. Its bytes have to be others all the same: a
+        // part of a write that was lost would leave what the earlier run wrote there.
+        self.payload.fill(interval, mix_seed(stamp.seed, stamp.run), stamp.offset);
         if !self.method.stamps() {
             return;
         }

@@ -233,7 +233,7 @@ fn pattern(job: &Judged<'_>, method: VerifyMethod, interval: u64, out: &mut Vec<
 /// Wishes about what is written, which verification decides.
 fn content(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     let (content, verify) = (&job.draft.content, &job.draft.verify);
-    if !job.draft.load.rw.writes() || verify.verify_only {
+    if !job.draft.load.rw.writes() || verify.only_looks() {
         return;
     }
     if content.dedupe_percentage > 0 {
@@ -295,11 +295,11 @@ fn phases(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
             job.no_effect("verify", why, out);
         }
     }
-    if verify.verify_only && !rw.writes() {
+    if verify.verify_only && !rw.writes() && !verify.state_load {
         let message = format!("`verify_only` reads what a job writes, and `rw={}`", rw.name());
         let help = "leave it out: a job that only reads verifies what it reads";
         job.refuse("verify_only", "rw", &message, help, out);
-    } else if verify.verify_only && job.draft.time.time_based {
+    } else if verify.verify_only && job.draft.time.time_based && !verify.state_load {
         let message = "`verify_only` draws the job's writes again, and with `time_based` nobody \
                        knows how many they were";
         job.refuse("verify_only", "time_based", message, "leave one of them out", out);
@@ -316,7 +316,7 @@ fn one_way(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     let verify = &job.draft.verify;
     let rw = job.draft.load.rw;
     if rw.writes() {
-        if verify.run.is_some() && !verify.verify_only {
+        if verify.run.is_some() && !verify.only_looks() {
             job.no_effect("verify_run", "the job looks at what it writes itself", out);
         }
         return;
@@ -404,7 +404,14 @@ fn policy(job: &Judged<'_>, out: &mut Vec<Diagnostic>) {
     let fsynced = job.draft.verify.policy == VerifyPolicy::Fsynced;
     let each = load.fsync > 0 || load.fdatasync > 0 || load.write_barrier > 0;
     let last = load.end_fsync || target.fsync_on_close;
-    if !fsynced || !load.rw.writes() || each || last || target.sync != SyncMode::None {
+    // What another run flushed is for its state to say.
+    if job.draft.verify.state_load
+        || !fsynced
+        || !load.rw.writes()
+        || each
+        || last
+        || target.sync != SyncMode::None
+    {
         return;
     }
     let message = "`verify_policy=fsynced`: the job flushes nothing, so no write has to be there \

@@ -94,9 +94,11 @@ fn looks(job: &Judged<'_>) -> bool {
 /// It writes or trims.
 fn changes(job: &Judged<'_>) -> bool {
     let draft = job.draft;
-    let only_looks = draft.verify.method.is_some() && draft.verify.verify_only;
     let rw = draft.load.rw;
-    (rw.writes() || rw.trims()) && !only_looks && !draft.target.create_only && moves_data(job)
+    (rw.writes() || rw.trims())
+        && !draft.verify.only_looks()
+        && !draft.target.create_only
+        && moves_data(job)
 }
 
 fn moves_data(job: &Judged<'_>) -> bool {

@@ -80,8 +80,10 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::Bool,
         default: "1",
         help: "An interrupted job leaves a file of what has to be there",
-        doc: "`local-JOBNAME-CLONE-verify.state` in the current directory, in a format of \
-              iodyno's own. A later run takes it with `verify_state_load`.",
+        doc: "Saved when what was written was not wholly read back: after SIGINT, an error, the \
+              death of the cell, with `do_verify=0`. `local-JOBNAME-CLONE-verify.state` in the \
+              current directory, in a format of iodyno's own; a later run takes it with \
+              `verify_state_load`. A run that writes again removes it.",
         good: &["0", "1"],
         bad: &["", "2", "yes"],
         apply: |draft, value| draft.verify.state_save = value.bool(),
@@ -94,8 +96,10 @@ pub(super) const OPTIONS: &[JobOption] = &[
         kind: Kind::Bool,
         default: "0",
         help: "Look at what a saved state says has to be there",
-        doc: "Reads the file that `verify_state_save` left. One that is missing, damaged or of \
-              another job is an error.",
+        doc: "The job writes nothing: it reads back what must be there, by the file that \
+              `verify_state_save` left and by `verify_policy`. One that is missing, damaged or \
+              of another job is an error; one by which nothing must be there is status 4.",
+        fio: "the job makes no load of its own, whatever `rw` says.",
         good: &["1", "0"],
         bad: &["", "2", "yes"],
         apply: |draft, value| draft.verify.state_load = value.bool(),

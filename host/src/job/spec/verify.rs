@@ -168,6 +168,13 @@ pub enum VerifyPolicy {
     Fsynced,
 }
 
+impl VerifySpec {
+    /// The job writes nothing itself: it looks at what an earlier run wrote.
+    pub fn only_looks(&self) -> bool {
+        self.method.is_some() && (self.verify_only || self.state_load)
+    }
+}
+
 /// What is verified, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerifySpec {

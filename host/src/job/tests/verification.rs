@@ -110,6 +110,12 @@ fn wishes_to_verify_that_would_verify_nothing() {
             &["warning 5:1 the job flushes nothing"],
         ),
         ("[a]/size=1m/rw=write/verify=md5/verify_policy=fsynced/end_fsync=1", &[]),
+        ("[a]/size=1m/rw=write/verify=md5/verify_policy=fsynced/verify_state_load=1", &[]),
+        ("[a]/size=1m/verify=md5/verify_policy=fsynced/verify_state_load=1", &[]),
+        (
+            "[a]/size=1m/rw=write/verify=md5/verify_only/time_based/runtime=5/verify_state_load=1",
+            &[],
+        ),
         ("[a]/size=1m/rw=write/verify=md5/time_based/runtime=5/loops=3", &[]),
     ]);
 }
@@ -176,6 +182,7 @@ fn two_writers_on_one_target() {
         ),
         ("[global]/size=1m/rw=write/filename=x/verify=md5/do_verify=0/[a]/[b]", &[]),
         ("[global]/size=1m/rw=write/filename=x/verify=md5/verify_only/[a]/[b]", &[]),
+        ("[global]/size=1m/rw=write/filename=x/verify=md5/verify_state_load=1/[a]/[b]", &[]),
         (
             "[a]/size=1m/rw=write/filename=x/verify=md5/numjobs=2",
             &["error 5:1 the 2 clones of job a write to the same part of x"],

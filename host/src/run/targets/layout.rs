@@ -37,6 +37,10 @@ impl LayoutDesk {
 
 /// What a file of the job is laid out for.
 pub(super) fn purpose(job: &JobSpec, engine_flags: u64) -> Purpose {
+    if job.verify.state_load {
+        // What is missing was lost, and has to be seen to be.
+        return Purpose::Reserve(Room::None);
+    }
     let moves_data = engine_flags & IOE_F_FAKE == 0;
     let reads = job.load.rw.reads() && moves_data;
     if reads || job.target.overwrite || engine_flags & IOE_F_NOEXTEND != 0 {
@@ -64,7 +68,8 @@ pub(in super::super) fn lay_out(
     caps: &ioe_caps,
 ) -> Result<(), TargetError> {
     let job = &context.job;
-    if job.target.create_on_open {
+    // What is to be verified stays as it is.
+    if job.target.create_on_open || job.only_looks() {
         return Ok(());
     }
     let desk = &context.layout;
