@@ -29,21 +29,21 @@ pub(super) fn may_be(
     }
     let stamp_end = recipe.place + STAMP_LEN;
     let is_split = recipe.place / SECTOR != (stamp_end - 1) / SECTOR;
-    match Stamp::take(&data[recipe.place..]) {
+    let run = match Stamp::take(&data[recipe.place..]) {
         Ok(stamp) if !fits(recipe, rules, interval, &stamp, &writes) => return false,
-        Ok(_) => {}
+        Ok(stamp) => stamp.run,
         // Halves of two stamps may stand where a sector ends in the middle of one.
-        Err(_) if is_split => {}
+        Err(_) if is_split => rules.run.unwrap_or(recipe.run),
         Err(_) => return false,
-    }
+    };
     let sealed = recipe.place..stamp_end + recipe.method.digest_len();
     let mut left: Vec<usize> = (0..data.len().div_ceil(SECTOR)).collect();
     let (oldest, newest) = writes.into_inner();
     let newer = (oldest..=newest).rev().take(TRIES_MAX as usize);
     for generation in newer.chain([oldest]) {
-        let stamp = recipe.stamp(interval.file, interval.offset, generation);
+        let stamp = Stamp { run, ..recipe.stamp(interval.file, interval.offset, generation) };
         let mut made = vec![0; recipe.interval];
-        recipe.payload.fill(&mut made, stamp.seed, stamp.offset);
+        recipe.fill(&mut made, &stamp);
         left.retain(|&sector| {
             let begin = sector * SECTOR;
             let end = (begin + SECTOR).min(data.len());
