@@ -43,7 +43,7 @@ pub(super) fn may_be(
     for generation in newer.chain([oldest]) {
         let stamp = recipe.stamp(interval.file, interval.offset, generation);
         let mut made = vec![0; recipe.interval];
-        recipe.payload.fill(&mut made, stamp.seed, stamp.offset);
+        recipe.fill(&mut made, &stamp);
         left.retain(|&sector| {
             let begin = sector * SECTOR;
             let end = (begin + SECTOR).min(data.len());

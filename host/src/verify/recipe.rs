@@ -92,11 +92,16 @@ impl Recipe {
         self.put_digests(&mut waiting[..count]);
     }
 
-    /// Payload and stamp; zeros where the digest will stand.
-    pub(super) fn lay(&self, interval: &mut [u8], stamp: &Stamp) {
+    /// The payload that belongs to a stamp.
+    pub(super) fn fill(&self, interval: &mut [u8], stamp: &Stamp) {
         // A run that is repeated writes the same seeds. Its bytes have to be others all the same: a
         // part of a write that was lost would leave what the earlier run wrote there.
         self.payload.fill(interval, mix_seed(stamp.seed, stamp.run), stamp.offset);
+    }
+
+    /// Payload and stamp; zeros where the digest will stand.
+    pub(super) fn lay(&self, interval: &mut [u8], stamp: &Stamp) {
+        self.fill(interval, stamp);
         if !self.method.stamps() {
             return;
         }
