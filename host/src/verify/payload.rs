@@ -53,7 +53,7 @@ impl Payload {
 
     /// Fills a whole interval that begins at `offset` of its target.
     #[inline]
-    pub fn fill(&self, interval: &mut [u8], seed: u64, offset: u64) {
+    pub(super) fn fill(&self, interval: &mut [u8], seed: u64, offset: u64) {
         match self {
             Payload::Random => random(interval, seed),
             Payload::Pattern(pattern) => pattern.fill(interval, offset),

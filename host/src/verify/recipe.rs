@@ -92,7 +92,7 @@ impl Recipe {
         self.put_digests(&mut waiting[..count]);
     }
 
-    /// The payload alone.
+    /// The payload that belongs to a stamp.
     pub(super) fn fill(&self, interval: &mut [u8], stamp: &Stamp) {
         // A run that is repeated writes the same seeds. Its bytes have to be others all the same: a
         // part of a write that was lost would leave what the earlier run wrote there.

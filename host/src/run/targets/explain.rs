@@ -212,7 +212,7 @@ fn direct_words(direct: &Direct) -> (Option<bool>, String) {
 fn lay_out_on_paper(job: &JobSpec, target: &Target, file_len: Option<u64>, out: &mut FileOutlook) {
     out.size_laid_out = target.size;
     let Some(len) = file_len.filter(|&len| len > target.size) else { return };
-    if job.target.create_on_open {
+    if job.target.create_on_open || job.only_looks() {
         return;
     }
     let missing = len - target.size;
