@@ -1,8 +1,9 @@
 //! What digests cost: MB per second of CPU time for each algorithm, block size and batch.
 //!
-//! Started by `scripts/bench digests [NAME]...`, which builds it as a release is built. Blocks lie
-//! page by page, as I/O units do, in as much memory as a batch of them has, so that they come from
-//! the caches. The best of several slices is shown: a shared machine only makes things slower.
+//! Started by `scripts/bench digests [NAME]...`, which builds it as a release is built;
+//! IODYNO_DIGEST_LANES=avx2 or none shows what narrower lanes would cost. Blocks lie page by page,
+//! as I/O units do, in as much memory as a batch of them has, so that they come from the caches.
+//! The best of several slices is shown: a shared machine only makes things slower.
 
 use iodyno::verify::digest::{Algorithm, Cost, Digest};
 use rustix::time::{clock_gettime, ClockId};

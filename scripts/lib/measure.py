@@ -1,7 +1,8 @@
 """What the benchmarks share: running a program once, what its requests cost, where a hot file lies.
 
-Imported by bench.py and engines.py. The measure is CPU time, user plus system, divided by requests:
-wall-clock rates vary two- to threefold on shared machines, this repeats within a few percent.
+Imported by bench.py, engines.py and verify.py. The measure is CPU time, user plus system, divided
+by what was done: wall-clock rates vary two- to threefold on shared machines, this repeats within a
+few percent.
 """
 
 import json

@@ -18,6 +18,7 @@ pub mod plugins;
 pub mod process;
 pub mod programs;
 pub mod run;
+pub mod verify;
 
 pub use document::Document;
 pub use run::{patiently, Iodyno, Outcome, Scene};

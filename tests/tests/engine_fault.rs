@@ -176,7 +176,7 @@ fn a_hundred_writes_redirected() {
 fn a_hundred_torn_writes() {
     each(&format!("inject=tear\n{HUNDRED}"), 100, |file, _, line| {
         let arrived = number(line, "arrived");
-        assert!(arrived % 512 == 0 && (512..BLOCK).contains(&arrived), "{line}");
+        assert!(arrived.is_multiple_of(512) && (512..BLOCK).contains(&arrived), "{line}");
         file[number(line, "offset")..][arrived..BLOCK].fill(BEFORE);
     });
 }

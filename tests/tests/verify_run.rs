@@ -1,4 +1,7 @@
-//! Verification as its user meets it: phases, verdicts, statuses, what is refused.
+//! Verification as its user meets it: phases, verdicts, statuses.
+//!
+//! What is found is the affair of `verify_matrix` and `verify_damage`, what is refused that of
+//! `verify_refused`.
 
 use iodyno_tests::Scene;
 
@@ -145,4 +148,102 @@ fn a_ledger_that_is_too_large_is_refused_with_its_size() {
     let outcome = scene.run_json(&job(&scene, &some));
     assert_eq!(outcome.status, 0, "{outcome}");
     assert_eq!(outcome.document().number("/jobs/0/verify/verified_bytes"), 8 << 20, "{outcome}");
+}
+
+/// What was read back is all looked at; then the job ends, unless it is told to go on.
+#[test]
+fn a_miscompare_ends_the_load_unless_it_is_to_go_on() {
+    for (more, loops) in [("", 1), ("continue_on_error=verify\n", 3)] {
+        let scene = Scene::new();
+        // Of each loop ten writes are lost.
+        let lines = format!(
+            "rw=randwrite\nioengine=fault\ninject=drop\nevery_nth=25\nloops=3\nlog=log\n{more}"
+        );
+        let outcome = scene.run_json(&job(&scene, &lines));
+        assert_eq!(outcome.status, 3, "{outcome}");
+        let document = outcome.document();
+        assert_eq!(document.ios(0, "write"), loops * 256, "{outcome}");
+        assert_eq!(document.ios(0, "read"), loops * 256, "{outcome}");
+        let log = std::fs::read_to_string(scene.at("log")).expect("the log is there");
+        let planted = log.lines().count() as u64;
+        assert_eq!(document.number("/jobs/0/verify/wrong"), planted, "{outcome}");
+        assert_eq!(document.number("/jobs/0/error"), 84, "{outcome}");
+    }
+}
+
+/// Found on the way, a miscompare ends the load; what was written by then is all read back.
+#[test]
+fn a_miscompare_of_a_backlog_ends_the_load() {
+    for (more, whole) in [("", false), ("continue_on_error=verify\n", true)] {
+        let scene = Scene::new();
+        let lines = format!(
+            "rw=randwrite\nioengine=fault\ninject=flip\nskip_first=99\nat_most=1\n\
+             verify_backlog=64\n{more}"
+        );
+        let outcome = scene.run_json(&job(&scene, &lines));
+        assert_eq!(outcome.status, 3, "{outcome}");
+        let document = outcome.document();
+        let writes = document.ios(0, "write");
+        assert!(writes >= 128 && (writes == 256) == whole, "{writes}: {outcome}");
+        // The same block is found on the way and at the end.
+        assert_eq!(document.number("/jobs/0/verify/wrong"), 2, "{outcome}");
+        assert_eq!(document.number("/jobs/0/verify/bytes"), writes * 4096, "{outcome}");
+        assert_eq!(document.float("/jobs/0/verify/coverage"), 100.0, "{outcome}");
+    }
+}
+
+/// What is to be verified is not laid out: a job that looks changes nothing, and a file that ends
+/// too early is found to be cut.
+#[test]
+fn a_target_that_ends_early_is_cut_and_stays_as_it_is() {
+    for len in [(1 << 20) - 2048, (1 << 20) - 8192 - 100, 0] {
+        for (rw, bs) in [
+            ("rw=read", "4k"),
+            ("rw=randread", "64k\nverify_interval=4k"),
+            ("rw=write\nverify_only", "4k"),
+        ] {
+            for engine in ["psync", "libaio"] {
+                let scene = Scene::new();
+                assert_eq!(scene.run_json(&job(&scene, "rw=write\ndo_verify=0")).status, 0);
+                let file = std::fs::File::options().write(true).open(scene.at("target"));
+                file.expect("the target is there").set_len(len).expect("it is cut");
+                let context = format!("{rw} {bs} {engine} {len}");
+                let text = format!("{rw}\nioengine={engine}\niodepth=4");
+                let text = job(&scene, &text).replace("bs=4k", &format!("bs={bs}"));
+                let outcome = scene.run_json(&text);
+                assert_eq!(outcome.status, 3, "{context}: {outcome}");
+                let document = outcome.document();
+                let missing = ((1 << 20) - len).div_ceil(4096);
+                assert_eq!(
+                    document.number("/jobs/0/verify/wrong"),
+                    missing,
+                    "{context}: {outcome}"
+                );
+                assert_eq!(document.text("/jobs/0/verify/miscompares/0/class"), "cut", "{context}");
+                let there = std::fs::metadata(scene.at("target")).expect("it is there").len();
+                assert_eq!(there, len, "{context}");
+            }
+        }
+    }
+    let scene = Scene::new();
+    let outcome = scene.run_json(&job(&scene, "rw=read"));
+    outcome.expect(2).says(&["it does not exist: nothing can be verified"]);
+}
+
+/// The command knows no size but the target's: an interval that is begun and cut is wrong.
+#[test]
+fn the_command_finds_what_is_cut() {
+    let scene = Scene::new();
+    assert_eq!(scene.run_json(&job(&scene, "rw=write\ndo_verify=0")).status, 0);
+    let verify = || scene.iodyno(["verify", &scene.at("target")]).run();
+    verify().expect(0);
+    let file = std::fs::File::options().write(true).open(scene.at("target"));
+    let file = file.expect("the target is there");
+    for len in [(1 << 20) - 1, (1 << 20) - 4000, 8192 + 8] {
+        file.set_len(len).expect("it is cut");
+        verify().expect(3).says(&["1 block is wrong", "cut: the target ends"]);
+    }
+    // Where it ends with an interval nobody knows what was behind.
+    file.set_len(8192).expect("it is cut");
+    verify().expect(0);
 }

@@ -35,7 +35,9 @@ pub(super) fn verify(args: &VerifyArgs) -> anyhow::Result<u8> {
     let begin = at.checked_sub(u64::from(stamp.place)).with_context(|| {
         format!("{name}: the first stamp, at offset {at}, belongs to an interval before the begin")
     })?;
-    let text = job(args, &stamp, begin, size)?;
+    let intervals = intervals(&mut file, &stamp, begin, size);
+    let intervals = intervals.with_context(|| format!("read the end of {name}"))?;
+    let text = job(args, &stamp, begin, intervals)?;
     let output = Output::open(args.output.as_ref(), args.output_format)?;
     let sources = vec![Source::new("verify.toml", text)];
     let overrides = Overrides { readonly: true, ..Overrides::default() };
@@ -67,11 +69,21 @@ fn first_stamp(file: &mut File) -> std::io::Result<Option<(u64, Stamp)>> {
     Ok(None)
 }
 
+/// Intervals of the target. One that is stamped and ends too early is among them.
+fn intervals(file: &mut File, stamp: &Stamp, begin: u64, size: u64) -> std::io::Result<u64> {
+    let interval = u64::from(stamp.len).max(1);
+    let whole = size.saturating_sub(begin % interval) / interval;
+    let end = begin % interval + whole * interval;
+    file.seek(SeekFrom::Start(end + u64::from(stamp.place)))?;
+    let mut word = Vec::new();
+    file.by_ref().take(stamp::MAGIC.len() as u64).read_to_end(&mut word)?;
+    Ok(whole + u64::from(word == stamp::MAGIC))
+}
+
 /// The job that reads everything from the first interval on.
-fn job(args: &VerifyArgs, stamp: &Stamp, begin: u64, size: u64) -> anyhow::Result<String> {
+fn job(args: &VerifyArgs, stamp: &Stamp, begin: u64, intervals: u64) -> anyhow::Result<String> {
     let interval = u64::from(stamp.len).max(1);
     let offset = begin % interval;
-    let intervals = size.saturating_sub(offset) / interval;
     let bs = block(interval, intervals, args.bs);
     let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
     let path = args.target.to_str().context("the target's name is not text (UTF-8)")?;

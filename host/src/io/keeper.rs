@@ -400,6 +400,12 @@ impl Keeper {
         self.parts.fatal && self.verdict.wrong > 0
     }
 
+    /// Whether the load is to end: what it has written is read back, and no more is written.
+    pub(super) fn ends_load(&self) -> bool {
+        let is_load = self.parts.ledger.is_some() && !self.is_reading_back;
+        is_load && !self.parts.goes_on && self.verdict.wrong > 0
+    }
+
     /// A phase in which what was written is read back begins. Gives the bytes that are to be read.
     pub(super) fn begin_reading_back(&mut self) -> u64 {
         self.is_reading_back = true;

@@ -188,7 +188,7 @@ impl<C: Clock> Worker<'_, C> {
     pub(super) fn begins_next_loop(&mut self) -> bool {
         let Some(keeper) = &mut self.keeper else { return false };
         let over = self.failures.stop || self.signal.get() >= Signal::STOP;
-        let follows = keeper.begins_next_loop() && !over;
+        let follows = keeper.begins_next_loop() && !over && !keeper.ends_load();
         if follows {
             self.page.verify.within_ns.set(self.page.verify.spent_ns.get());
             self.page.state.set(WorkerState::Measure as u64);
@@ -225,7 +225,7 @@ impl<C: Clock> Worker<'_, C> {
     pub(super) fn look(&mut self) {
         let Some(keeper) = &mut self.keeper else { return };
         keeper.look(self.page, &mut |held| self.slots.put_back(held));
-        self.failures.stop |= keeper.is_fatal();
+        self.failures.stop |= keeper.is_fatal() || keeper.ends_load();
     }
 
     /// Until one slot at least is free whose data waits to be looked at, or is being looked at.
@@ -235,7 +235,7 @@ impl<C: Clock> Worker<'_, C> {
         if !keeper.wait(self.page, &mut |held| slots.put_back(held)) {
             keeper.look(self.page, &mut |held| slots.put_back(held));
         }
-        self.failures.stop |= keeper.is_fatal();
+        self.failures.stop |= keeper.is_fatal() || keeper.ends_load();
     }
 
     /// Until all that was read is looked at.

@@ -37,6 +37,8 @@ pub struct KeeperParts {
     pub apart: bool,
     /// The first miscompare ends the job (`verify_fatal`).
     pub fatal: bool,
+    /// The load goes on after a miscompare (`continue_on_error=verify`).
+    pub goes_on: bool,
     /// Blocks that are looked at together.
     pub batch: usize,
     /// Read back after so many writes; 0 = at the end alone (`verify_backlog`).

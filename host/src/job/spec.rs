@@ -93,6 +93,12 @@ impl JobSpec {
         self.verify.method.is_some()
     }
 
+    /// It compares what others wrote, and changes nothing.
+    pub fn only_looks(&self) -> bool {
+        let writes = self.load.rw.writes() || self.load.rw.trims();
+        self.verifies() && self.verify.do_verify && (self.verify.verify_only || !writes)
+    }
+
     /// It trims, by its load or by `trim_percentage`.
     pub fn trims(&self) -> bool {
         self.load.rw.trims() || (self.verifies() && self.verify.trim_percentage > 0)

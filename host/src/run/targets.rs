@@ -11,6 +11,7 @@ mod explain;
 mod layout;
 mod open;
 mod rules;
+mod writers;
 pub(super) mod zoned;
 
 #[cfg(test)]

@@ -42,9 +42,6 @@ const TRIM_STREAM: u64 = 0x7472_696d;
 /// What a ledger may cost without a word.
 const LEDGER_QUIET: u64 = 64 << 20;
 
-/// Intervals that are looked at together for each lane of a digest.
-const FILLINGS: usize = 2;
-
 /// Work below that costs more to hand over than it saves.
 const HAND_OVER_NS: u64 = 200_000;
 
@@ -95,8 +92,9 @@ fn batch(job: &JobSpec) -> usize {
     }
     let lanes = algorithm.lanes();
     let per_block = (max_bs(job) / interval(job)).max(1) as usize;
-    let filled = if lanes > 1 { (lanes * FILLINGS).div_ceil(per_block) } else { 1 };
-    filled.max(worth_a_hand_over(job, algorithm).unwrap_or(1))
+    let filled = if lanes > 1 { lanes.div_ceil(per_block) } else { 1 };
+    // A rest that fills no lanes would cost as much as all of them.
+    worth_a_hand_over(job, algorithm).unwrap_or(1).next_multiple_of(filled)
 }
 
 /// Blocks that take as long as a hand-over is worth; none where there is no pool, or no batch of a
@@ -123,18 +121,26 @@ fn cost(algorithm: Algorithm) -> Cost {
 pub(super) fn spare_slots(job: &JobSpec) -> u32 {
     match batch(job) {
         _ if !job.verifies() => 0,
-        1 if job.verify.threads == 0 => 0,
-        1 if job.depth.offload => 0,
-        batch if job.verify.threads > 0 => (batch * (AWAY_MAX + 1)) as u32,
-        batch => batch as u32 - 1,
+        // Slots that go round without need would come from a farther cache.
+        1 if !hands_over(job) => 0,
+        // All writes of a batch are made before the first of them begins.
+        batch if !hands_over(job) => batch as u32,
+        batch => (batch * (AWAY_MAX + 1)) as u32,
+    }
+}
+
+/// Whether there is a pool, and what the job has to look at is worth it.
+fn hands_over(job: &JobSpec) -> bool {
+    match method(job) {
+        Some(Method::Digest(algorithm)) => worth_a_hand_over(job, algorithm).is_some(),
+        _ => false,
     }
 }
 
 /// The worker's place at the pool, where what it has to look at is worth it.
 fn desk(context: &Context) -> Option<Desk<Errand>> {
-    let Some(Method::Digest(algorithm)) = method(&context.job) else { return None };
-    worth_a_hand_over(&context.job, algorithm)?;
-    context.pool.as_ref().map(|pool| pool.desk(AWAY_MAX))
+    let pool = context.pool.as_ref().filter(|_| hands_over(&context.job));
+    pool.map(|pool| pool.desk(AWAY_MAX))
 }
 
 /// What verifies this worker's job, if it asks for it.
@@ -171,6 +177,7 @@ pub(super) fn keeper(
         only: job.verify.only_looks(),
         apart: job.load.rw.reads() && !loads,
         fatal: job.verify.fatal,
+        goes_on: job.errors.continue_on_error.verify,
         batch: batch(job),
         desk: desk(context),
         backlog: if job.verify.do_verify { job.verify.backlog } else { 0 },

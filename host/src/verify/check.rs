@@ -11,7 +11,7 @@ use super::mixed;
 use super::recipe::Recipe;
 use super::stamp::Stamp;
 
-/// Intervals whose digests are made at once.
+/// Intervals whose digests are made at once, where that is sooner done than one by one.
 const TOGETHER: usize = 64;
 
 /// What an interval is to hold.
@@ -93,24 +93,41 @@ pub fn check<'a>(
     blocks: impl IntoIterator<Item = Block<'a>>,
     findings: &mut Findings,
 ) {
-    let mut waiting: [Option<Interval<'a>>; TOGETHER] = [const { None }; TOGETHER];
+    // Places for many cost as much as a look at a small block.
+    match recipe.method.lanes() {
+        1 => check_by::<1>(recipe, rules, blocks, findings),
+        _ => check_by::<TOGETHER>(recipe, rules, blocks, findings),
+    }
+}
+
+fn check_by<'a, const MANY: usize>(
+    recipe: &Recipe,
+    rules: &Rules,
+    blocks: impl IntoIterator<Item = Block<'a>>,
+    findings: &mut Findings,
+) {
+    let mut waiting: [Option<Interval<'a>>; MANY] = [const { None }; MANY];
     let mut count = 0;
     for block in blocks {
         let mut offset = block.offset;
-        let expected = block.expected.iter();
-        for (data, &expected) in block.data.chunks_mut(recipe.interval).zip(expected) {
+        let mut parts = block.data.chunks_mut(recipe.interval);
+        for &expected in block.expected {
+            // Behind the end of the target there is nothing, and that is wrong, too.
+            let data = parts.next().unwrap_or_default();
             let interval = Interval { data, file: block.file, offset, expected };
             offset += recipe.interval as u64;
             let Some(interval) = look(recipe, rules, interval, findings) else { continue };
             waiting[count] = Some(interval);
             count += 1;
-            if count == TOGETHER {
-                check_digests(recipe, rules, &mut waiting, findings);
+            if count == MANY {
+                check_digests::<MANY>(recipe, rules, &mut waiting, findings);
                 count = 0;
             }
         }
     }
-    check_digests(recipe, rules, &mut waiting[..count], findings);
+    if count > 0 {
+        check_digests::<MANY>(recipe, rules, &mut waiting[..count], findings);
+    }
 }
 
 /// Judges an interval by all but its digest; gives it back where it has one.
@@ -126,9 +143,9 @@ fn look<'a>(
             findings.unknown += 1;
             return None;
         }
-        (Expectation::Zeros, _) => is_zero(interval.data),
         (_, Method::Null) => true,
         _ if interval.data.len() < recipe.interval => false,
+        (Expectation::Zeros, _) => is_zero(interval.data),
         (_, Method::Pattern) => is_pattern(recipe, &interval),
         (_, method) => match Stamp::take(&interval.data[recipe.place..]) {
             Ok(stamp) if stamp_fits(recipe, rules, &interval, &stamp) => match method {
@@ -141,7 +158,7 @@ fn look<'a>(
     };
     if is_right {
         findings.right += 1;
-    } else if rules.blank && is_zero(interval.data) {
+    } else if rules.blank && interval.data.len() == recipe.interval && is_zero(interval.data) {
         findings.blank += 1;
     } else {
         wrong(recipe, rules, &interval, findings);
@@ -183,22 +200,22 @@ pub(super) fn stamp_fits(
 }
 
 /// Compares the digests of intervals whose stamps are as they must be.
-fn check_digests(
+fn check_digests<const MANY: usize>(
     recipe: &Recipe,
     rules: &Rules,
     waiting: &mut [Option<Interval<'_>>],
     findings: &mut Findings,
 ) {
     let Method::Digest(algorithm) = recipe.method else { return };
-    let mut found = [Digest::default(); TOGETHER];
-    let mut made = [Digest::default(); TOGETHER];
+    let mut found = [Digest::default(); MANY];
+    let mut made = [Digest::default(); MANY];
     let range = recipe.digest_range();
     for (interval, found) in waiting.iter_mut().flatten().zip(&mut found) {
         let room = &mut interval.data[range.clone()];
         *found = Digest::new(&*room);
         room.fill(0);
     }
-    make_digests(algorithm, waiting, &mut made);
+    make_digests::<MANY>(algorithm, waiting, &mut made);
     for ((place, found), made) in waiting.iter_mut().zip(&found).zip(&made) {
         let Some(interval) = place.take() else { continue };
         interval.data[range.clone()].copy_from_slice(found.as_bytes());
@@ -211,8 +228,12 @@ fn check_digests(
     }
 }
 
-fn make_digests(algorithm: Algorithm, waiting: &[Option<Interval<'_>>], made: &mut [Digest]) {
-    let mut data: [&[u8]; TOGETHER] = [&[]; TOGETHER];
+fn make_digests<const MANY: usize>(
+    algorithm: Algorithm,
+    waiting: &[Option<Interval<'_>>],
+    made: &mut [Digest],
+) {
+    let mut data: [&[u8]; MANY] = [&[]; MANY];
     for (place, interval) in data.iter_mut().zip(waiting.iter().flatten()) {
         *place = interval.data;
     }

@@ -97,6 +97,14 @@ impl Method {
         }
     }
 
+    /// How many intervals are best made or looked at together.
+    pub fn lanes(self) -> usize {
+        match self {
+            Method::Digest(algorithm) => algorithm.lanes(),
+            _ => 1,
+        }
+    }
+
     /// Whether what it says has to be confirmed by making the payload again: digests that let one
     /// damage in 65536 pass, or more.
     pub fn is_weak(self) -> bool {

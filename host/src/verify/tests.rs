@@ -1,7 +1,7 @@
 //! Damage in memory: each class by each method, and what must not be taken for damage.
 
 use super::check::{check, Block, Expectation, Findings, Rules};
-use super::damage::Damage;
+use super::damage::{Damage, Miscompare};
 use super::digest::Algorithm;
 use super::ledger::{Cursor, Doing, Extent, Ledger, LedgerShape, Span};
 use super::method::Method;
@@ -209,6 +209,21 @@ fn what_ends_early_is_cut() {
     assert_eq!(findings.right, 1);
     assert_eq!(findings.miscompares[0].damage, Damage::Cut { len: 904 });
     assert_eq!(findings.miscompares[0].offset, 8192 + 4096);
+    // Nothing at all came: then nothing is right, whatever must be there.
+    for expected in [own(9), Expectation::Stamped, Expectation::Zeros] {
+        for blank in [false, true] {
+            let rules = Rules { blank, ..RULES };
+            let expected = &[expected; 2];
+            let block = Block { data: &mut [], file: 0, offset: 8192, expected };
+            let mut findings = Findings::default();
+            check(&recipe, &rules, [block], &mut findings);
+            assert_eq!((findings.right, findings.blank), (0, 0), "{expected:?}");
+            let cut = |wrong: &Miscompare| (wrong.offset, wrong.damage);
+            let found: Vec<_> = findings.miscompares.iter().map(cut).collect();
+            let none = Damage::Cut { len: 0 };
+            assert_eq!(found, [(8192, none), (12288, none)], "{expected:?}");
+        }
+    }
 }
 
 #[test]
@@ -383,9 +398,28 @@ fn only_what_a_flush_covers_must_be_there() {
     let third = write(&ledger, span(0, 0, 512));
     let either = Expectation::Own { oldest: first, newest: third };
     assert_eq!(ledger.expect(0, 0), either);
+    assert_eq!(ledger.tally().written, 512, "the other one need not be there");
+    // What is read back meanwhile makes a flush cover no less.
+    ledger.begin(3, Doing::Look, &span(0, 2048, 512), 0);
     ledger.flushed(0, ledger.flush_begins());
+    ledger.end(3, true);
     assert_eq!(ledger.expect(0, 0), own(third));
     assert_eq!(ledger.expect(0, 1024), own(late));
+    assert_eq!(ledger.tally().written, 1024);
+}
+
+/// A trim that no flush covered may be lost, as a write may.
+#[test]
+fn a_trim_counts_when_a_flush_covered_it() {
+    let ledger = ledger(&shape(&[(0, 512 * 100)], None)).with_rules(true, true);
+    write(&ledger, span(0, 0, 512));
+    ledger.flushed(0, ledger.flush_begins());
+    let generation = ledger.take_generation();
+    ledger.begin(0, Doing::Trim, &span(0, 0, 512), generation);
+    ledger.end(0, true);
+    assert_eq!(ledger.expect(0, 0), Expectation::Unknown);
+    ledger.flushed(0, ledger.flush_begins());
+    assert_eq!(ledger.expect(0, 0), Expectation::Zeros);
 }
 
 #[test]
@@ -401,6 +435,9 @@ fn what_was_looked_at_is_summed_up() {
     let tally = ledger.tally();
     assert_eq!((tally.written, tally.verified, tally.wrong), (3584, 512, 512));
     assert_eq!((tally.trimmed, tally.unsure), (512, 0));
+    // Zeros that were looked at make up for nothing that was written and was not.
+    ledger.checked(0, 512, true);
+    assert_eq!(ledger.tally().verified, 512);
     // Written anew: to be looked at anew.
     write(&ledger, span(0, 0, 512));
     assert_eq!(ledger.tally().verified, 0);

@@ -16,7 +16,7 @@ impl Fault {
         if self.power.is_to_go(&self.settings, self.host.now_ns()) {
             self.cut(slot);
         }
-        if self.power.off {
+        if self.power.is_off(&self.settings) {
             self.injured.insert(slot);
             return io.finish(Err(self.settings.errno));
         }
@@ -76,7 +76,6 @@ impl Fault {
 
     /// The power goes: some of what is held survives, everything else is lost.
     fn cut(&mut self, slot: Slot) {
-        self.power.off = true;
         for (held, kept) in self.power.judged(self.settings.cut_keep) {
             let class = match kept && self.write_held(slot, &held).is_ok() {
                 true => "kept",

@@ -52,7 +52,8 @@ impl Chooser {
         }
         self.seen += 1;
         let counted = self.seen.saturating_sub(settings.skip_first);
-        if counted == 0 || counted % settings.every_nth != 0 || self.chosen >= self.limit {
+        if counted == 0 || !counted.is_multiple_of(settings.every_nth) || self.chosen >= self.limit
+        {
             return false;
         }
         let chosen = self.rng.percent(settings.percentage);

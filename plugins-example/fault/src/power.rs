@@ -26,15 +26,15 @@ pub(crate) struct Power {
     writes: u64,
     began_ns: Option<u64>,
     rng: Rng,
-    /// It is gone for good.
-    pub(crate) off: bool,
+    /// It went: for good, or for a moment.
+    cut: bool,
 }
 
 impl Power {
     pub(crate) fn new(settings: &Settings, clone: u32) -> Power {
         // Another stream than that of the choice.
         let rng = Rng::new(settings.seed ^ 0x706f_7765_7263_7574, clone);
-        Power { held: VecDeque::new(), bytes: 0, writes: 0, began_ns: None, rng, off: false }
+        Power { held: VecDeque::new(), bytes: 0, writes: 0, began_ns: None, rng, cut: false }
     }
 
     /// Whether the moment of the cut has come.
@@ -43,7 +43,12 @@ impl Power {
         let Settings { cut_after, cut_time_ns, .. } = *settings;
         let by_count = cut_after > 0 && self.writes >= cut_after;
         let by_time = cut_time_ns > 0 && now_ns.saturating_sub(began_ns) >= cut_time_ns;
-        !self.off && (by_count || by_time)
+        !self.cut && (by_count || by_time)
+    }
+
+    /// Whether it is gone.
+    pub(crate) fn is_off(&self, settings: &Settings) -> bool {
+        self.cut && !settings.power_returns
     }
 
     pub(crate) fn hold(&mut self, io: &Io<'_>) {
@@ -64,8 +69,9 @@ impl Power {
         Some(held)
     }
 
-    /// All that is held, each with whether it survives a cut.
+    /// The power goes: all that is held, each with whether it survives.
     pub(crate) fn judged(&mut self, keep: f64) -> Vec<(Held, bool)> {
+        self.cut = true;
         self.bytes = 0;
         let held = std::mem::take(&mut self.held);
         held.into_iter().map(|held| (held, self.rng.percent(keep))).collect()
@@ -111,7 +117,7 @@ mod unit_tests {
             writes: 3,
             began_ns: None,
             rng: Rng::new(1, 0),
-            off: false,
+            cut: false,
         };
         let ask = Ask { op: 0, flags: 0, offset: 1, len: 8, file: Some(0), ioprio: 0 };
         let mut buf = *b"01234567";

@@ -191,6 +191,10 @@ pub(crate) const OPTIONS: &[&ioe_option] = &[
         .range(0, 100)
         .group(c"power cut")
         .build(),
+    &Opt::boolean(c"power_returns", c"after the cut requests are done again, not refused")
+        .default(c"0")
+        .group(c"power cut")
+        .build(),
     &Opt::size(c"held_max", c"the oldest are written when more are held back")
         .default(c"64m")
         .group(c"power cut")
@@ -221,6 +225,7 @@ pub(crate) struct Settings {
     pub(crate) cut_after: u64,
     pub(crate) cut_time_ns: u64,
     pub(crate) cut_keep: f64,
+    pub(crate) power_returns: bool,
     pub(crate) held_max: u64,
     pub(crate) log: Option<PathBuf>,
 }
@@ -275,6 +280,7 @@ impl Settings {
             cut_after: number("cut_after")?,
             cut_time_ns: number("cut_time")?,
             cut_keep: job.float("cut_keep")?.unwrap_or(50.0),
+            power_returns: job.boolean("power_returns")?.unwrap_or(false),
             held_max: number("held_max")?,
             log: text("log")?.map(PathBuf::from),
         };
@@ -286,6 +292,9 @@ impl Settings {
         let cut = self.cut_after > 0 || self.cut_time_ns > 0;
         if cut && self.class != Class::Powercut {
             return Err(wrong("cut_after, cut_time: they belong to inject=powercut"));
+        }
+        if self.power_returns && !cut {
+            return Err(wrong("power_returns: say cut_after or cut_time, or the power never goes"));
         }
         if self.class == Class::Stall && self.at_most == 0 {
             let words = "inject=stall: say at_most, or soon every request stalls and nothing moves";

@@ -6,6 +6,7 @@
 use super::super::content;
 use super::super::plan::{Plan, PlannedWorker};
 use super::super::result::RunError;
+use super::writers::Writers;
 use super::{discover, diskless, names, per_file, rules, sized, told, zoned};
 use crate::job::spec::{JobSpec, RunSpec};
 use crate::target::{self, Direct, Kind, Probe, Target, TargetError};
@@ -41,6 +42,8 @@ pub(super) struct Known {
     direct: BTreeMap<PathBuf, Direct>,
     /// Cells whose workers write to the zones of a disk in a stage.
     zoned: BTreeMap<(u32, (u32, u32)), u32>,
+    /// Workers by target, where one of a run verifies.
+    writers: Writers,
 }
 
 impl Known {
@@ -138,6 +141,7 @@ fn check_worker(
     rules::judge(job, &targets, &plan).map_err(told)?;
     zoned::check(job, &targets, &plan).map_err(told)?;
     known.judge_cells(job, worker, &targets).map_err(told)?;
+    known.writers.judge(job, worker, run, &targets, &plan).map_err(told)?;
     rules::judge_direct(job, &targets, &plan, &directs).map_err(told)?;
     known.remember(job, worker, &targets, &plan);
     Ok(())

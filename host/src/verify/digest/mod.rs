@@ -6,8 +6,10 @@
 //! what a batch will take, `self_test` whether an algorithm sees what it must see.
 
 mod cost;
+mod lanes;
 mod md5;
 mod self_test;
+mod sha;
 #[cfg(test)]
 mod tests;
 
@@ -137,7 +139,9 @@ impl Algorithm {
     /// of that, and hardly more than one block by one if it is 1.
     pub fn lanes(self) -> usize {
         match self {
-            Algorithm::Md5 => md5::Path::best().lanes(),
+            Algorithm::Md5 => md5::best().lanes(),
+            Algorithm::Sha256 => sha::best_256().lanes(),
+            Algorithm::Sha512 => sha::best_512().lanes(),
             _ => 1,
         }
     }
@@ -171,7 +175,9 @@ impl Algorithm {
     pub fn digest_many(self, blocks: &[&[u8]], out: &mut [Digest]) {
         assert_eq!(blocks.len(), out.len(), "a place for each digest");
         match self {
-            Algorithm::Md5 => md5::Path::best().many(blocks, out),
+            Algorithm::Md5 => md5::best().many(blocks, out),
+            Algorithm::Sha256 => sha::best_256().many(blocks, out),
+            Algorithm::Sha512 => sha::best_512().many(blocks, out),
             _ => blocks.iter().zip(out).for_each(|(block, place)| *place = self.digest(block)),
         }
     }
@@ -182,6 +188,9 @@ impl Algorithm {
     /// # Errors
     /// What did not come out as it must: no verdict of this algorithm can be trusted.
     pub fn self_test(self) -> Result<(), SelfTestFailed> {
+        if let Err(unknown) = lanes::Limit::given() {
+            return Err(SelfTestFailed::Lanes(unknown.clone()));
+        }
         self_test::run(
             self,
             |block| self.digest(block),

@@ -4,6 +4,7 @@
 //! writing and when checking would pass everything. A known answer proves the standard, planted
 //! bits prove that a difference comes out; both alone and in each lane of a batch.
 
+use super::lanes::UnknownLimit;
 use super::{Algorithm, Digest};
 
 /// The text of all known answers.
@@ -18,6 +19,9 @@ const BLOCK: usize = 500;
 /// Why no verdict of an algorithm can be trusted on this machine.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SelfTestFailed {
+    /// What the environment says of lanes is not known.
+    #[error(transparent)]
+    Lanes(UnknownLimit),
     /// The digest of a known text is another one than the standard says.
     #[error(
         "self-test of {algorithm} failed: the digest of \"123456789\" is {found}, not {known}: \

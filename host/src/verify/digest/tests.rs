@@ -1,6 +1,6 @@
 //! Digests against the standards' own answers, and against each other over what a generator makes.
 
-use super::md5::Path;
+use super::lanes::{Limit, Path};
 use super::self_test::run;
 use super::*;
 use crate::workload::Rng;
@@ -164,84 +164,122 @@ fn piece<'a>(rng: &mut Rng, data: &'a [u8], longest: usize) -> &'a [u8] {
     &data[begin..begin + length]
 }
 
-/// What the md-5 crate says.
-fn assert_md5(path: Path, blocks: &[&[u8]]) {
-    let mut out = vec![Digest::new([0xee; 16]); blocks.len()];
-    path.many(blocks, &mut out);
-    for (n, (found, block)) in out.iter().zip(blocks).enumerate() {
-        let right = Digest::new(<::md5::Md5 as ::md5::Digest>::digest(block));
-        assert_eq!(*found, right, "block {n} of {}, {} bytes, {path:?}", blocks.len(), block.len());
+/// Puts the digest of each block into its place.
+type Many<'a> = &'a dyn Fn(&[&[u8]], &mut [Digest]);
+
+/// A way over several blocks, and what the crate says of each of them.
+struct Way<'a> {
+    many: Many<'a>,
+    right: fn(&[u8]) -> Digest,
+    what: String,
+}
+
+impl Way<'_> {
+    fn assert_exact(&self, blocks: &[&[u8]]) {
+        let mut out = vec![Digest::new([0xee; 64]); blocks.len()];
+        (self.many)(blocks, &mut out);
+        for (n, (found, block)) in out.iter().zip(blocks).enumerate() {
+            let (of, bytes, what) = (blocks.len(), block.len(), &self.what);
+            assert_eq!(*found, (self.right)(block), "block {n} of {of}, {bytes} bytes, {what}");
+        }
     }
 }
 
 /// Whatever way there is over several blocks, judged block by block.
-fn path_is_exact(path: Path) {
+fn way_is_exact(way: &Way<'_>) {
     let mut rng = Rng::new(17);
     let long = random_bytes(&mut rng, 200_000);
     // Every length up to some chunks, every count of lanes with some over.
-    for length in 0..200 {
-        assert_md5(path, &[&long[length..2 * length]; 3]);
+    for length in 0..300 {
+        way.assert_exact(&[&long[length..2 * length]; 3]);
+        way.assert_exact(&[&long[length..2 * length]; 16]);
     }
     for count in 0..=70 {
         let length = rng.below(700) as usize;
         let blocks: Vec<&[u8]> = (0..count).map(|n| &long[n * 33..][..length]).collect();
-        assert_md5(path, &blocks);
+        way.assert_exact(&blocks);
     }
     // What verification has: batches of one length, at any alignment.
     for length in [512, 4000, 4096, 65_536 - 128] {
         let begin = rng.below(64) as usize;
         let blocks: Vec<&[u8]> = (0..32).map(|n| &long[begin + n * 500..][..length]).collect();
-        assert_md5(path, &blocks);
+        way.assert_exact(&blocks);
     }
     // Anything else: other lengths in each lane, long ones last, first, among empty ones.
     for longest in [100, 1000, 1000, 20_000, 70_000] {
         let count = 1 + rng.below(45) as usize;
         let blocks: Vec<&[u8]> = (0..count).map(|_| piece(&mut rng, &long, longest)).collect();
-        assert_md5(path, &blocks);
+        way.assert_exact(&blocks);
     }
-    assert_md5(path, &[b"", &long[..70_000], b"", b"a"]);
+    way.assert_exact(&[b"", &long[..70_000], b"", b"a"]);
     // All bits set and none.
-    assert_md5(path, &[&[0xff; 5000], &[0; 5000]]);
+    way.assert_exact(&[&[0xff; 5000], &[0; 5000]]);
+    way.assert_exact(&[[0xff; 5000]; 16].each_ref().map(|block| &block[..]));
+}
+
+fn path_is_exact<W: Copy + std::fmt::Debug, const WORDS: usize, const CHUNK: usize>(
+    algorithm: Algorithm,
+    instructions: &str,
+    path: Option<Path<W, WORDS, CHUNK>>,
+) {
+    let what = format!("{algorithm} in lanes of {instructions}");
+    let Some(path) = path else {
+        return needs::skip(&format!("{what}: this processor has none"));
+    };
+    let many = |blocks: &[&[u8]], out: &mut [Digest]| path.many(blocks, out);
+    let right = match algorithm {
+        Algorithm::Md5 => |block: &[u8]| Digest::new(<::md5::Md5 as ::md5::Digest>::digest(block)),
+        Algorithm::Sha256 => |block: &[u8]| Digest::new(sha2::Sha256::digest(block)),
+        _ => |block: &[u8]| Digest::new(sha2::Sha512::digest(block)),
+    };
+    way_is_exact(&Way { many: &many, right, what });
+    let judged = run(algorithm, right, many);
+    assert_eq!(judged, Ok(()), "{algorithm}, {instructions}");
 }
 
 #[test]
-fn md5_is_exact_one_by_one() {
-    path_is_exact(Path::PORTABLE);
+fn md5_is_exact_in_lanes() {
+    path_is_exact(Algorithm::Md5, "none", Some(md5::portable()));
+    path_is_exact(Algorithm::Md5, "AVX2", md5::avx2());
+    path_is_exact(Algorithm::Md5, "AVX-512", md5::avx512());
 }
 
 #[test]
-fn md5_is_exact_in_the_lanes_of_avx2() {
-    match Path::avx2() {
-        Some(path) => path_is_exact(path),
-        None => needs::skip("MD5 in lanes of AVX2: this processor has none"),
+fn sha256_is_exact_in_lanes() {
+    path_is_exact(Algorithm::Sha256, "none", Some(sha::portable().0));
+    path_is_exact(Algorithm::Sha256, "AVX2", sha::avx2_256());
+    path_is_exact(Algorithm::Sha256, "AVX-512", sha::avx512_256());
+}
+
+#[test]
+fn sha512_is_exact_in_lanes() {
+    path_is_exact(Algorithm::Sha512, "none", Some(sha::portable().1));
+    path_is_exact(Algorithm::Sha512, "AVX2", sha::avx2_512());
+    path_is_exact(Algorithm::Sha512, "AVX-512", sha::avx512_512());
+}
+
+/// Whatever the processor has, the bench and a doubtful user can do without it.
+#[test]
+fn lanes_can_be_switched_off() {
+    let narrower = [("avx512", 3), ("avx2", 2), ("none", 1)];
+    for (word, expected) in narrower {
+        let limit = Limit::of(Some(word)).expect("a word that is known");
+        assert_eq!(limit.choose(|| Some(3), || Some(2), 1), expected, "{word}");
     }
-}
-
-#[test]
-fn md5_is_exact_in_the_lanes_of_avx512() {
-    match Path::avx512() {
-        Some(path) => path_is_exact(path),
-        None => needs::skip("MD5 in lanes of AVX-512: this processor has none"),
+    assert_eq!(Limit::of(None).expect("the default").choose(|| Some(3), || Some(2), 1), 3);
+    let machine = |wide: Option<u8>, narrow| Limit::Avx512.choose(|| wide, || narrow, 1);
+    assert_eq!([machine(None, Some(2)), machine(None, None)], [2, 1]);
+    assert_eq!(Limit::Avx2.choose(|| Some(3), || None, 1), 1);
+    for word in ["", "AVX2", "sse"] {
+        let error = Limit::of(Some(word)).expect_err("not a word").to_string();
+        assert!(error.starts_with(&format!("IODYNO_DIGEST_LANES={word}: ")), "{error}");
     }
-}
-
-#[test]
-fn the_widest_path_is_taken() {
-    let widest = [Path::avx512(), Path::avx2(), Some(Path::PORTABLE)].into_iter().flatten().next();
-    assert_eq!(widest.map(Path::lanes), Some(Path::best().lanes()));
-    assert_eq!(Algorithm::Md5.lanes(), Path::best().lanes());
-    assert_eq!(Path::PORTABLE.lanes(), 1);
 }
 
 #[test]
 fn all_pass_their_self_test() {
     for algorithm in Algorithm::ALL {
         algorithm.self_test().unwrap_or_else(|error| panic!("{error}"));
-    }
-    for path in [Path::avx512(), Path::avx2(), Some(Path::PORTABLE)].into_iter().flatten() {
-        let md5 = |block: &[u8]| Algorithm::Md5.digest(block);
-        let judged = run(Algorithm::Md5, md5, |blocks, out| path.many(blocks, out));
-        assert_eq!(judged, Ok(()), "{path:?}");
     }
 }
 

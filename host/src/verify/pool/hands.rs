@@ -104,6 +104,12 @@ impl<W: Work> Pool<W> {
         self.0.arrived.notify_all();
     }
 
+    /// Batches that no thread has taken yet.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.0.queue().parcels.len()
+    }
+
     /// A worker's place at it. At most so many of its batches are away at once.
     pub fn desk(&self, most: usize) -> Desk<W> {
         let done = Mutex::new(Vec::with_capacity(most));

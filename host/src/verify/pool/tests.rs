@@ -1,6 +1,8 @@
 //! The pool with real threads.
 
 use super::{Done, Pool, Work};
+use std::sync::mpsc::{channel, Receiver};
+use std::thread::ThreadId;
 
 struct Sum {
     numbers: Vec<u64>,
@@ -44,6 +46,52 @@ fn batches_of_several_workers_come_back_to_their_own() {
             })
             .collect();
         workers.into_iter().for_each(|worker| worker.join().unwrap());
+        pool.close();
+    });
+}
+
+/// A batch that tells who did it; some wait until they are let go.
+struct Told {
+    gate: Option<Receiver<()>>,
+    by: Option<ThreadId>,
+}
+
+impl Work for Told {
+    fn run(&mut self) {
+        self.by = Some(std::thread::current().id());
+        if let Some(gate) = &self.gate {
+            gate.recv().unwrap();
+        }
+    }
+}
+
+/// A worker that has run out of units does not sleep as long as work waits: it does it itself,
+/// while the pool's only thread is busy.
+#[test]
+fn who_has_to_wait_does_what_is_queued() {
+    let pool: Pool<Told> = Pool::new(4);
+    let (open, gate) = channel();
+    std::thread::scope(|scope| {
+        let serving = scope.spawn(|| pool.serve());
+        let mut desk = pool.desk(4);
+        assert!(desk.hand_over(Told { gate: Some(gate), by: None }).is_ok());
+        // The thread has taken it once there is nothing in the queue to take.
+        while pool.waiting() > 0 {
+            std::thread::yield_now();
+        }
+        for _ in 0..2 {
+            assert!(desk.hand_over(Told { gate: None, by: None }).is_ok());
+        }
+        let here = std::thread::current().id();
+        for _ in 0..2 {
+            let Some(Done::Well(done)) = desk.wait() else { panic!("two are queued") };
+            assert_eq!(done.by, Some(here));
+        }
+        assert_eq!(desk.out(), 1, "one is with the thread");
+        open.send(()).unwrap();
+        let Some(Done::Well(done)) = desk.wait() else { panic!("it comes back") };
+        assert_eq!(done.by, Some(serving.thread().id()));
+        assert!(desk.wait().is_none());
         pool.close();
     });
 }

@@ -1,89 +1,55 @@
 //! MD5's compression over lanes of a vector register: 16 of AVX-512, 8 of AVX2, once or twice.
 //!
-//! Called by `lanes`, which keeps each lane filled. The only place of the room where unsafe stands:
-//! loads from the streams, and calls of functions that need what `Kernel` has detected. Knows
-//! nothing of padding or of messages' ends. One chain of MD5 leaves most of a core idle (each step
-//! waits for the one before), so two groups of lanes interleaved cost hardly more than one.
+//! Advanced by `lanes`, which keeps each lane filled. Unsafe stands here for loads from streams and
+//! for what the constructors vouch for. Knows nothing of padding or of messages' ends. One
+//! chain of MD5 leaves most of a core idle (each step waits for the one before), so two groups of
+//! lanes interleaved cost hardly more than one.
+
+#[cfg(target_arch = "x86_64")]
+use super::super::lanes::kernel::{group, group_mut, Begins, States};
 
 /// Bytes that one compression takes.
 pub(super) const CHUNK: usize = 64;
 
-/// Lanes of the widest kernel.
-pub(super) const MAX_LANES: usize = 32;
+/// Words of a state.
+pub(super) const WORDS: usize = 4;
 
-/// The four state words of each lane: word, then lane.
-#[derive(Clone)]
-#[repr(C, align(64))]
-pub(super) struct States(pub(super) [[u32; MAX_LANES]; 4]);
+pub(super) type Kernel = super::super::lanes::kernel::Kernel<u32, WORDS, CHUNK>;
 
-/// What every message begins with (RFC 1321, 3.3).
-pub(super) const INITIAL: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
-
-/// What each lane reads from.
-pub(super) type Streams<'a> = [&'a [[u8; CHUNK]]; MAX_LANES];
-
-/// Where each lane begins to read.
-type Begins = [*const u8; MAX_LANES];
-
-/// A compression function that this machine can run: only the constructors below make one.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Kernel {
-    lanes: usize,
-    /// Advances the first `lanes` states by so many chunks. Asks for the features that the
-    /// constructor detected, and for as many readable chunks behind each of these lanes' begins.
-    run: unsafe fn(&mut States, &Begins, usize),
+/// One group and two groups of AVX-512 lanes, if the machine has it.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn avx512() -> Option<[Kernel; 2]> {
+    // SAFETY: called below, where AVX-512F was detected, and `run` needs nothing else; it reads the
+    // chunks that it is told of as many begins as there are lanes in its groups.
+    let kernels = || unsafe {
+        let [one, both] = [avx512::LANES, 2 * avx512::LANES];
+        [Kernel::new(one, avx512::run::<1>), Kernel::new(both, avx512::run::<2>)]
+    };
+    is_x86_feature_detected!("avx512f").then(kernels)
 }
 
-impl Kernel {
-    /// How many streams it advances at once.
-    pub(super) fn lanes(self) -> usize {
-        self.lanes
-    }
+/// One group and two groups of AVX2 lanes, if the machine has it.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn avx2() -> Option<[Kernel; 2]> {
+    // SAFETY: called below, where AVX2 was detected, and `run` needs nothing else; it reads the
+    // chunks that it is told of as many begins as there are lanes in its groups.
+    let kernels = || unsafe {
+        let [one, both] = [avx2::LANES, 2 * avx2::LANES];
+        [Kernel::new(one, avx2::run::<1>), Kernel::new(both, avx2::run::<2>)]
+    };
+    is_x86_feature_detected!("avx2").then(kernels)
+}
 
-    /// Advances the first [`Kernel::lanes`] states by `chunks`.
-    ///
-    /// # Panics
-    /// If one of these streams is shorter.
-    #[inline]
-    pub(super) fn advance(self, states: &mut States, streams: &Streams<'_>, chunks: usize) {
-        let used = &streams[..self.lanes];
-        assert!(used.iter().all(|stream| stream.len() >= chunks), "a lane would run dry");
-        let begins = streams.map(|stream| stream.as_ptr().cast::<u8>());
-        // SAFETY: the assertion has made sure that each stream of a lane in use holds `chunks`
-        // whole chunks, and `streams` keeps them borrowed; the constructor that made `self`
-        // has detected the features that `run` needs.
-        unsafe { (self.run)(states, &begins, chunks) }
-    }
+/// No such machine.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn avx512() -> Option<[Kernel; 2]> {
+    None
+}
 
-    /// One group and two groups of AVX-512 lanes, if the machine has it.
-    #[cfg(target_arch = "x86_64")]
-    pub(super) fn avx512() -> Option<[Kernel; 2]> {
-        is_x86_feature_detected!("avx512f").then_some([
-            Kernel { lanes: avx512::LANES, run: avx512::run::<1> },
-            Kernel { lanes: 2 * avx512::LANES, run: avx512::run::<2> },
-        ])
-    }
-
-    /// One group and two groups of AVX2 lanes, if the machine has it.
-    #[cfg(target_arch = "x86_64")]
-    pub(super) fn avx2() -> Option<[Kernel; 2]> {
-        is_x86_feature_detected!("avx2").then_some([
-            Kernel { lanes: avx2::LANES, run: avx2::run::<1> },
-            Kernel { lanes: 2 * avx2::LANES, run: avx2::run::<2> },
-        ])
-    }
-
-    /// No such machine.
-    #[cfg(not(target_arch = "x86_64"))]
-    pub(super) fn avx512() -> Option<[Kernel; 2]> {
-        None
-    }
-
-    /// No such machine.
-    #[cfg(not(target_arch = "x86_64"))]
-    pub(super) fn avx2() -> Option<[Kernel; 2]> {
-        None
-    }
+/// No such machine.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn avx2() -> Option<[Kernel; 2]> {
+    None
 }
 
 /// The constants of the 64 steps: floor(2^32 * abs(sin(step + 1))) (RFC 1321, 3.4).
@@ -139,7 +105,7 @@ macro_rules! rounds {
     };
 }
 
-/// `run` of a module that has `read`, `write`, `transposed` and what [`rounds`] needs.
+/// `run` of a module that has the vectors' `read`, `write`, `transposed` and what [`rounds`] needs.
 #[cfg(target_arch = "x86_64")]
 macro_rules! run {
     ($features:literal) => {
@@ -149,7 +115,7 @@ macro_rules! run {
         /// `chunks` whole chunks are readable behind each of the first `GROUPS * LANES` begins.
         #[target_feature(enable = $features)]
         pub(super) unsafe fn run<const GROUPS: usize>(
-            states: &mut States,
+            states: &mut States<u32, WORDS>,
             begins: &Begins,
             chunks: usize,
         ) {
@@ -188,40 +154,14 @@ macro_rules! run {
     };
 }
 
-/// The `n`th group of so many lanes.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-fn group<T, const LANES: usize>(of_all: &[T; MAX_LANES], n: usize) -> &[T; LANES] {
-    of_all[n * LANES..].first_chunk().expect("MAX_LANES are as many as the widest kernel has")
-}
-
-/// The `n`th group of so many lanes, to be written.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-fn group_mut<T, const LANES: usize>(of_all: &mut [T; MAX_LANES], n: usize) -> &mut [T; LANES] {
-    of_all[n * LANES..].first_chunk_mut().expect("MAX_LANES are as many as the widest kernel has")
-}
-
 /// 16 lanes of 32 bits. All of it is AVX-512F.
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
-    use super::{group, group_mut, Begins, States, CHUNK, SINES};
+    use super::super::super::lanes::vectors::avx512::{add, all, read, transposed, write, Vector};
+    use super::{group, group_mut, Begins, States, CHUNK, SINES, WORDS};
     use std::arch::x86_64::*;
 
-    pub(super) const LANES: usize = 16;
-    type Vector = __m512i;
-
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn all(word: u32) -> Vector {
-        _mm512_set1_epi32(word.cast_signed())
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn add(a: Vector, b: Vector) -> Vector {
-        _mm512_add_epi32(a, b)
-    }
+    pub(super) use super::super::super::lanes::vectors::avx512::LANES;
 
     #[inline]
     #[target_feature(enable = "avx512f")]
@@ -259,84 +199,17 @@ mod avx512 {
         _mm512_ternarylogic_epi32::<0x39>(b, c, d)
     }
 
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn read(from: &[u32; LANES]) -> Vector {
-        // SAFETY: the array is as long as a register; this load needs no alignment.
-        unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn write(to: &mut [u32; LANES], a: Vector) {
-        // SAFETY: the array is as long as a register; this store needs no alignment.
-        unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), a) }
-    }
-
-    /// Reads a chunk of each lane, all at the same distance from its begin: the first word of each
-    /// lane, the second, and so on.
-    ///
-    /// # Safety
-    /// A chunk is readable there.
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    unsafe fn transposed(begins: &[*const u8; LANES], at: usize) -> [Vector; 16] {
-        let mut rows = [all(0); 16];
-        for (row, begin) in rows.iter_mut().zip(begins) {
-            // SAFETY: the caller vouches for the CHUNK bytes there, as many as a register has; this
-            // load needs no alignment.
-            *row = unsafe { _mm512_loadu_si512(begin.add(at).cast()) };
-        }
-        // Within each quarter of a register: four rows' words 4q + j side by side, for j of 0..4.
-        let mut fours = [all(0); 16];
-        for n in (0..16).step_by(4) {
-            let [a, b, c, d] = [rows[n], rows[n + 1], rows[n + 2], rows[n + 3]];
-            let (ab, cd) = (_mm512_unpacklo_epi32(a, b), _mm512_unpacklo_epi32(c, d));
-            fours[n] = _mm512_unpacklo_epi64(ab, cd);
-            fours[n + 1] = _mm512_unpackhi_epi64(ab, cd);
-            let (ab, cd) = (_mm512_unpackhi_epi32(a, b), _mm512_unpackhi_epi32(c, d));
-            fours[n + 2] = _mm512_unpacklo_epi64(ab, cd);
-            fours[n + 3] = _mm512_unpackhi_epi64(ab, cd);
-        }
-        // Then the quarters: 0x88 takes quarters 0 and 2 of both, 0xdd quarters 1 and 3.
-        let mut words = [all(0); 16];
-        for j in 0..4 {
-            let [a, b, c, d] = [fours[j], fours[j + 4], fours[j + 8], fours[j + 12]];
-            let ab = _mm512_shuffle_i32x4::<0x88>(a, b);
-            let cd = _mm512_shuffle_i32x4::<0x88>(c, d);
-            words[j] = _mm512_shuffle_i32x4::<0x88>(ab, cd);
-            words[j + 8] = _mm512_shuffle_i32x4::<0xdd>(ab, cd);
-            let ab = _mm512_shuffle_i32x4::<0xdd>(a, b);
-            let cd = _mm512_shuffle_i32x4::<0xdd>(c, d);
-            words[j + 4] = _mm512_shuffle_i32x4::<0x88>(ab, cd);
-            words[j + 12] = _mm512_shuffle_i32x4::<0xdd>(ab, cd);
-        }
-        words
-    }
-
     run!("avx512f");
 }
 
 /// 8 lanes of 32 bits. All of it is AVX2 and what AVX2 implies.
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
-    use super::{group, group_mut, Begins, States, CHUNK, SINES};
+    use super::super::super::lanes::vectors::avx2::{add, all, read, transposed, write, Vector};
+    use super::{group, group_mut, Begins, States, CHUNK, SINES, WORDS};
     use std::arch::x86_64::*;
 
-    pub(super) const LANES: usize = 8;
-    type Vector = __m256i;
-
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn all(word: u32) -> Vector {
-        _mm256_set1_epi32(word.cast_signed())
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn add(a: Vector, b: Vector) -> Vector {
-        _mm256_add_epi32(a, b)
-    }
+    pub(super) use super::super::super::lanes::vectors::avx2::LANES;
 
     #[inline]
     #[target_feature(enable = "avx2")]
@@ -370,57 +243,6 @@ mod avx2 {
     #[target_feature(enable = "avx2")]
     fn i(b: Vector, c: Vector, d: Vector) -> Vector {
         _mm256_xor_si256(c, _mm256_or_si256(b, _mm256_xor_si256(d, all(!0))))
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn read(from: &[u32; LANES]) -> Vector {
-        // SAFETY: the array is as long as a register; this load needs no alignment.
-        unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn write(to: &mut [u32; LANES], a: Vector) {
-        // SAFETY: the array is as long as a register; this store needs no alignment.
-        unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), a) }
-    }
-
-    /// Reads a chunk of each lane, all at the same distance from its begin: the first word of each
-    /// lane, the second, and so on.
-    ///
-    /// # Safety
-    /// A chunk is readable there.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    unsafe fn transposed(begins: &[*const u8; LANES], at: usize) -> [Vector; 16] {
-        let mut words = [all(0); 16];
-        for half in 0..2 {
-            let mut rows = [all(0); LANES];
-            for (row, begin) in rows.iter_mut().zip(begins) {
-                // SAFETY: the caller vouches for the CHUNK bytes there, as many as two registers
-                // have; this load needs no alignment.
-                *row = unsafe { _mm256_loadu_si256(begin.add(at + half * CHUNK / 2).cast()) };
-            }
-            // Within each half of a register: four rows' words 4q + j side by side, for j of 0..4.
-            let mut fours = [all(0); LANES];
-            for n in [0, 4] {
-                let [a, b, c, d] = [rows[n], rows[n + 1], rows[n + 2], rows[n + 3]];
-                let (ab, cd) = (_mm256_unpacklo_epi32(a, b), _mm256_unpacklo_epi32(c, d));
-                fours[n] = _mm256_unpacklo_epi64(ab, cd);
-                fours[n + 1] = _mm256_unpackhi_epi64(ab, cd);
-                let (ab, cd) = (_mm256_unpackhi_epi32(a, b), _mm256_unpackhi_epi32(c, d));
-                fours[n + 2] = _mm256_unpacklo_epi64(ab, cd);
-                fours[n + 3] = _mm256_unpackhi_epi64(ab, cd);
-            }
-            // Then the halves: 0x20 takes the low ones of both, 0x31 the high ones.
-            for j in 0..4 {
-                let (low, high) = (fours[j], fours[j + 4]);
-                words[half * 8 + j] = _mm256_permute2x128_si256::<0x20>(low, high);
-                words[half * 8 + j + 4] = _mm256_permute2x128_si256::<0x31>(low, high);
-            }
-        }
-        words
     }
 
     run!("avx2");

@@ -5,61 +5,48 @@
 //! Allocates nothing.
 
 mod kernels;
-mod lanes;
 
+use super::lanes::{self, Chain};
 use super::Digest;
-use kernels::Kernel;
+use kernels::{CHUNK, WORDS};
 use std::sync::LazyLock;
 
+/// RFC 1321.
+static CHAIN: Chain<u32, WORDS, CHUNK> = Chain {
+    initial: [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476],
+    compress: md5::block_api::compress,
+    length_len: 8,
+    length: u64::to_le_bytes,
+    digest: |state| Digest::new(state.map(u32::to_le_bytes).as_flattened()),
+};
+
 /// Chosen at the first call.
-static BEST: LazyLock<Path> =
-    LazyLock::new(|| Path::avx512().or_else(Path::avx2).unwrap_or(Path::PORTABLE));
+static BEST: LazyLock<Path> = LazyLock::new(|| lanes::best(avx512, avx2, Path::one_by_one(&CHAIN)));
 
 /// One way of going over several blocks.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Path {
-    /// From the narrowest to the widest: the first one with enough lanes is the fastest. None: one
-    /// block after the other.
-    kernels: Option<[Kernel; 3]>,
+pub(super) type Path = lanes::Path<u32, WORDS, CHUNK>;
+
+/// One block after the other.
+#[cfg(test)]
+pub(super) fn portable() -> Path {
+    Path::one_by_one(&CHAIN)
 }
 
-impl Path {
-    /// One block after the other.
-    pub(super) const PORTABLE: Path = Path { kernels: None };
+/// 16 or 32 lanes, and 8 of AVX2, which are sooner done where they are enough.
+pub(super) fn avx512() -> Option<Path> {
+    let ([eight, _], [sixteen, both]) = (kernels::avx2()?, kernels::avx512()?);
+    Some(Path::in_lanes(&CHAIN, [eight, sixteen, both], 2))
+}
 
-    /// 16 or 32 lanes, and 8 of AVX2, which are sooner done where they are enough.
-    pub(super) fn avx512() -> Option<Path> {
-        let ([eight, _], [sixteen, both]) = (Kernel::avx2()?, Kernel::avx512()?);
-        Some(Path { kernels: Some([eight, sixteen, both]) })
-    }
+/// 8 or 16 lanes.
+pub(super) fn avx2() -> Option<Path> {
+    let [eight, both] = kernels::avx2()?;
+    Some(Path::in_lanes(&CHAIN, [eight, both, both], 2))
+}
 
-    /// 8 or 16 lanes.
-    pub(super) fn avx2() -> Option<Path> {
-        let [eight, both] = Kernel::avx2()?;
-        Some(Path { kernels: Some([eight, both, both]) })
-    }
-
-    /// What this machine is best at.
-    pub(super) fn best() -> Path {
-        *BEST
-    }
-
-    /// How many blocks it takes at once.
-    pub(super) fn lanes(self) -> usize {
-        self.kernels.map_or(1, |[.., widest]| widest.lanes())
-    }
-
-    /// The digest of each block.
-    ///
-    /// # Panics
-    /// If there are not as many places as blocks.
-    pub(super) fn many(self, blocks: &[&[u8]], out: &mut [Digest]) {
-        assert_eq!(blocks.len(), out.len(), "a place for each digest");
-        match self.kernels {
-            Some(kernels) if blocks.len() > 1 => lanes::many(kernels, blocks, out),
-            _ => blocks.iter().zip(out).for_each(|(block, place)| *place = one(block)),
-        }
-    }
+/// What this machine is best at.
+pub(super) fn best() -> &'static Path {
+    &BEST
 }
 
 /// The digest of one block.
