@@ -90,7 +90,7 @@ fn strided() {
 #[test]
 fn verify() {
     let scene = Scene::new();
-    let job = programs::repo().join("examples/verify.toml");
+    let job = programs::repo().join("examples").join("verify.toml");
     let directory = format!("directory={}", scene.at(""));
     let run = scene.iodyno(["run", job.to_str().expect("UTF-8"), "--output-format", "json"]);
     let outcome = run.args(["--set", "size=4MiB", "--set", &directory]).run().expect(0);

@@ -13,12 +13,13 @@ const TOLD: usize = 10;
 /// Appends them.
 pub(super) fn lines(out: &mut String, entry: &Entry<'_>, found: &VerifyResult) {
     let mut parts = vec![format!(
-        "{} of {} bytes ({:.2}%)",
+        "{:.2}% looked at, {} of {} bytes right",
+        found.coverage(),
         found.verified_bytes,
-        found.bytes,
-        found.coverage()
+        found.bytes
     )];
-    parts.push(format!("{} blocks wrong", found.wrong));
+    let blocks = if found.wrong == 1 { "block" } else { "blocks" };
+    parts.push(format!("{} {blocks} wrong", found.wrong));
     if found.unsure_bytes > 0 {
         parts.push(format!("{} bytes unsure", found.unsure_bytes));
     }
