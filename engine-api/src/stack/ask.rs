@@ -55,7 +55,7 @@ pub enum Data {
     Unit(Unit),
 }
 
-/// A shadow request of an [`Inner`].
+/// A shadow request of an [`super::Inner`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Slot(pub(super) u32);
 
@@ -86,7 +86,7 @@ pub struct Finished {
 pub enum Sent {
     /// It is done.
     Done(Outcome, Data),
-    /// It comes back through [`Inner::reap`].
+    /// It comes back through [`super::Inner::reap`].
     Queued,
     /// Commit, reap, try again.
     Busy(Data),
