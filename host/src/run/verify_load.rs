@@ -105,7 +105,7 @@ pub(super) fn load(
     if let Some(why) = differs(job, &state.about, &own) {
         return Err(usage(why));
     }
-    let (ledger, adopted) = adopt(job, &state).map_err(usage)?;
+    let (ledger, adopted) = adopt(job, &state, own.shape.depth).map_err(usage)?;
     recipe.run = state.about.shape.run;
     recipe.worker = state.about.shape.worker;
     recipe.seed = state.about.shape.seed;
@@ -163,8 +163,13 @@ fn differs(job: &JobSpec, saved: &About, own: &About) -> Option<String> {
     ))
 }
 
-fn adopt(job: &JobSpec, state: &State) -> Result<(Ledger<SharedWords>, Adopted), String> {
-    let shape = state.about.shape.to_adopt(state.dump.chunks);
+fn adopt(
+    job: &JobSpec,
+    state: &State,
+    depth: u32,
+) -> Result<(Ledger<SharedWords>, Adopted), String> {
+    // This run's requests, which may be more at once than those of the run that saved it.
+    let shape = LedgerShape { depth, ..state.about.shape.to_adopt(state.dump.chunks) };
     let bytes = shape.bytes();
     if bytes > ledger_max(job) {
         let (needs, limit) = (show_bytes(bytes), show_bytes(ledger_max(job)));
