@@ -1,5 +1,5 @@
-//! What the tests of verification share: where their targets lie, and what `scripts/test verify`
-//! prints of them.
+//! What the tests of verification share: where their targets lie, random jobs' dice, and what
+//! `scripts/test verify` prints of them.
 //!
 //! Called by tests. Knows nothing of stamps.
 
@@ -17,6 +17,31 @@ pub fn quick_dir() -> TempDir {
     let memory = Path::new("/dev/shm");
     let dir = if memory.is_dir() { builder.tempdir_in(memory) } else { builder.tempdir() };
     dir.or_else(|_| builder.tempdir()).expect("a temporary directory can be made")
+}
+
+/// splitmix64: the jobs are the same on every machine.
+#[derive(Debug)]
+pub struct Dice(pub u64);
+
+impl Dice {
+    /// A number below this one.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % bound
+    }
+
+    /// One of the words.
+    pub fn one_of<'a>(&mut self, words: &[&'a str]) -> &'a str {
+        words[self.below(words.len() as u64) as usize]
+    }
+
+    /// True so many times of a hundred.
+    pub fn percent(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
 }
 
 /// Adds lines to the file named by IODYNO_VERIFY_TABLE, of which `scripts/test` makes a table; else

@@ -4,33 +4,12 @@
 //!
 //! `IODYNO_VERIFY_JOBS=N` runs more of them; a failure tells its seed's job.
 
-use iodyno_tests::verify::{announce, side_by_side};
+use iodyno_tests::verify::{announce, side_by_side, Dice};
 use iodyno_tests::{needs, Scene};
 use std::collections::BTreeMap;
 
 /// Jobs unless more are asked for.
 const JOBS: u64 = 200;
-
-/// splitmix64: the jobs are the same on every machine.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
-    }
-
-    fn one_of<'a>(&mut self, words: &[&'a str]) -> &'a str {
-        words[self.below(words.len() as u64) as usize]
-    }
-
-    fn percent(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-}
 
 const LOADS: [&str; 6] = ["write", "randwrite", "rw", "randrw", "trimwrite", "randtrimwrite"];
 

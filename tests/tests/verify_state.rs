@@ -3,6 +3,7 @@
 //!
 //! Ends are those that users meet: SIGINT, SIGKILL of the cell, a power cut as `fault` plays it.
 
+use iodyno_tests::verify::Dice;
 use iodyno_tests::{needs, process, Document, Outcome, Scene};
 use rustix::process::Signal;
 use std::time::Duration;
@@ -270,23 +271,6 @@ fn a_state_that_cannot_be_saved_is_told_of() {
     outcome.says(&["verify_state_save: local-a-0-verify.state: "]);
 }
 
-/// splitmix64: the jobs are the same on every machine.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
-    }
-
-    fn one_of<'a>(&mut self, words: &[&'a str]) -> &'a str {
-        words[self.below(words.len() as u64) as usize]
-    }
-}
-
 /// The lines of a random job, but for its load's length.
 fn random(dice: &mut Dice, engines: &[&str]) -> String {
     let mut lines = vec![
@@ -306,7 +290,7 @@ fn random(dice: &mut Dice, engines: &[&str]) -> String {
         (25, "direct=1"),
         (25, "buffer_compress_percentage=50"),
     ] {
-        if dice.below(100) < percent {
+        if dice.percent(percent) {
             lines.push(line.to_owned());
         }
     }

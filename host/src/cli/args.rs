@@ -114,15 +114,9 @@ pub struct VerifyArgs {
     /// Where engines come from.
     #[command(flatten)]
     pub search: EngineSearch,
-    /// Form of the report
-    #[arg(long, value_enum, default_value_t = OutputFormat::Normal)]
-    pub output_format: OutputFormat,
-    /// Write the report to this file instead of standard output
-    #[arg(long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Show the status line: always, never, or when standard error is a terminal
-    #[arg(long, value_enum, default_value_t = Eta::Auto)]
-    pub eta: Eta,
+    /// What is shown.
+    #[command(flatten)]
+    pub show: Showing,
 }
 
 /// Where engines come from.
@@ -134,6 +128,20 @@ pub struct EngineSearch {
     /// Load plugins whose place or rights fail the trust rules (noted in the report)
     #[arg(long)]
     pub allow_untrusted_engines: bool,
+}
+
+/// What is shown of a run, and where.
+#[derive(Debug, Clone, Args)]
+pub struct Showing {
+    /// Form of the report
+    #[arg(long, value_enum, default_value_t = OutputFormat::Normal)]
+    pub output_format: OutputFormat,
+    /// Write the report to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Show the status line: always, never, or when standard error is a terminal
+    #[arg(long, value_enum, default_value_t = Eta::Auto)]
+    pub eta: Eta,
 }
 
 /// Which jobs, and what to change about them.
@@ -162,15 +170,9 @@ pub struct RunArgs {
     /// Where engines come from.
     #[command(flatten)]
     pub search: EngineSearch,
-    /// Form of the report
-    #[arg(long, value_enum, default_value_t = OutputFormat::Normal)]
-    pub output_format: OutputFormat,
-    /// Write the report to this file instead of standard output
-    #[arg(long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Show the status line: always, never, or when standard error is a terminal
-    #[arg(long, value_enum, default_value_t = Eta::Auto)]
-    pub eta: Eta,
+    /// What is shown.
+    #[command(flatten)]
+    pub show: Showing,
     /// Refuse jobs that write or trim
     #[arg(long)]
     pub readonly: bool,

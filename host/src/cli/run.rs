@@ -3,7 +3,7 @@
 //! Standard output carries the report and nothing else, also when a job fails; with JSON there is a
 //! document in any case.
 
-use super::args::{Eta, OutputFormat, RunArgs};
+use super::args::{Eta, OutputFormat, RunArgs, Showing};
 use super::jobs::{self, Jobs, Unfit};
 use crate::catalogue::PluginInfo;
 use crate::job::spec::Isolation;
@@ -22,8 +22,8 @@ use std::path::PathBuf;
 
 /// Runs; the answer is the exit status.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<u8> {
-    let output = Output::open(args.output.as_ref(), args.output_format)?;
-    run_jobs(output, args.eta, jobs::resolve(&args.source, &args.search, args.readonly))
+    let output = Output::open(&args.show)?;
+    run_jobs(output, args.show.eta, jobs::resolve(&args.source, &args.search, args.readonly))
 }
 
 /// Runs what was resolved.
@@ -146,13 +146,13 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn open(file: Option<&PathBuf>, format: OutputFormat) -> anyhow::Result<Output> {
+    pub(super) fn open(show: &Showing) -> anyhow::Result<Output> {
         let open = |path: &PathBuf| {
             let file = File::create(path)
                 .with_context(|| format!("write the report to {}", path.display()))?;
             Ok::<_, anyhow::Error>((path.clone(), file))
         };
-        Ok(Output { format, file: file.map(open).transpose()? })
+        Ok(Output { format: show.output_format, file: show.output.as_ref().map(open).transpose()? })
     }
 
     fn write(&mut self, result: &RunResult) -> anyhow::Result<()> {

@@ -38,14 +38,14 @@ pub(super) fn verify(args: &VerifyArgs) -> anyhow::Result<u8> {
     let intervals = intervals(&mut file, &stamp, begin, size);
     let intervals = intervals.with_context(|| format!("read the end of {name}"))?;
     let text = job(args, &stamp, begin, intervals)?;
-    let output = Output::open(args.output.as_ref(), args.output_format)?;
+    let output = Output::open(&args.show)?;
     let sources = vec![Source::new("verify.toml", text)];
     let overrides = Overrides { readonly: true, ..Overrides::default() };
     let jobs = jobs::resolve_sources(sources, &overrides, &args.search).map(|mut jobs| {
         jobs.resolved.spec.jobs.iter_mut().for_each(|job| job.verify.blank = true);
         jobs
     });
-    run::run_jobs(output, args.eta, jobs)
+    run::run_jobs(output, args.show.eta, jobs)
 }
 
 /// The first stamp, and its offset.
