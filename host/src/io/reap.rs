@@ -4,11 +4,13 @@
 //! engine says about a unit before it was checked; what is unlawful ends the worker with a fault.
 
 use super::signal::Signal;
-use super::slots::{Outcome, SlotIndex};
+use super::slots::SlotIndex;
 use super::trouble::{Breach, Fault, Trouble};
+use super::way::{General, Way};
 use super::worker::{batch_level, Worker};
 use crate::ddir::Ddir;
 use crate::plugin::handle::Callback;
+use crate::stats::live::DirCounters;
 use crate::sys::clock::{Clock, Ticks};
 use iodyno_engine_api::abi::{ioe_io, IOE_KIND_BLOCK};
 
@@ -20,24 +22,33 @@ const SHORT_WAIT_NAP_NS: u64 = 1_000_000;
 
 impl<C: Clock> Worker<'_, C> {
     /// Takes `min` to `max` finished units back (fewer where the time limit runs out).
-    #[inline(always)]
     pub(super) fn reap(&mut self, min: u32, max: u32, timeout_ns: i64) -> Result<(), Trouble> {
+        self.reap_on::<General>(min, max, timeout_ns)
+    }
+
+    #[inline(always)]
+    pub(super) fn reap_on<W: Way>(
+        &mut self,
+        min: u32,
+        max: u32,
+        timeout_ns: i64,
+    ) -> Result<(), Trouble> {
         let max = max.max(1).min(self.in_flight);
         let min = min.min(max);
         if max == 0 {
             return Ok(());
         }
         self.page.in_flight.set(u64::from(self.in_flight));
-        let got = self.timed_if_sampling(|worker| {
-            worker.engine.getevents(min, max, timeout_ns, &mut worker.events)
+        let got = self.timed_if_sampling::<W, _>(|worker| {
+            worker.engine.getevents::<W>(min, max, timeout_ns, &mut worker.events)
         });
         self.check_count(got, min, max, timeout_ns)?;
-        let end = if self.settings.timed { self.clock.ticks() } else { Ticks(0) };
+        let end = if self.is_timed::<W>() { self.clock.ticks() } else { Ticks(0) };
         let end_mono = if self.settings.sets_issue { self.clock.mono_ns() } else { 0 };
         let mut first_fault = Ok(());
         for i in 0..got as usize {
             // A fault ends the job, but costs none of the units that came back beside it.
-            let taken = self.take_event(self.events[i], end, end_mono);
+            let taken = self.take_event::<W>(self.events[i], end, end_mono);
             first_fault = first_fault.and(taken);
         }
         self.page.in_flight.set(u64::from(self.in_flight));
@@ -45,13 +56,20 @@ impl<C: Clock> Worker<'_, C> {
         if self.phase == Signal::MEASURE {
             self.page.measure.complete_levels[batch_level(got as usize)].add(1);
         }
-        self.stamp = self.settings.timed.then_some(end);
+        if self.is_timed::<W>() {
+            self.stamp = Some(end);
+        }
         Ok(())
     }
 
     /// One unit that `getevents` handed back.
     #[inline(always)]
-    fn take_event(&mut self, unit: *mut ioe_io, end: Ticks, end_mono: u64) -> Result<(), Trouble> {
+    fn take_event<W: Way>(
+        &mut self,
+        unit: *mut ioe_io,
+        end: Ticks,
+        end_mono: u64,
+    ) -> Result<(), Trouble> {
         let index = self
             .slots
             .claim(unit)
@@ -60,7 +78,7 @@ impl<C: Clock> Worker<'_, C> {
         if self.settings.sets_issue {
             self.correct_issue(index, end, end_mono);
         }
-        if !self.take_back(index, end, Callback::GetEvents)? {
+        if !self.take_back::<W>(index, end, Callback::GetEvents)? {
             self.pending.push(index);
         }
         Ok(())
@@ -122,7 +140,7 @@ impl<C: Clock> Worker<'_, C> {
     /// A unit is back: account it and free its slot, or, where it ended short with more to come,
     /// advance it. True: finished.
     #[inline(always)]
-    pub(super) fn take_back(
+    pub(super) fn take_back<W: Way>(
         &mut self,
         index: SlotIndex,
         end: Ticks,
@@ -131,13 +149,12 @@ impl<C: Clock> Worker<'_, C> {
         if !self.slots.is_unaltered(index) {
             return Err(self.altered(index, by));
         }
-        let outcome = self.slots.outcome(index);
-        if outcome.resid | u64::from(outcome.error as u32) | self.kept == 0 {
-            self.account(index, 0, end);
+        if self.slots.leftovers(index) == 0 && !self.is_kept::<W>() {
+            self.account_on::<W>(index, 0, end);
             self.slots.release(index);
             return Ok(true);
         }
-        self.take_back_uneven(index, outcome, end, by)
+        self.take_back_uneven(index, end, by)
     }
 
     /// The engine changed a field that is not its own.
@@ -155,10 +172,10 @@ impl<C: Clock> Worker<'_, C> {
     fn take_back_uneven(
         &mut self,
         index: SlotIndex,
-        outcome: Outcome,
         end: Ticks,
         by: Callback,
     ) -> Result<bool, Trouble> {
+        let outcome = self.slots.outcome(index);
         if outcome.resid == 0 && outcome.error == 0 {
             self.account(index, 0, end);
             self.settle(index, true, 0);
@@ -213,26 +230,37 @@ impl<C: Clock> Worker<'_, C> {
         kind == IOE_KIND_BLOCK && slot.offset < size
     }
 
-    /// Counts a finished request, `missing` bytes of whose last piece never came.
+    /// Counts a request that has ended, in the phase in which it began.
     #[inline(always)]
+    pub(super) fn count(&self, ddir: Ddir, bytes: u64, measured: bool) -> &DirCounters {
+        let dirs = if measured { &self.page.measure.dirs } else { &self.page.ramp.dirs };
+        let counters = &dirs[ddir as usize];
+        counters.ios.add(1);
+        counters.bytes.add(bytes);
+        counters
+    }
+
+    /// Accounts a finished request, `missing` bytes of whose last piece never came.
     pub(super) fn account(&mut self, index: SlotIndex, missing: u64, end: Ticks) {
+        self.account_on::<General>(index, missing, end);
+    }
+
+    #[inline(always)]
+    fn account_on<W: Way>(&mut self, index: SlotIndex, missing: u64, end: Ticks) {
         let slot = self.slots.slot(index);
         let bytes = if slot.ddir == Ddir::Sync { 0 } else { slot.done + slot.len - missing };
         let dir = slot.ddir as usize;
-        let counters =
-            if slot.measured { &self.page.measure.dirs[dir] } else { &self.page.ramp.dirs[dir] };
-        counters.ios.add(1);
-        counters.bytes.add(bytes);
+        let counters = self.count(slot.ddir, bytes, slot.measured);
         if slot.short {
             counters.short_ios.add(1);
             if missing > 0 {
                 counters.cut_ios.add(1);
             }
         }
-        if !(self.settings.timed && slot.measured) {
+        if !(self.is_timed::<W>() && slot.measured) {
             return;
         }
-        if self.watched {
+        if self.is_watched::<W>() {
             return self.watch(index, end);
         }
         let lat_ns = self.clock.ns_between(slot.start, end);

@@ -268,11 +268,11 @@ impl Slots {
         !self.free.is_empty()
     }
 
-    /// Takes a free slot.
+    /// Takes a free slot for a request.
     #[inline(always)]
-    pub fn take(&mut self) -> Option<SlotIndex> {
+    pub fn take(&mut self, slot: Slot) -> Option<SlotIndex> {
         let index = self.free.pop()?;
-        self.slots[index as usize].owner = Owner::Host;
+        self.put(index, slot);
         Some(index)
     }
 
@@ -364,6 +364,31 @@ impl Slots {
                 issue_ns: (*unit).issue_ns,
             }
         }
+    }
+
+    /// Nothing, where a unit that the host holds was done in full. Two loads, each of a field as it
+    /// was stored; [`Slots::outcome`] is for the rare rest.
+    #[inline(always)]
+    pub fn leftovers(&self, index: SlotIndex) -> u64 {
+        let unit = self.inputs(index);
+        unit.resid | u64::from(unit.error as u32)
+    }
+
+    /// Whether a unit that the host holds and that begins its buffer came back as it was given, and
+    /// done in full.
+    #[inline(always)]
+    pub fn is_done(&self, index: SlotIndex, offset: u64, len: u64) -> bool {
+        let unit = self.inputs(index);
+        let altered = (unit.offset ^ offset)
+            | (unit.len ^ len)
+            | (unit.buf as u64 ^ self.buffer(index).as_ptr() as u64);
+        altered | self.leftovers(index) == 0
+    }
+
+    /// A slot that was put without being taken has ended.
+    #[inline(always)]
+    pub fn stay_free(&mut self, index: SlotIndex) {
+        self.slots[index as usize].owner = Owner::Free;
     }
 
     /// The engine took it.
