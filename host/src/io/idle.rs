@@ -45,7 +45,8 @@ impl<C: Clock> Worker<'_, C> {
     fn ask(&mut self) -> Result<(), Trouble> {
         let mut slot = Slots::request(Ddir::Read, 0, 0, 0);
         slot.start = self.clock.ticks();
-        let Some(index) = self.slots.take(slot) else { unreachable!("nothing is in flight") };
+        let taken = self.slots.take(slot, &self.files);
+        let Some(index) = taken else { unreachable!("nothing is in flight") };
         self.offer(index)
     }
 }

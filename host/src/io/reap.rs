@@ -4,7 +4,7 @@
 //! engine says about a unit before it was checked; what is unlawful ends the worker with a fault.
 
 use super::signal::Signal;
-use super::slots::SlotIndex;
+use super::slots::{Slot, SlotIndex};
 use super::trouble::{Breach, Fault, Trouble};
 use super::way::{General, Way};
 use super::worker::{batch_level, Worker};
@@ -45,14 +45,19 @@ impl<C: Clock> Worker<'_, C> {
         self.check_count(got, min, max, timeout_ns)?;
         let end = if self.is_timed::<W>() { self.clock.ticks() } else { Ticks(0) };
         let end_mono = if self.settings.sets_issue { self.clock.mono_ns() } else { 0 };
-        let mut first_fault = Ok(());
-        for i in 0..got as usize {
+        let mut first_fault = None;
+        let events = std::mem::take(&mut self.events);
+        for &unit in &events[..got as usize] {
             // A fault ends the job, but costs none of the units that came back beside it.
-            let taken = self.take_event::<W>(self.events[i], end, end_mono);
-            first_fault = first_fault.and(taken);
+            if let Err(trouble) = self.take_event::<W>(unit, end, end_mono) {
+                first_fault.get_or_insert(trouble);
+            }
         }
+        self.events = events;
         self.page.in_flight.set(u64::from(self.in_flight));
-        first_fault?;
+        if let Some(trouble) = first_fault {
+            return Err(trouble);
+        }
         if self.phase == Signal::MEASURE {
             self.page.measure.complete_levels[batch_level(got as usize)].add(1);
         }
@@ -65,6 +70,24 @@ impl<C: Clock> Worker<'_, C> {
     /// One unit that `getevents` handed back.
     #[inline(always)]
     fn take_event<W: Way>(
+        &mut self,
+        unit: *mut ioe_io,
+        end: Ticks,
+        end_mono: u64,
+    ) -> Result<(), Trouble> {
+        if W::IS_PLAIN && !self.settings.sets_issue {
+            if let Some(slot) = self.slots.claim_finished(unit) {
+                self.in_flight -= 1;
+                self.account_on::<W>(&slot, 0, end);
+                return Ok(());
+            }
+        }
+        self.take_unusual::<W>(unit, end, end_mono)
+    }
+
+    /// The same where there is more to look at.
+    #[inline(never)]
+    fn take_unusual<W: Way>(
         &mut self,
         unit: *mut ioe_io,
         end: Ticks,
@@ -146,28 +169,17 @@ impl<C: Clock> Worker<'_, C> {
         end: Ticks,
         by: Callback,
     ) -> Result<bool, Trouble> {
-        if !self.slots.is_unaltered(index) {
-            return Err(self.altered(index, by));
-        }
-        if self.slots.leftovers(index) == 0 && !self.is_kept::<W>() {
-            self.account_on::<W>(index, 0, end);
-            self.slots.release(index);
-            return Ok(true);
+        if !self.is_kept::<W>() {
+            if let Some(slot) = self.slots.finish(index) {
+                self.account_on::<W>(&slot, 0, end);
+                return Ok(true);
+            }
         }
         self.take_back_uneven(index, end, by)
     }
 
-    /// The engine changed a field that is not its own.
-    #[cold]
-    fn altered(&self, index: SlotIndex, by: Callback) -> Trouble {
-        let Some(breach) = self.slots.altered(index) else {
-            unreachable!("one of these fields differed")
-        };
-        self.fault(by, breach)
-    }
-
-    /// As `take_back`, for units with something left over or an error, and all those of a job that
-    /// verifies.
+    /// As `take_back`, for units that were altered, with something left over or an error, and all
+    /// those of a job that verifies.
     #[inline(never)]
     fn take_back_uneven(
         &mut self,
@@ -175,6 +187,9 @@ impl<C: Clock> Worker<'_, C> {
         end: Ticks,
         by: Callback,
     ) -> Result<bool, Trouble> {
+        if let Some(breach) = self.slots.altered(index) {
+            return Err(self.fault(by, breach));
+        }
         let outcome = self.slots.outcome(index);
         if outcome.resid == 0 && outcome.error == 0 {
             self.account(index, 0, end);
@@ -242,13 +257,17 @@ impl<C: Clock> Worker<'_, C> {
 
     /// Accounts a finished request, `missing` bytes of whose last piece never came.
     pub(super) fn account(&mut self, index: SlotIndex, missing: u64, end: Ticks) {
-        self.account_on::<General>(index, missing, end);
+        let slot = *self.slots.slot(index);
+        self.account_on::<General>(&slot, missing, end);
     }
 
     #[inline(always)]
-    fn account_on<W: Way>(&mut self, index: SlotIndex, missing: u64, end: Ticks) {
-        let slot = self.slots.slot(index);
-        let bytes = if slot.ddir == Ddir::Sync { 0 } else { slot.done + slot.len - missing };
+    fn account_on<W: Way>(&mut self, slot: &Slot, missing: u64, end: Ticks) {
+        let bytes = if !W::IS_PLAIN && slot.ddir == Ddir::Sync {
+            0
+        } else {
+            slot.done + slot.len - missing
+        };
         let dir = slot.ddir as usize;
         let counters = self.count(slot.ddir, bytes, slot.measured);
         if slot.short {
@@ -261,7 +280,7 @@ impl<C: Clock> Worker<'_, C> {
             return;
         }
         if self.is_watched::<W>() {
-            return self.watch(index, end);
+            return self.watch(slot, end);
         }
         let lat_ns = self.clock.ns_between(slot.start, end);
         if slot.queued {

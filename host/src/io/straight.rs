@@ -37,8 +37,6 @@ impl<C: Clock> Worker<'_, C> {
         let Some(index) = self.slots.next_free() else { unreachable!("none is ever in flight") };
         let Request { ddir, file, offset, len } = request;
         let measured = self.phase == Signal::MEASURE;
-        let slot = Slot { measured, ..Slots::request(ddir, file, offset, len) };
-        self.slots.put(index, slot);
         if ddir == Ddir::Write {
             self.begin_write(index, file, offset, len);
         }
@@ -46,11 +44,12 @@ impl<C: Clock> Worker<'_, C> {
             self.page.measure.depth_levels[0].add(1);
         }
         let start = if self.is_timed::<W>() { self.clock.ticks() } else { Ticks(0) };
-        self.slots.load_unit(index, &self.files);
+        let slot = Slot { measured, start, ..Slots::request(ddir, file, offset, len) };
+        self.slots.put(index, slot, &self.files);
         let answer = self.engine.own.offer(self.slots.unit(index));
         let end = if self.is_timed::<W>() { self.clock.ticks() } else { Ticks(0) };
-        if answer != Answer::Completed || !self.slots.is_done(index, offset, len) {
-            return self.leave_straight(index, Slot { start, ..slot }, answer, end);
+        if answer != Answer::Completed || !self.slots.is_done(index, &slot) {
+            return self.leave_straight(index, answer, end);
         }
         self.count(ddir, len, measured);
         if self.is_timed::<W>() && measured {
@@ -66,13 +65,11 @@ impl<C: Clock> Worker<'_, C> {
     #[cold]
     fn leave_straight(
         &mut self,
-        expected: SlotIndex,
-        slot: Slot,
+        index: SlotIndex,
         answer: Answer,
         end: Ticks,
     ) -> Result<(), Trouble> {
-        let Some(index) = self.slots.take(slot) else { unreachable!("it is free") };
-        debug_assert_eq!(index, expected);
+        self.slots.take_next();
         if answer != Answer::Completed {
             return self.bear_answer(answer, index);
         }

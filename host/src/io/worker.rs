@@ -301,21 +301,20 @@ impl<'a, C: Clock> Worker<'a, C> {
 
     #[inline(always)]
     fn begin_on<W: Way>(&mut self, slot: Slot) -> Result<(), Trouble> {
+        let Some(index) = self.slots.next_free() else { unreachable!("has_free was asked") };
         let measured = self.phase == Signal::MEASURE;
-        let Some(index) = self.slots.take(Slot { measured, ..slot }) else {
-            unreachable!("has_free was asked")
-        };
         if slot.ddir == Ddir::Write {
             self.begin_write(index, slot.file, slot.offset, slot.len);
         }
-        if measured && slot.ddir != Ddir::Sync {
-            let level = (self.in_flight + 1).min(64).ilog2() as usize;
+        if measured && (W::IS_PLAIN || slot.ddir != Ddir::Sync) {
+            let level = (self.in_flight.min(63) + 1).ilog2() as usize;
             self.page.measure.depth_levels[level].add(1);
         }
-        if self.is_timed::<W>() {
-            let start = self.stamp.take().unwrap_or_else(|| self.clock.ticks());
-            self.slots.slot_mut(index).start = start;
-        }
+        let start = match self.is_timed::<W>() {
+            true => self.stamp.take().unwrap_or_else(|| self.clock.ticks()),
+            false => Ticks(0),
+        };
+        self.slots.take(Slot { measured, start, ..slot }, &self.files);
         self.offer_on::<W>(index)
     }
 
@@ -337,21 +336,23 @@ impl<'a, C: Clock> Worker<'a, C> {
 
     /// Offers a slot that the host holds, and again after Busy, until the engine has taken it.
     pub(super) fn offer(&mut self, index: SlotIndex) -> Result<(), Trouble> {
+        self.slots.load_unit(index, &self.files);
         self.offer_on::<General>(index)
     }
 
+    /// The same for a unit that is ready.
     #[inline(always)]
     fn offer_on<W: Way>(&mut self, index: SlotIndex) -> Result<(), Trouble> {
         // Whatever the engine is asked now takes time: the last reap's stamp begins nothing more.
         self.stamp = None;
         loop {
-            self.slots.load_unit(index, &self.files);
             let unit = self.slots.unit(index);
             let answer =
                 self.timed_if_sampling::<W, _>(|it| it.engine.offer::<W>(unit, index, &it.slots));
             if answer == Answer::Completed {
                 let end = if self.is_timed::<W>() { self.clock.ticks() } else { Ticks(0) };
                 if !self.take_back::<W>(index, end, Callback::Queue)? {
+                    self.slots.load_unit(index, &self.files);
                     continue;
                 }
                 self.harness_request::<W>(end);
@@ -361,9 +362,7 @@ impl<'a, C: Clock> Worker<'a, C> {
                 return self.queued::<W>(index);
             }
             self.bear_answer(answer, index)?;
-            if answer != Answer::Busy {
-                return Ok(());
-            }
+            self.slots.load_unit(index, &self.files);
         }
     }
 
@@ -385,7 +384,8 @@ impl<'a, C: Clock> Worker<'a, C> {
         Ok(())
     }
 
-    /// Neither Completed nor, of an engine that may say so, Queued.
+    /// Neither Completed nor, of an engine that may say so, Queued: after Busy there is room for
+    /// another try.
     #[cold]
     pub(super) fn bear_answer(&mut self, answer: Answer, index: SlotIndex) -> Result<(), Trouble> {
         match answer {

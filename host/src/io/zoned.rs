@@ -375,10 +375,10 @@ impl<C: Clock> Worker<'_, C> {
         slot.measured = self.phase == super::signal::Signal::MEASURE;
         slot.start = self.clock.ticks();
         self.stamp = None;
-        let Some(index) = self.slots.take(slot) else { unreachable!("has_free was asked") };
-        self.forget_zone(slot.file, place);
         // The engine never sees it; what stands in its unit is to be this request all the same.
-        self.slots.load_unit(index, &self.files);
+        let taken = self.slots.take(slot, &self.files);
+        let Some(index) = taken else { unreachable!("has_free was asked") };
+        self.forget_zone(slot.file, place);
         let (engine, files) = (&mut self.engine.own, &mut self.files);
         let done = zoned.keeper.manage(engine, files, slot.file, Manage::Reset, place);
         let end = self.clock.ticks();
