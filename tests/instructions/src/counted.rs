@@ -1,7 +1,7 @@
 //! What was counted: gungraun's reports of the runs, put together to instructions per request.
 //!
-//! Called by main. Believes nothing that is not whole: each run is there once, made the requests that
-//! it was asked for, and spent instructions on them. Judges nothing.
+//! Called by main. Believes nothing that is not whole: each run is there once, made the requests
+//! that it was asked for, and spent instructions on them. Judges nothing.
 
 use crate::cases::{Case, Length, CASES};
 use serde_json::Value;

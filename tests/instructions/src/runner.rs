@@ -1,6 +1,6 @@
 //! gungraun's runner: starts valgrind, reads what callgrind wrote, prints it as JSON.
 //!
-//! Started by benches/instructions.rs, where cargo tells it where this program is. It is no more than
+//! Started by benches/instructions.rs, which cargo tells where this program is. It is no more than
 //! the runner of the crate, which would else have to be installed, in the same version, by hand.
 
 fn main() {

@@ -1,8 +1,8 @@
-//! What counts depend on: the compiler, the C library that is linked, and the processor that valgrind
+//! What counts depend on: the compiler, the C library that is linked, the processor that valgrind
 //! plays.
 //!
-//! Told beside recorded figures, so that a new compiler is not taken for a change of ours. Valgrind's
-//! own version is told for the record; it counts what it is given.
+//! Told beside recorded figures, so that a new compiler is not taken for a change of ours.
+//! Valgrind's own version is told for the record; it counts what it is given.
 
 use std::process::Command;
 

@@ -1,5 +1,7 @@
 //! The guard as the scripts call it: counted files on one side, recorded ones on the other, an exit
-//! status and words as the answer. Needs no valgrind: the counts are made up.
+//! status and words as the answer.
+//!
+//! Needs no valgrind: the counts are made up.
 
 use iodyno_instructions::cases::{Length, CASES};
 use iodyno_instructions::recorded::Recorded;
