@@ -6,7 +6,7 @@
 use crate::cases::{Case, Length, CASES};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Instructions per request, by the name of the case.
 pub type PerRequest = BTreeMap<String, f64>;
@@ -43,13 +43,30 @@ fn run(line: &str) -> Result<(String, u64), String> {
     Ok((id.to_owned(), count))
 }
 
-/// A run that ended early would be a cheap one.
-fn check_requests(case: &Case, length: Length, files: &Path) -> Result<(), String> {
-    let path = files.join(format!("{}.json", case.run_id(length)));
+/// The clock that the runs report.
+///
+/// # Errors
+/// There is no such report.
+pub fn clock(files: &Path) -> Result<String, String> {
+    let id = CASES[0].run_id(Length::Long);
+    let (path, report) = report(files, &id)?;
+    let clock = report.pointer("/iodyno/host/clock").and_then(Value::as_str);
+    clock.map(str::to_owned).ok_or_else(|| format!("{} names no clock", path.display()))
+}
+
+/// What a run printed.
+fn report(files: &Path, id: &str) -> Result<(PathBuf, Value), String> {
+    let path = files.join(format!("{id}.json"));
     let text = std::fs::read_to_string(&path)
         .map_err(|error| format!("read {}: {error}", path.display()))?;
-    let report: Value = serde_json::from_str(&text)
+    let report = serde_json::from_str(&text)
         .map_err(|error| format!("iodyno's report {}: {error}", path.display()))?;
+    Ok((path, report))
+}
+
+/// A run that ended early would be a cheap one.
+fn check_requests(case: &Case, length: Length, files: &Path) -> Result<(), String> {
+    let (path, report) = report(files, &case.run_id(length))?;
     let ios = |ddir: &str| report["jobs"][0][ddir]["total_ios"].as_u64().unwrap_or(0);
     // What is checked beyond a case that writes is read back, each block once.
     let phases = if case.beyond.is_some() { 2 } else { 1 };

@@ -39,11 +39,15 @@ fn counted_in(dir: &Path) -> Result<PerRequest, String> {
     counted::read(&read(&dir.join("counted.json"))?, dir)
 }
 
+fn here(counted: &Path) -> Result<Toolchain, String> {
+    Ok(Toolchain::here(counted::clock(counted)?))
+}
+
 fn judge(counted: &Path, recorded: &Path) -> Result<ExitCode, String> {
     let now = counted_in(counted)?;
     let before = Recorded::parse(&read(recorded)?)
         .map_err(|error| format!("{}: {error}", recorded.display()))?;
-    let (outcome, text) = verdict::judge(&before, &Toolchain::here(), &now);
+    let (outcome, text) = verdict::judge(&before, &here(counted)?, &now);
     print!("{text}");
     Ok(match outcome {
         Outcome::Passed => ExitCode::SUCCESS,
@@ -58,7 +62,7 @@ fn compare(before: &Path, counted: &Path) -> Result<ExitCode, String> {
 }
 
 fn record(counted: &Path, recorded: &Path) -> Result<ExitCode, String> {
-    let now = Recorded { toolchain: Toolchain::here(), per_request: counted_in(counted)? };
+    let now = Recorded { toolchain: here(counted)?, per_request: counted_in(counted)? };
     if let Ok(before) = read(recorded).and_then(|text| Recorded::parse(&text)) {
         print!("{}", verdict::compare(&before.per_request, &now.per_request));
     }

@@ -38,6 +38,7 @@ impl Recorded {
                 rustc: word("rustc")?,
                 libc: word("libc")?,
                 cpu: word("cpu")?,
+                clock: word("clock")?,
                 valgrind: word("valgrind")?,
             },
             per_request,
@@ -50,6 +51,7 @@ impl Recorded {
             "rustc": self.toolchain.rustc,
             "libc": self.toolchain.libc,
             "cpu": self.toolchain.cpu,
+            "clock": self.toolchain.clock,
             "valgrind": self.toolchain.valgrind,
             "instructions_per_request": self.per_request,
         });
@@ -68,6 +70,7 @@ mod tests {
                 rustc: "1.95.0".to_owned(),
                 libc: "2.36".to_owned(),
                 cpu: "x86_64".to_owned(),
+                clock: "tsc".to_owned(),
                 valgrind: "3.19.0".to_owned(),
             },
             per_request: [("null read".to_owned(), 374.1)].into(),

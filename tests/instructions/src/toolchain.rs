@@ -1,5 +1,5 @@
 //! What counts depend on: the compiler, the C library that is linked, the processor that valgrind
-//! plays.
+//! plays, the clock that it offers.
 //!
 //! Told beside recorded figures, so that a new compiler is not taken for a change of ours.
 //! Valgrind's own version is told for the record; it counts what it is given.
@@ -13,8 +13,10 @@ pub struct Toolchain {
     pub rustc: String,
     /// The C library and its version.
     pub libc: String,
-    /// Architecture and, where it matters, level: the two kinds of code have nothing in common.
+    /// Architecture and, where it matters, level: two kinds have no code in common.
     pub cpu: String,
+    /// Where the program took the time from, as it reports it: counter or system call.
+    pub clock: String,
     /// Valgrind's version.
     pub valgrind: String,
 }
@@ -31,8 +33,8 @@ pub enum Likeness {
 }
 
 impl Toolchain {
-    /// Of this machine.
-    pub fn here() -> Toolchain {
+    /// Of this machine, with the clock that was reported.
+    pub fn here(clock: String) -> Toolchain {
         let avx2 = std::fs::read_to_string("/proc/cpuinfo")
             .is_ok_and(|text| text.split_whitespace().any(|flag| flag == "avx2"));
         let level = if avx2 { " with AVX2" } else { "" };
@@ -40,13 +42,14 @@ impl Toolchain {
             rustc: said("rustc", &["--version"], 1),
             libc: said("getconf", &["GNU_LIBC_VERSION"], 1),
             cpu: format!("{}{level}", std::env::consts::ARCH),
+            clock,
             valgrind: said("valgrind", &["--version"], 0).replace("valgrind-", ""),
         }
     }
 
     /// How far figures of the two may be compared.
     pub fn likeness(&self, other: &Toolchain) -> Likeness {
-        if self.cpu != other.cpu {
+        if (&self.cpu, &self.clock) != (&other.cpu, &other.clock) {
             Likeness::None
         } else if (&self.rustc, &self.libc) == (&other.rustc, &other.libc) {
             Likeness::Same
@@ -58,8 +61,8 @@ impl Toolchain {
     /// In words.
     pub fn words(&self) -> String {
         format!(
-            "rustc {}, libc {}, {}, valgrind {}",
-            self.rustc, self.libc, self.cpu, self.valgrind
+            "rustc {}, libc {}, {}, clock {}, valgrind {}",
+            self.rustc, self.libc, self.cpu, self.clock, self.valgrind
         )
     }
 }

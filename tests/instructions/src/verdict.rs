@@ -123,7 +123,7 @@ fn toolchains(recorded: &Recorded, here: &Toolchain, likeness: Likeness, limit: 
         Likeness::None => {
             let _ = writeln!(
                 text,
-                "recorded with {}\nnot comparable: processors of another kind have other code",
+                "recorded with {}\nnot comparable: another kind of processor, or another clock",
                 recorded.toolchain.words()
             );
         }

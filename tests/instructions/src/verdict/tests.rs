@@ -7,6 +7,7 @@ fn toolchain(rustc: &str, cpu: &str) -> Toolchain {
         rustc: rustc.to_owned(),
         libc: "2.36".to_owned(),
         cpu: cpu.to_owned(),
+        clock: "tsc".to_owned(),
         valgrind: "3.19.0".to_owned(),
     }
 }
@@ -72,6 +73,15 @@ fn another_processor_is_not_compared() {
         assert_eq!(outcome, Outcome::NotComparable);
         assert!(text.contains("not comparable") && !text.contains("GREW"), "{text}");
     }
+}
+
+#[test]
+fn another_clock_is_not_compared() {
+    let mut here = toolchain("1.95.0", "x86_64");
+    here.clock = "monotonic".to_owned();
+    let (outcome, text) = judge(&recorded(100.0), &here, &all(500.0));
+    assert_eq!(outcome, Outcome::NotComparable);
+    assert!(text.contains("clock monotonic"), "{text}");
 }
 
 #[test]
