@@ -57,7 +57,13 @@ judge_instructions() {
 
 # bench_instructions [--record | --before IODYNO]
 bench_instructions() {
-    local obstacle before
+    local obstacle before=
+    case ${1:-}:$# in
+    :* | --record:1) ;;
+    --before:2) before=$(realpath -e -- "$2" 2>/dev/null) || fail "--before: there is no program $2" ;;
+    --before:*) fail "--before wants one argument, another build of iodyno" ;;
+    *) fail "instructions takes nothing, --record, or --before IODYNO; not '$*'" ;;
+    esac
     install_missing valgrind=valgrind >&2
     obstacle=$(instructions_obstacle)
     [ -z "$obstacle" ] || fail "$obstacle"
@@ -70,12 +76,10 @@ bench_instructions() {
             "$root/tests/instructions/recorded.json"
         ;;
     --before)
-        before=$(realpath -e -- "${2:?--before wants another build of iodyno}") || fail "no program: $2"
         count_instructions "$before" before
         before=$counted
         count_instructions "$(release_dir)/iodyno" now
         instructions_cargo run --bin instructions -- compare "$before" "$counted"
         ;;
-    *) fail "instructions takes --record or --before IODYNO, not '$1'" ;;
     esac
 }
