@@ -60,7 +60,7 @@ const fn null(id: &'static str, name: &'static str, options: &'static [&'static 
 }
 
 const fn psync(id: &'static str, name: &'static str, options: &'static [&'static str]) -> Case {
-    Case { id, name, options, requests: (2_000, 10_000), beyond: None }
+    Case { id, name, options, requests: (1_000, 5_000), beyond: None }
 }
 
 /// Everything that is counted, in the order of the table.
@@ -111,30 +111,30 @@ pub const CASES: &[Case] = &[
             "norandommap=1",
         ],
     ),
-    psync("psync_read", "psync read", &["ioengine=psync", "rw=read", "size=64m"]),
-    psync("psync_randread", "psync randread", &["ioengine=psync", "rw=randread", "size=64m"]),
+    psync("psync_read", "psync read", &["ioengine=psync", "rw=read", "size=32m"]),
+    psync("psync_randread", "psync randread", &["ioengine=psync", "rw=randread", "size=32m"]),
     psync(
         "psync_read_reduced",
         "psync read, gtod_reduce",
-        &["ioengine=psync", "rw=read", "size=64m", "gtod_reduce=1"],
+        &["ioengine=psync", "rw=read", "size=32m", "gtod_reduce=1"],
     ),
     psync(
         "psync_randread_reduced",
         "psync randread, gtod_reduce",
-        &["ioengine=psync", "rw=randread", "size=64m", "gtod_reduce=1"],
+        &["ioengine=psync", "rw=randread", "size=32m", "gtod_reduce=1"],
     ),
-    psync("psync_randwrite", "psync randwrite", &["ioengine=psync", "rw=randwrite", "size=64m"]),
+    psync("psync_randwrite", "psync randwrite", &["ioengine=psync", "rw=randwrite", "size=32m"]),
     psync(
         "verify_write",
         "psync randwrite, verify=crc32c: write",
-        &["ioengine=psync", "rw=randwrite", "size=64m", "verify=crc32c", "do_verify=0"],
+        &["ioengine=psync", "rw=randwrite", "size=32m", "verify=crc32c", "do_verify=0"],
     ),
     Case {
         beyond: Some("verify_write"),
         ..psync(
             "verify_check",
             "psync randwrite, verify=crc32c: check",
-            &["ioengine=psync", "rw=randwrite", "size=64m", "verify=crc32c", "do_verify=1"],
+            &["ioengine=psync", "rw=randwrite", "size=32m", "verify=crc32c", "do_verify=1"],
         )
     },
 ];
