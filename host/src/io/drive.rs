@@ -33,15 +33,10 @@ impl<'a> Drive<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn offer<W: Way>(
-        &mut self,
-        unit: UnitPtr,
-        index: SlotIndex,
-        slots: &Slots,
-    ) -> Answer {
+    pub(super) fn offer(&mut self, unit: UnitPtr, index: SlotIndex, slots: &Slots) -> Answer {
         match &mut self.crew {
-            Some(crew) if !W::IS_PLAIN => crew.offer(unit, index, slots.slot(index).file),
-            _ => self.own.offer(unit),
+            None => self.own.offer(unit),
+            Some(crew) => crew.offer(unit, index, slots.slot(index).file),
         }
     }
 

@@ -26,6 +26,7 @@ pub mod kept;
 mod openloop;
 mod overlap;
 pub mod pace;
+mod plain;
 mod poisson;
 mod posted;
 mod reap;

@@ -282,7 +282,7 @@ impl Slots {
         let slot = &mut self.slots[index as usize];
         debug_assert_eq!(slot.owner, Owner::Host);
         slot.owner = Owner::Free;
-        self.free.push(index);
+        self.push_free(index);
     }
 
     /// Its last request has come to its end, and it was not taken since.
@@ -399,7 +399,21 @@ impl Slots {
         altered | unit.resid | u64::from(unit.error as u32) == 0
     }
 
+    /// Puts a request into the slot that is free next, which is the engine's as soon as it says so.
+    #[inline(always)]
+    pub fn put_lent(&mut self, index: SlotIndex, slot: Slot, files: &FileTable) {
+        self.put(index, Slot { owner: Owner::Engine, queued: true, ..slot }, files);
+    }
+
+    /// The engine did not want it: the slot is taken, and the host's.
+    pub fn take_lent(&mut self, index: SlotIndex) {
+        let slot = &mut self.slots[index as usize];
+        (slot.owner, slot.queued) = (Owner::Host, false);
+        self.take_next();
+    }
+
     /// The slot that is free next was put, and is taken now.
+    #[inline(always)]
     pub fn take_next(&mut self) {
         self.free.pop();
     }
@@ -441,8 +455,15 @@ impl Slots {
             return None;
         }
         self.slots[index].owner = Owner::Free;
-        self.free.push(index as SlotIndex);
+        self.push_free(index as SlotIndex);
         Some(slot)
+    }
+
+    /// There is room for all slots: a list that might grow would have every register saved.
+    #[inline(always)]
+    fn push_free(&mut self, index: SlotIndex) {
+        assert!(self.free.len() < self.free.capacity(), "more slots are freed than there are");
+        self.free.push(index);
     }
 
     /// The unit's number, if it is one of ours.

@@ -65,11 +65,6 @@ impl<C> Worker<'_, C> {
     }
 
     #[inline(always)]
-    pub(super) fn takes_detours<W: Way>(&self) -> bool {
-        !W::IS_PLAIN && self.takes_detours
-    }
-
-    #[inline(always)]
     pub(super) fn is_watched<W: Way>(&self) -> bool {
         !W::IS_PLAIN && self.watched
     }

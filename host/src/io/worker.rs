@@ -248,7 +248,8 @@ impl<'a, C: Clock> Worker<'a, C> {
     #[inline(never)]
     fn drive_on<W: Way>(&mut self) -> Result<bool, Trouble> {
         loop {
-            match self.fill::<W>()? {
+            let filled = if W::IS_PLAIN { self.fill_plain::<W>()? } else { self.fill()? };
+            match filled {
                 Filled::Full => self.make_room::<W>()?,
                 Filled::Ended => return Ok(true),
                 Filled::NotBefore(due_ns) => self.wait_until(due_ns)?,
@@ -260,8 +261,7 @@ impl<'a, C: Clock> Worker<'a, C> {
     }
 
     /// Offers requests until the depth is reached. A synchronous engine stays in here.
-    #[inline(always)]
-    fn fill<W: Way>(&mut self) -> Result<Filled, Trouble> {
+    fn fill(&mut self) -> Result<Filled, Trouble> {
         loop {
             if self.signal.get() != self.phase && self.change_phase() {
                 return Ok(Filled::Ended);
@@ -270,7 +270,7 @@ impl<'a, C: Clock> Worker<'a, C> {
                 self.offer_pending()?;
             } else if !self.slots.has_free() {
                 return Ok(Filled::Full);
-            } else if let Some(filled) = self.offer_next::<W>()? {
+            } else if let Some(filled) = self.offer_next()? {
                 return Ok(filled);
             }
             if self.failures.stop {
@@ -281,43 +281,50 @@ impl<'a, C: Clock> Worker<'a, C> {
 
     /// Offers what ended short, or what the engine was too busy for, once more.
     #[cold]
-    fn offer_pending(&mut self) -> Result<(), Trouble> {
+    pub(super) fn offer_pending(&mut self) -> Result<(), Trouble> {
         self.pending.pop().map_or(Ok(()), |index| self.offer(index))
     }
 
     /// Offers the next request of the load. Something comes back where there is none to offer now.
-    #[inline(always)]
-    fn offer_next<W: Way>(&mut self) -> Result<Option<Filled>, Trouble> {
-        if self.takes_detours::<W>() {
+    fn offer_next(&mut self) -> Result<Option<Filled>, Trouble> {
+        if self.takes_detours {
             return self.offer_by_detour();
         }
         let Some(request) = self.generator.next() else { return Ok(Some(Filled::Ended)) };
         let slot = Slots::request(request.ddir, request.file, request.offset, request.len);
-        self.begin_on::<W>(slot).map(|()| None)
+        self.begin_request(slot).map(|()| None)
     }
 
-    /// Begins a request that the plain way would not begin.
+    /// Begins a request that the plain ways would not begin.
     pub(super) fn begin_request(&mut self, slot: Slot) -> Result<(), Trouble> {
-        self.begin_on::<General>(slot)
-    }
-
-    #[inline(always)]
-    fn begin_on<W: Way>(&mut self, slot: Slot) -> Result<(), Trouble> {
         let Some(index) = self.slots.next_free() else { unreachable!("has_free was asked") };
         let measured = self.phase == Signal::MEASURE;
         if slot.ddir == Ddir::Write {
             self.begin_write(index, slot.file, slot.offset, slot.len);
         }
-        if measured && (W::IS_PLAIN || slot.ddir != Ddir::Sync) {
-            let level = (self.in_flight.min(63) + 1).ilog2() as usize;
-            self.page.measure.depth_levels[level].add(1);
+        if measured && slot.ddir != Ddir::Sync {
+            self.count_depth();
         }
-        let start = match self.is_timed::<W>() {
+        let start = self.start_of_request::<General>();
+        self.slots.take(Slot { measured, start, ..slot }, &self.files);
+        self.offer_ready(index)
+    }
+
+    /// A request begins, beside those that are in flight.
+    #[inline(always)]
+    pub(super) fn count_depth(&self) {
+        let level = (self.in_flight.min(63) + 1).ilog2() as usize;
+        self.page.measure.depth_levels[level].add(1);
+    }
+
+    /// When the request that is about to be offered begins: now, or with the stamp that was taken
+    /// last. Offering takes time: that stamp begins nothing more.
+    #[inline(always)]
+    pub(super) fn start_of_request<W: Way>(&mut self) -> Ticks {
+        match self.is_timed::<W>() {
             true => self.stamp.take().unwrap_or_else(|| self.clock.ticks()),
             false => Ticks(0),
-        };
-        self.slots.take(Slot { measured, start, ..slot }, &self.files);
-        self.offer_on::<W>(index)
+        }
     }
 
     /// What a write asks for beside a read. Making its data is apart, so that the way of all
@@ -339,51 +346,56 @@ impl<'a, C: Clock> Worker<'a, C> {
     /// Offers a slot that the host holds, and again after Busy, until the engine has taken it.
     pub(super) fn offer(&mut self, index: SlotIndex) -> Result<(), Trouble> {
         self.slots.load_unit(index, &self.files);
-        self.offer_on::<General>(index)
+        self.offer_ready(index)
     }
 
     /// The same for a unit that is ready.
-    #[inline(always)]
-    fn offer_on<W: Way>(&mut self, index: SlotIndex) -> Result<(), Trouble> {
-        // Whatever the engine is asked now takes time: the last reap's stamp begins nothing more.
+    fn offer_ready(&mut self, index: SlotIndex) -> Result<(), Trouble> {
         self.stamp = None;
         loop {
             let unit = self.slots.unit(index);
             let answer =
-                self.timed_if_sampling::<W, _>(|it| it.engine.offer::<W>(unit, index, &it.slots));
+                self.timed_if_sampling::<General, _>(|it| it.engine.offer(unit, index, &it.slots));
             if answer == Answer::Completed {
-                let end = if self.is_timed::<W>() { self.clock.ticks() } else { Ticks(0) };
-                if !self.take_back::<W>(index, end, Callback::Queue)? {
-                    self.slots.load_unit(index, &self.files);
-                    continue;
+                let end = if self.settings.timed { self.clock.ticks() } else { Ticks(0) };
+                if self.take_back::<General>(index, end, Callback::Queue)? {
+                    self.harness_request::<General>(end);
+                    return Ok(());
                 }
-                self.harness_request::<W>(end);
-                return Ok(());
+            } else if answer == Answer::Queued && !self.settings.sync_engine {
+                self.slots.lend(index);
+                let start = self.slots.slot(index).start;
+                return self.is_queued::<General>(index, start).map(drop);
+            } else {
+                self.bear_answer(answer, index)?;
             }
-            if answer == Answer::Queued && !self.settings.sync_engine {
-                return self.queued::<W>(index);
-            }
-            self.bear_answer(answer, index)?;
             self.slots.load_unit(index, &self.files);
         }
     }
 
-    /// The engine has taken it, and hands it back later.
+    /// The engine has taken it, and hands it back later. False: so it has with others already.
     #[inline(always)]
-    fn queued<W: Way>(&mut self, index: SlotIndex) -> Result<(), Trouble> {
-        self.slots.lend(index);
+    pub(super) fn is_queued<W: Way>(
+        &mut self,
+        index: SlotIndex,
+        start: Ticks,
+    ) -> Result<bool, Trouble> {
         self.in_flight += 1;
+        // As many as there are slots: it never grows.
+        assert!(self.uncommitted.len() < self.uncommitted.capacity(), "a slot is queued twice");
         self.uncommitted.push(index);
         if self.is_timed::<W>() && self.settings.stamps_batches {
-            self.stamp = Some(self.slots.slot(index).start);
+            self.stamp = Some(start);
         }
-        if self.uncommitted.len() as u32 >= self.settings.batch_submit {
-            self.commit_on::<W>()?;
-            if self.settings.complete_min == 0 {
-                self.reap_on::<W>(0, self.settings.complete_max, 0)?;
-            }
+        if (self.uncommitted.len() as u32) < self.settings.batch_submit {
+            return Ok(true);
         }
-        Ok(())
+        self.commit_on::<W>()?;
+        if self.settings.complete_min > 0 {
+            return Ok(true);
+        }
+        self.reap_on::<W>(0, self.settings.complete_max, 0)?;
+        Ok(false)
     }
 
     /// Neither Completed nor, of an engine that may say so, Queued: after Busy there is room for

@@ -8,52 +8,12 @@ use super::bitmap::Bitmap;
 use super::checks;
 use super::files::Retired;
 use super::lengths::gcd;
-use super::permutation::Permutation;
-use super::recipe::{Order, Recipe, Region, Repeat, Request, WorkloadError};
+use super::plain::{draw_len, fit, pick_way, Blocks, FileState, Way, DIRECTIONS};
+use super::recipe::{Order, Recipe, Repeat, Request, WorkloadError};
 use super::rng::{mix_seed, Rng};
+use super::stretch::{Stretch, STRETCH_MAX};
 use super::varied::Varied;
 use crate::ddir::Ddir;
-
-/// Directions that carry data.
-const DIRECTIONS: usize = Ddir::DATA.len();
-
-/// How offsets come about in a plain load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    /// One behind the other.
-    Sequential,
-    /// Each block once, in a random order; one block size.
-    Shuffled,
-    /// Each unit once, in a random order; several block sizes.
-    Mapped,
-    /// Anywhere, also twice; one block size.
-    Spots,
-    /// The same, several block sizes.
-    Anywhere,
-}
-
-/// Block sizes of one direction.
-#[derive(Clone, Copy, Debug)]
-struct Blocks {
-    min: u64,
-    max: u64,
-    /// Offsets without a random map are multiples of it.
-    align: u64,
-}
-
-/// What is known about one file.
-#[derive(Clone, Debug)]
-struct FileState {
-    region: Region,
-    /// Whole units of the random map in it.
-    units: u64,
-    /// Where the next sequential request of each direction goes.
-    position: [u64; DIRECTIONS],
-    /// Number of random offsets of each direction without a map.
-    spots: [u64; DIRECTIONS],
-    order: Permutation,
-    map: Option<Bitmap>,
-}
 
 /// The sequence of requests that a [`Recipe`] describes.
 #[derive(Clone, Debug)]
@@ -72,6 +32,12 @@ pub struct Generator {
     turn: usize,
     /// In place of ways, blocks and files where the recipe's shape is not plain.
     varied: Option<Box<Varied>>,
+    /// Requests of a plain load that were drawn at once: counted as issued, but not given yet.
+    stretch: Stretch,
+    /// All of them, but for their offsets.
+    stretch_of: Request,
+    /// The load is one of which stretches can be drawn.
+    draws_stretches: bool,
     /// Something is there to be looked at before a plain request: `varied`, or writes behind trims.
     is_winding: bool,
     retired: Retired,
@@ -116,6 +82,14 @@ impl Generator {
             .map(|(index, region)| FileState::new(index, region, way, unit, &blocks))
             .collect::<Result<Vec<_>, _>>()?;
         let directions = if matches!(recipe.order, Order::TrimWrite { .. }) { 2 } else { 1 };
+        let only = match recipe.order {
+            Order::Single { ddir, .. } => Some(ddir),
+            Order::TrimWrite { .. } => Some(Ddir::Trim),
+            Order::Mixed { .. } => None,
+        };
+        let is_winding = varied.is_some() || matches!(recipe.order, Order::TrimWrite { .. });
+        let alike = only.map(|ddir| (ddir, blocks[ddir as usize])).filter(|(_, b)| b.min == b.max);
+        let (ddir, len) = alike.map_or((Ddir::Read, 0), |(ddir, b)| (ddir, b.min));
         let block_max = match &varied {
             Some(varied) => varied.block_max(),
             None => used().map(|ddir| recipe.bs[ddir].1).max().unwrap_or(0),
@@ -123,18 +97,20 @@ impl Generator {
         let mut generator = Generator {
             way,
             order: recipe.order,
-            only: match recipe.order {
-                Order::Single { ddir, .. } => Some(ddir),
-                Order::TrimWrite { .. } => Some(Ddir::Trim),
-                Order::Mixed { .. } => None,
-            },
+            only,
             rwmixread: u64::from(recipe.rwmixread),
             blocks,
             unit,
             live: Vec::with_capacity(files.len()),
             files,
             turn: 0,
-            is_winding: varied.is_some() || matches!(recipe.order, Order::TrimWrite { .. }),
+            stretch: Stretch::default(),
+            stretch_of: Request { ddir, file: 0, offset: 0, len },
+            draws_stretches: alike.is_some()
+                && !is_winding
+                && recipe.files.len() == 1
+                && !matches!(way, Way::Mapped | Way::Anywhere),
+            is_winding,
             varied,
             retired: Retired::new(recipe.files.len()),
             loops_done: 0,
@@ -165,16 +141,55 @@ impl Generator {
     // An iterator would invite adapters into the data plane.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Option<Request> {
+        if let Some(offset) = self.stretch.next() {
+            return Some(Request { offset, ..self.stretch_of });
+        }
+        self.next_beyond()
+    }
+
+    /// As `next`, where no stretch is left.
+    #[inline(never)]
+    fn next_beyond(&mut self) -> Option<Request> {
         if self.is_winding {
             return self.next_winding();
         }
-        if self.amount_is_issued() && !self.start_loop() {
+        if self.loop_is_done() && !self.start_loop() {
             return None;
+        }
+        if self.draw_stretch() {
+            let offset = self.stretch.next()?;
+            return Some(Request { offset, ..self.stretch_of });
         }
         self.next_plain()
     }
 
+    /// Draws as many requests at once as the loop has left and its only file has room for. False:
+    /// none.
     #[inline(always)]
+    fn draw_stretch(&mut self) -> bool {
+        if !self.draws_stretches || self.live.is_empty() {
+            return false;
+        }
+        let Request { ddir, len, .. } = self.stretch_of;
+        let bytes_left = self.amount_bytes.saturating_sub(self.issued_bytes);
+        let left = bytes_left.div_ceil(len).min(self.max_ios - self.issued_ios);
+        let left = left.min(STRETCH_MAX as u64) as usize;
+        let state = &mut self.files[0];
+        let start = state.region.offset;
+        let drawn = match self.way {
+            Way::Shuffled => self.stretch.fill(left, || Some(start + state.order.next()? * len)),
+            Way::Spots => {
+                let (spots, align) = (state.spots[ddir as usize], self.blocks[ddir as usize].align);
+                let rng = &mut self.offset_rng;
+                self.stretch.fill(left, || Some(start + rng.below(spots) * align))
+            }
+            _ => self.stretch.fill(left, || Some(start + state.follow(ddir, len, len)?.0)),
+        };
+        self.issued_bytes += drawn as u64 * len;
+        self.issued_ios += drawn as u64;
+        drawn > 0
+    }
+
     fn next_plain(&mut self) -> Option<Request> {
         // Bounded: each turn takes a file out of the pass, or begins a pass, in which every file
         // has at least one block to give.
@@ -204,7 +219,6 @@ impl Generator {
     }
 
     /// What is no plain load, and the writes behind trims.
-    #[inline(never)]
     fn next_winding(&mut self) -> Option<Request> {
         if self.loop_is_done() && !self.start_loop() {
             return None;
@@ -316,17 +330,10 @@ impl Generator {
     }
 
     fn loop_is_done(&self) -> bool {
-        (self.issued_bytes >= self.amount_bytes && self.pending.is_none())
-            || self.issued_ios >= self.max_ios
+        let amount_is_issued = self.issued_bytes >= self.amount_bytes && self.pending.is_none();
+        (amount_is_issued || self.issued_ios >= self.max_ios) && self.stretch.is_empty()
     }
 
-    /// As `loop_is_done`, where no write waits behind a trim.
-    #[inline(always)]
-    fn amount_is_issued(&self) -> bool {
-        self.issued_bytes >= self.amount_bytes || self.issued_ios >= self.max_ios
-    }
-
-    #[inline(always)]
     fn draw_ddir(&mut self) -> Ddir {
         match self.only {
             Some(ddir) => ddir,
@@ -334,7 +341,6 @@ impl Generator {
         }
     }
 
-    #[inline(never)]
     fn draw_mixed(&mut self) -> Ddir {
         match self.order {
             Order::Single { ddir, .. } => ddir,
@@ -454,79 +460,5 @@ impl Generator {
                 }
             }
         }
-    }
-}
-
-impl FileState {
-    fn new(
-        index: usize,
-        region: &Region,
-        way: Way,
-        unit: u64,
-        blocks: &[Blocks; DIRECTIONS],
-    ) -> Result<FileState, WorkloadError> {
-        let units = region.len / unit;
-        if way == Way::Mapped && units > checks::MAP_UNITS_MAX {
-            return Err(WorkloadError::MapTooLarge { file: index, units, unit });
-        }
-        let map = (way == Way::Mapped).then(|| Bitmap::new(units));
-        Ok(FileState {
-            region: *region,
-            units,
-            position: [0; DIRECTIONS],
-            // An offset counts if the smallest block fits behind it.
-            spots: blocks.map(|b| region.len.saturating_sub(b.min) / b.align + 1),
-            order: Permutation::new(units),
-            map,
-        })
-    }
-
-    /// The next sequential request of a direction, relative to the region's beginning.
-    #[inline]
-    fn follow(&mut self, ddir: Ddir, want: u64, min: u64) -> Option<(u64, u64)> {
-        let position = &mut self.position[ddir as usize];
-        let left = self.region.len - *position;
-        if left < min {
-            return None;
-        }
-        let place = (*position, fit(want, left, min));
-        *position += place.1;
-        Some(place)
-    }
-}
-
-/// A length of a direction: each byte count up to the largest is equally likely, rounded up to a
-/// multiple of the smallest and cut at the largest, which is how fio draws from a range.
-#[inline]
-fn draw_len(rng: &mut Rng, blocks: Blocks) -> u64 {
-    if blocks.min == blocks.max {
-        return blocks.min;
-    }
-    ((rng.below(blocks.max) / blocks.min + 1) * blocks.min).min(blocks.max)
-}
-
-/// `want` where so much is left, else what is left in whole smallest blocks.
-#[inline]
-fn fit(want: u64, left: u64, min: u64) -> u64 {
-    if want <= left {
-        want
-    } else {
-        left - left % min
-    }
-}
-
-fn pick_way(recipe: &Recipe, unit: u64) -> Way {
-    if !recipe.order.is_random() {
-        return Way::Sequential;
-    }
-    let used = || Ddir::DATA.into_iter().filter(|&ddir| recipe.order.uses(ddir));
-    if !recipe.random_map {
-        let fixed = used().all(|ddir| recipe.bs[ddir].0 == recipe.bs[ddir].1);
-        return if fixed { Way::Spots } else { Way::Anywhere };
-    }
-    if used().all(|ddir| recipe.bs[ddir] == (unit, unit)) {
-        Way::Shuffled
-    } else {
-        Way::Mapped
     }
 }
