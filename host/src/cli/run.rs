@@ -132,6 +132,8 @@ fn report_refusal(output: &mut Output, errors: Vec<RunError>, status: u8) -> any
             disks: Vec::new(),
             devices: Vec::new(),
             host: gather::host_facts(),
+            steal: None,
+            null_runs: Vec::new(),
             exit_status: status,
         };
         output.write(&result)?;

@@ -9,7 +9,7 @@ use super::trouble::{Breach, Fault, Trouble};
 use super::worker::{batch_level, Worker};
 use crate::ddir::Ddir;
 use crate::plugin::handle::Callback;
-use crate::sys::clock::{Clock, Ticks};
+use crate::sys::clock::{Clock, Stage, Ticks};
 use iodyno_engine_api::abi::{ioe_io, IOE_KIND_BLOCK};
 
 /// Empty answers in a row that are borne after `terminate()`: with the naps between them 5 s.
@@ -28,7 +28,7 @@ impl<C: Clock> Worker<'_, C> {
             return Ok(());
         }
         self.page.in_flight.set(u64::from(self.in_flight));
-        let got = self.timed_if_sampling(|worker| {
+        let got = self.timed_if_sampling(Stage::GetEvents, |worker| {
             worker.engine.getevents(min, max, timeout_ns, &mut worker.events)
         });
         self.check_count(got, min, max, timeout_ns)?;
@@ -128,6 +128,7 @@ impl<C: Clock> Worker<'_, C> {
         end: Ticks,
         by: Callback,
     ) -> Result<bool, Trouble> {
+        self.clock.enter(Stage::Account);
         if !self.slots.is_unaltered(index) {
             return Err(self.altered(index, by));
         }

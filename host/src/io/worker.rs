@@ -25,7 +25,7 @@ use crate::ddir::Ddir;
 use crate::plugin::handle::{Answer, Callback, Instance, Terminator};
 use crate::plugin::lent::FileTable;
 use crate::stats::live::{WorkerPage, WorkerState};
-use crate::sys::clock::{Clock, Ticks};
+use crate::sys::clock::{Clock, Stage, Ticks};
 use crate::sys::thread::Usage;
 use crate::workload::{Content, Generator};
 use iodyno_engine_api::abi::*;
@@ -262,6 +262,7 @@ impl<'a, C: Clock> Worker<'a, C> {
         if self.takes_detours {
             return self.offer_by_detour();
         }
+        self.clock.enter(Stage::Generate);
         let Some(request) = self.generator.next() else { return Ok(Some(Filled::Ended)) };
         let slot = Slots::request(request.ddir, request.file, request.offset, request.len);
         self.begin_request(slot).map(|()| None)
@@ -269,6 +270,7 @@ impl<'a, C: Clock> Worker<'a, C> {
 
     #[inline(always)]
     pub(super) fn begin_request(&mut self, mut slot: Slot) -> Result<(), Trouble> {
+        self.clock.enter(Stage::Submit);
         let Some(index) = self.slots.take() else { unreachable!("has_free was asked") };
         slot.measured = self.phase == Signal::MEASURE;
         if slot.ddir == Ddir::Write {
@@ -303,7 +305,7 @@ impl<'a, C: Clock> Worker<'a, C> {
         loop {
             self.slots.load_unit(index, &self.files);
             let unit = self.slots.unit(index);
-            let answer = self.timed_if_sampling(|it| it.engine.offer(unit, index, &it.slots));
+            let answer = self.timed_if_sampling(Stage::Queue, |it| it.engine.offer(unit, index, &it.slots));
             match answer {
                 Answer::Completed => {
                     let end = if self.settings.timed { self.clock.ticks() } else { Ticks(0) };
@@ -362,7 +364,7 @@ impl<'a, C: Clock> Worker<'a, C> {
             return Ok(());
         }
         self.page.in_flight.set(u64::from(self.in_flight));
-        let status = self.timed_if_sampling(|worker| worker.engine.commit());
+        let status = self.timed_if_sampling(Stage::Commit, |worker| worker.engine.commit());
         let issue = if self.settings.timed { self.clock.ticks() } else { Ticks(0) };
         self.stamp = None;
         if self.phase == Signal::MEASURE {

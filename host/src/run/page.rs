@@ -241,6 +241,7 @@ fn live_from_words(words: &[u64]) -> LiveSnapshot {
     let field = |offset: usize| at(measure + offset);
     let verify = |offset: usize| at(offset_of!(WorkerPage, verify) + offset);
     let levels = |offset: usize| std::array::from_fn(|i| field(offset + i * 8));
+    let array = |offset: usize| std::array::from_fn(|i| field(offset + i * 8));
     let measured = PhaseSnapshot {
         begin_ns: field(offset_of!(MeasureCounters, begin_ns)),
         end_ns: field(offset_of!(MeasureCounters, end_ns)),
@@ -273,6 +274,12 @@ fn live_from_words(words: &[u64]) -> LiveSnapshot {
         read_back_within_ns: verify(offset_of!(VerifyCounters, within_ns)),
         zone_resets: field(offset_of!(MeasureCounters, zone_resets)),
         zones_open_max: field(offset_of!(MeasureCounters, zones_open_max)),
+        involuntary: field(offset_of!(MeasureCounters, involuntary)),
+        slips: field(offset_of!(MeasureCounters, slips)),
+        slip_ns: field(offset_of!(MeasureCounters, slip_ns)),
+        slip_ns_max: field(offset_of!(MeasureCounters, slip_ns_max)),
+        profile_ns: array(offset_of!(MeasureCounters, profile_ns)),
+        profile_ios: field(offset_of!(MeasureCounters, profile_ios)),
     };
     LiveSnapshot {
         state: at(offset_of!(WorkerPage, state)),
@@ -299,6 +306,7 @@ fn live_from_words(words: &[u64]) -> LiveSnapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::live::STAGES;
 
     #[test]
     fn what_a_worker_counts_is_what_is_read() {
@@ -312,6 +320,9 @@ mod tests {
         page.measure.complete_levels[6].set(13);
         page.measure.dirs[Ddir::Write as usize].failed_ios.set(14);
         page.ramp.dirs[1].bytes.set(15);
+        page.measure.slip_ns_max.set(16);
+        page.measure.profile_ns[STAGES - 1].set(17);
+        page.measure.profile_ios.set(18);
         for value in [100, 200, 1 << 62] {
             page.latencies.clat_ns[Ddir::Trim as usize].record(value);
         }
@@ -320,6 +331,8 @@ mod tests {
         let phase = pages.measured(2).unwrap();
         assert_eq!((phase.begin_ns, phase.harness_ios, phase.complete_levels[6]), (11, 12, 13));
         assert_eq!((phase.dir(Ddir::Write).failed_ios, phase.first_error), (14, 28));
+        assert_eq!((phase.slip_ns_max, phase.profile_ns[STAGES - 1]), (16, 17));
+        assert_eq!(phase.profile_ios, 18);
         let clat = &phase.dir(Ddir::Trim).clat_ns;
         assert_eq!((clat.count, clat.min, clat.max), (3, 100, 1 << 62));
         assert_eq!(clat.percentile(34.0), Some(201));
