@@ -305,7 +305,8 @@ impl<'a, C: Clock> Worker<'a, C> {
         loop {
             self.slots.load_unit(index, &self.files);
             let unit = self.slots.unit(index);
-            let answer = self.timed_if_sampling(Stage::Queue, |it| it.engine.offer(unit, index, &it.slots));
+            let answer =
+                self.timed_if_sampling(Stage::Queue, |it| it.engine.offer(unit, index, &it.slots));
             match answer {
                 Answer::Completed => {
                     let end = if self.settings.timed { self.clock.ticks() } else { Ticks(0) };

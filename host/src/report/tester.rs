@@ -36,9 +36,8 @@ pub(super) fn add_job(extras: &mut Map<String, Value>, entry: &Entry<'_>) {
         let max = phase.slip_ns_max;
         add("timer_slip_ns", json!({ "count": phase.slips, "mean": mean, "max": max }));
     }
-    let stages: Map<String, Value> = stages(phase)
-        .map(|(at, ns)| (STAGE_NAMES[at].0.to_owned(), json!(ns)))
-        .collect();
+    let stages: Map<String, Value> =
+        stages(phase).map(|(at, ns)| (STAGE_NAMES[at].0.to_owned(), json!(ns))).collect();
     if job.report.profile_harness {
         let stages = if stages.is_empty() { Value::Null } else { Value::Object(stages) };
         add("profile_ns_per_io", stages);

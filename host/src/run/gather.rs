@@ -14,8 +14,8 @@ use crate::ddir::Ddir;
 use crate::job::spec::{EngineSpec, JobSpec, RunSpec};
 use crate::stats::live::WorkerState;
 use crate::stats::snapshot::{DirSnapshot, HistogramSnapshot, PhaseSnapshot};
-use crate::sys::clock::{clock_name, mono_ns, wall_ms};
 use crate::stats::tester::Tester;
+use crate::sys::clock::{clock_name, mono_ns, wall_ms};
 use crate::sys::steal::CpuTimes;
 use crate::sys::{disks, facts};
 use iodyno_engine_api::abi::IOE_F_FAKE;
@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Exit status of a run that a signal ended.
-const INTERRUPTED: u8 = 128;
+pub const INTERRUPTED: u8 = 128;
 
 /// The result of a run that is over.
 pub(super) fn result(control: &mut Control<'_>) -> RunResult {
@@ -35,8 +35,7 @@ pub(super) fn result(control: &mut Control<'_>) -> RunResult {
         control.request.spec.jobs.iter().filter_map(|job| cut_short(&workers, job)).collect();
     cut.into_iter().for_each(|words| control.note(words));
     let jobs = &control.request.spec.jobs;
-    let limits: Vec<String> =
-        jobs.iter().filter_map(|job| tester_limit(&workers, job)).collect();
+    let limits: Vec<String> = jobs.iter().filter_map(|job| tester_limit(&workers, job)).collect();
     limits.into_iter().for_each(|words| control.note(words));
     if control.interrupted.is_none() {
         let unjudged = [control.unsteady(), control.unjudged_minima()].concat();
@@ -55,9 +54,10 @@ pub(super) fn result(control: &mut Control<'_>) -> RunResult {
         disks: control.disks.finish(),
         devices: std::mem::take(&mut control.devices),
         host: host_facts(),
-        steal: control.cpu_times.take().and_then(|(cpus, begin)| {
-            CpuTimes::of(&cpus).map(|end| end.since(&begin))
-        }),
+        steal: control
+            .cpu_times
+            .take()
+            .and_then(|(cpus, begin)| CpuTimes::of(&cpus).map(|end| end.since(&begin))),
         null_runs: Vec::new(),
     }
 }

@@ -122,7 +122,10 @@ mod tests {
         // It slept: the device is what it waits for.
         assert_eq!(of(|phase| phase.switches = 900_000).request_ns(), Some(1000.0));
         // A page that tells no CPU time, and one that tells more than there was.
-        assert_eq!(of(|phase| (phase.user_us, phase.system_us) = (0, 0)).request_ns(), Some(1000.0));
+        assert_eq!(
+            of(|phase| (phase.user_us, phase.system_us) = (0, 0)).request_ns(),
+            Some(1000.0)
+        );
         assert_eq!(of(|phase| phase.user_us = u64::MAX).request_ns(), Some(1000.0));
         assert_eq!(of(|phase| phase.dirs[0].ios = 0).request_ns(), None);
         assert_eq!(of(|phase| phase.read_back_ns = 1).request_ns(), None);

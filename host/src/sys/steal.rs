@@ -62,7 +62,8 @@ mod tests {
     fn the_kernels_counters_are_read_by_cpu() {
         let text = "cpu  99 99 99 99 99 99 99 99 0 0\ncpu0 1 2 3 90 80 4 5 6 1 1\n\
                     cpu1 10 20 30 0 0 40 50 60 0 0\ncpu12 100 0 0 0 0 0 0 7 0 0\nintr 5 6\n";
-        let times = |cpus: &[u32]| parse(text, cpus, 10).map(|it| (it.busy_ns, it.steal_ns, it.cpus));
+        let times =
+            |cpus: &[u32]| parse(text, cpus, 10).map(|it| (it.busy_ns, it.steal_ns, it.cpus));
         assert_eq!(times(&[0]), Some((150, 60, 1)));
         assert_eq!(times(&[0, 1]), Some((1650, 660, 2)));
         assert_eq!(times(&[12]), Some((1000, 70, 1)));
