@@ -68,8 +68,7 @@ fn null_run(job: &JobSpec, search: &EngineSearch) -> Result<f64, String> {
         isolation: Isolation::Run,
         jobs: vec![same_shape(job, engine)],
     };
-    let request =
-        RunRequest { spec, plugins, fingerprint: String::new(), notes: Vec::new() };
+    let request = RunRequest { spec, plugins, fingerprint: String::new(), notes: Vec::new() };
     let result = control::run(request, &mut |_| {}).map_err(|error| error.to_string())?;
     if let Some(error) = result.errors.first() {
         return Err(error.message.clone());
@@ -108,10 +107,7 @@ fn same_shape(job: &JobSpec, engine: EngineSpec) -> JobSpec {
     (shape.load.io_size, shape.load.number_ios) = (None, None);
     shape.load.fill_device = false;
     shape.depth.offload = false;
-    shape.target = TargetSpec {
-        nrfiles: job.target.nrfiles,
-        ..TargetSpec::default()
-    };
+    shape.target = TargetSpec { nrfiles: job.target.nrfiles, ..TargetSpec::default() };
     shape.time = TimeSpec {
         runtime: Some(RUNTIME),
         time_based: true,
