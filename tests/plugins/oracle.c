@@ -156,7 +156,7 @@ static int32_t oracle_queue(void *inst, struct ioe_io *io)
 static ioe_status oracle_commit(void *inst)
 {
 	struct instance *self = inst;
-	uint64_t since_ns = now_ns();
+	uint64_t since_ns = self->takes_ns ? now_ns() : 0;
 
 	for (; self->committed != self->taken; self->committed++)
 		self->held[self->committed % self->depth].since_ns = since_ns;
@@ -168,12 +168,12 @@ static int32_t oracle_getevents(void *inst, uint32_t min, uint32_t max, int64_t 
 				struct ioe_io **out)
 {
 	struct instance *self = inst;
-	uint64_t begin_ns = now_ns();
+	uint64_t begin_ns = self->takes_ns ? now_ns() : 0;
 	uint32_t n = 0;
 
 	while (n < max && self->first != self->committed) {
 		struct held *held = &self->held[self->first % self->depth];
-		uint64_t ns = now_ns();
+		uint64_t ns = self->takes_ns ? now_ns() : 0;
 
 		if (ns - held->since_ns < held->takes_ns) {
 			if (n >= min || (timeout_ns >= 0 && ns - begin_ns >= (uint64_t)timeout_ns))
