@@ -1,4 +1,6 @@
-//! What the report says of the tester itself, and that it is there where it matters.
+//! What the report says of the tester itself, and that it is there where it matters: the limit, late
+//! wakes, switches, steal, the profile. Figures are compared with each other and never with a
+//! number of nanoseconds, which no two machines agree about.
 
 use iodyno_tests::run::patiently;
 use iodyno_tests::{plugins, require, Scene};

@@ -1,6 +1,6 @@
-//! `iodyno run --profile-harness`, the part that stands beside each job: the same shape of load with
-//! the engine null, which takes no time, so that what is left is the tester's. Called by `run`,
-//! after the jobs themselves. Never touches a target: null has none.
+//! `iodyno run --profile-harness`, the part that stands beside each job: the same shape of load
+//! with the engine null, which takes no time, so that what is left is the tester's. Called by
+//! `run`, after the jobs themselves. Never touches a target: null has none.
 
 use super::args::EngineSearch;
 use super::jobs;
