@@ -1,5 +1,5 @@
-//! What the report says of the tester itself, and that it is there where it matters: the limit, late
-//! wakes, switches, steal, the profile. Figures are compared with each other and never with a
+//! What the report says of the tester itself, and that it is there where it matters: the limit,
+//! late wakes, switches, steal, the profile. Figures are compared with each other and never with a
 //! number of nanoseconds, which no two machines agree about.
 
 use iodyno_tests::run::patiently;

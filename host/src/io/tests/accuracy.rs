@@ -1,6 +1,6 @@
-//! What the loop says about time, to the nanosecond: an engine that takes exactly a millisecond, the
-//! parts of a latency and their sum, the count of what is measured, sleeps that end late. All of it
-//! on a virtual clock, so that no machine is too busy for it.
+//! What the loop says about time, to the nanosecond: an engine that takes exactly a millisecond,
+//! the parts of a latency and their sum, the count of what is measured, sleeps that end late. All
+//! of it on a virtual clock, so that no machine is too busy for it.
 
 use super::*;
 use crate::stats::live::Histogram;
