@@ -75,6 +75,7 @@ impl<C: Clock> Worker<'_, C> {
         end: Ticks,
         end_mono: u64,
     ) -> Result<(), Trouble> {
+        self.clock.enter(Stage::Account);
         if W::IS_PLAIN && !self.settings.sets_issue {
             if let Some(slot) = self.slots.claim_finished(unit) {
                 self.in_flight -= 1;
