@@ -5,6 +5,7 @@
 
 mod abi_frozen;
 mod abi_growth;
+mod accuracy;
 mod bad_jobs;
 mod bad_plugins;
 mod c_plugins;
@@ -51,6 +52,7 @@ mod faults_matrix;
 mod faults_panics;
 mod faults_survive;
 mod fifos;
+mod honesty;
 mod io_errors;
 mod lab;
 mod lab_devices;

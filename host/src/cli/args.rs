@@ -176,6 +176,10 @@ pub struct RunArgs {
     /// Refuse jobs that write or trim
     #[arg(long)]
     pub readonly: bool,
+    /// Tell where the tester's own time goes: sampled stage by stage, and beside each job a run of
+    /// the same shape with the engine null (0.2 s)
+    #[arg(long)]
+    pub profile_harness: bool,
 }
 
 /// `iodyno lint`.

@@ -13,6 +13,7 @@ pub mod generated;
 mod jobs;
 pub mod lint;
 pub mod options;
+mod profile;
 mod run;
 mod verify;
 

@@ -3,8 +3,9 @@
 //! Standard output carries the report and nothing else, also when a job fails; with JSON there is a
 //! document in any case.
 
-use super::args::{Eta, OutputFormat, RunArgs, Showing};
+use super::args::{EngineSearch, Eta, OutputFormat, RunArgs, Showing};
 use super::jobs::{self, Jobs, Unfit};
+use super::profile;
 use crate::catalogue::PluginInfo;
 use crate::job::spec::Isolation;
 use crate::job::{self, Severity};
@@ -23,14 +24,17 @@ use std::path::PathBuf;
 /// Runs; the answer is the exit status.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<u8> {
     let output = Output::open(&args.show)?;
-    run_jobs(output, args.show.eta, jobs::resolve(&args.source, &args.search, args.readonly))
+    let profile = args.profile_harness.then_some(&args.search);
+    let jobs = jobs::resolve(&args.source, &args.search, args.readonly);
+    run_jobs(output, args.show.eta, jobs, profile)
 }
 
-/// Runs what was resolved.
+/// Runs what was resolved; with a profile, whose engine null is looked for there.
 pub(super) fn run_jobs(
     mut output: Output,
     eta: Eta,
     jobs: Result<Jobs, Unfit>,
+    profile: Option<&EngineSearch>,
 ) -> anyhow::Result<u8> {
     sys::inherit::raise_descriptor_limit();
     let jobs = match jobs {
@@ -54,10 +58,17 @@ pub(super) fn run_jobs(
         view.event(&Event::Note(format!("warning: {note}")));
     }
     let isolation = jobs.resolved.spec.isolation;
-    let result = match control::run(request(jobs, odd), &mut |event| view.event(event)) {
+    let mut request = request(jobs, odd);
+    profile.iter().for_each(|_| profile::ask(&mut request.spec));
+    let spec = request.spec.clone();
+    let mut result = match control::run(request, &mut |event| view.event(event)) {
         Ok(result) => result,
         Err(error) => return refuse_run(&mut output, &error),
     };
+    // Who ended the run does not want another one.
+    if let Some(search) = profile.filter(|_| result.exit_status != gather::INTERRUPTED) {
+        profile::add_null_runs(&mut result, &spec, search);
+    }
     output.write(&result)?;
     drop(view);
     if isolation == Isolation::None {
@@ -132,6 +143,8 @@ fn report_refusal(output: &mut Output, errors: Vec<RunError>, status: u8) -> any
             disks: Vec::new(),
             devices: Vec::new(),
             host: gather::host_facts(),
+            steal: None,
+            null_runs: Vec::new(),
             exit_status: status,
         };
         output.write(&result)?;

@@ -45,7 +45,7 @@ pub(super) fn verify(args: &VerifyArgs) -> anyhow::Result<u8> {
         jobs.resolved.spec.jobs.iter_mut().for_each(|job| job.verify.blank = true);
         jobs
     });
-    run::run_jobs(output, args.show.eta, jobs)
+    run::run_jobs(output, args.show.eta, jobs, None)
 }
 
 /// The first stamp, and its offset.

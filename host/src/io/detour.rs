@@ -9,13 +9,14 @@ use super::trouble::Trouble;
 use super::worker::{Filled, Worker};
 use super::zoned::Seen;
 use crate::ddir::Ddir;
-use crate::sys::clock::Clock;
+use crate::sys::clock::{Clock, Stage};
 use crate::workload::Request;
 
 impl<C: Clock> Worker<'_, C> {
     /// As `offer_next`, for jobs that ask for something between two requests.
     #[inline(never)]
     pub(super) fn offer_by_detour(&mut self) -> Result<Option<Filled>, Trouble> {
+        self.clock.enter(Stage::Generate);
         if self.kept != 0 {
             if let Some(filled) = self.offer_kept()? {
                 return Ok(filled);

@@ -66,6 +66,7 @@ impl<C: Clock> Worker<'_, C> {
             measure.user_us.set(used.user_us);
             measure.system_us.set(used.system_us);
             measure.switches.set(used.switches);
+            measure.involuntary.set(used.involuntary);
             measure.major_faults.set(used.major_faults);
             measure.minor_faults.set(used.minor_faults);
         }

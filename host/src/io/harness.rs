@@ -7,10 +7,11 @@
 //! batch rather than one request, because the first steps off the beaten track cost more than they
 //! tell.
 
+use super::samples::Samples;
 use super::signal::Signal;
 use super::way::Way;
 use super::worker::Worker;
-use crate::sys::clock::{Clock, Ticks};
+use crate::sys::clock::{Clock, Stage, Ticks};
 
 /// Requests or rounds in a sample.
 const BATCH: u32 = 32;
@@ -36,6 +37,7 @@ pub(super) struct Harness {
     callbacks_ns: u64,
     /// What one look at the clock costs: a timed callback adds one to what the tester takes.
     clock_ns: u64,
+    samples: Samples,
 }
 
 /// How things stood when a sample began.
@@ -56,6 +58,7 @@ impl Harness {
             times_callbacks: false,
             callbacks_ns: 0,
             clock_ns: clock.ns_between(start, end) / CALIBRATION,
+            samples: Samples::new(),
         }
     }
 
@@ -96,12 +99,21 @@ impl<C: Clock> Worker<'_, C> {
 
     /// Calls the engine; during a sample, the time that this takes is not the tester's.
     #[inline(always)]
-    pub(super) fn timed_if_sampling<W: Way, R>(&mut self, call: impl FnOnce(&mut Self) -> R) -> R {
+    pub(super) fn timed_if_sampling<W: Way, R>(
+        &mut self,
+        stage: Stage,
+        call: impl FnOnce(&mut Self) -> R,
+    ) -> R {
         if !self.is_sampled::<W>() {
-            return call(self);
+            let was = self.clock.enter(stage);
+            let answer = call(self);
+            self.clock.enter(was);
+            return answer;
         }
+        let was = self.clock.enter(stage);
         let start = self.clock.ticks();
         let answer = call(self);
+        self.clock.enter(was);
         let took_ns = self.clock.ns_between(start, self.clock.ticks());
         self.harness.callbacks_ns += took_ns + self.harness.clock_ns;
         answer
@@ -118,8 +130,8 @@ impl<C: Clock> Worker<'_, C> {
                 let all_ns = self.clock.ns_between(sample.from, now);
                 let own_ns = all_ns.saturating_sub(engine_ns.saturating_sub(sample.engine_ns));
                 if self.phase == Signal::MEASURE && ios > sample.ios {
-                    self.page.measure.harness_ns.add(own_ns);
-                    self.page.measure.harness_ios.add(ios - sample.ios);
+                    let measure = &self.page.measure;
+                    self.harness.samples.take(own_ns, ios - sample.ios, measure);
                 }
             }
             None => {

@@ -13,7 +13,7 @@ use super::trouble::{FileTrouble, Trouble};
 use super::worker::{graver, Filled, Worker};
 use crate::ddir::Ddir;
 use crate::stats::live::WorkerState;
-use crate::sys::clock::{wall_ms, Clock};
+use crate::sys::clock::{wall_ms, Clock, Stage};
 use crate::sys::thread::Usage;
 use crate::verify::ledger::Span;
 
@@ -26,6 +26,7 @@ impl<C: Clock> Worker<'_, C> {
     /// place is awaited first.
     #[inline(never)]
     pub(super) fn keep(&mut self, slot: &Slot) -> Result<(), Trouble> {
+        self.clock.enter(Stage::Verify);
         if matches!(slot.ddir, Ddir::Write | Ddir::Trim) {
             let (file, offset, len) = (slot.file, slot.offset, slot.len);
             self.wait_for(&Span { file, offset, len })?;
@@ -76,6 +77,7 @@ impl<C: Clock> Worker<'_, C> {
 
     /// The next request of the load, whose data was made before its turn.
     pub(super) fn offer_drawn(&mut self) -> Result<Option<Filled>, Trouble> {
+        self.clock.enter(Stage::Verify);
         let Some(keeper) = &mut self.keeper else { return Ok(Some(Filled::Ended)) };
         let generator = &mut self.generator;
         // What the next loop writes waits until this one is verified.
@@ -200,6 +202,7 @@ impl<C: Clock> Worker<'_, C> {
     /// slot is free again, at once or when its data was looked at.
     #[inline(never)]
     pub(super) fn settle(&mut self, index: SlotIndex, well: bool, missing: u64) {
+        self.clock.enter(Stage::Verify);
         let Some(keeper) = &mut self.keeper else { return self.slots.release(index) };
         let slot = *self.slots.slot(index);
         let looks = keeper.ended(index, &slot, well && (missing == 0 || slot.ddir == Ddir::Read));

@@ -10,7 +10,7 @@ use super::thinktime::Thought;
 use super::trouble::Trouble;
 use super::worker::{Filled, Worker};
 use crate::ddir::Ddir;
-use crate::sys::clock::Clock;
+use crate::sys::clock::{Clock, Stage};
 
 /// Longest sleep between two looks at the signal.
 const NAP_NS: u64 = 20_000_000;
@@ -146,17 +146,41 @@ impl<C: Clock> Worker<'_, C> {
         let now_ns = self.clock.mono_ns();
         let nap_ns = due_ns.saturating_sub(now_ns).min(NAP_NS);
         let max = self.settings.complete_max.max(1);
-        match (self.in_flight > 0, nap_ns < AWAKE_NS) {
+        let was = self.clock.enter(Stage::Wait);
+        let waited = match (self.in_flight > 0, nap_ns < AWAKE_NS) {
             (true, true) => self.reap(0, max, 0),
-            (true, false) => self.reap(1, max, nap_ns as i64),
+            (true, false) => {
+                let in_flight = self.in_flight;
+                let reaped = self.reap(1, max, nap_ns as i64);
+                // What woke it was the time limit, and not a completion.
+                if reaped.is_ok() && self.in_flight == in_flight {
+                    self.count_slip(now_ns + nap_ns);
+                }
+                reaped
+            }
             (false, true) => {
                 self.stay_awake(nap_ns);
                 Ok(())
             }
             (false, false) => {
                 self.clock.sleep_until(now_ns + nap_ns);
+                self.count_slip(now_ns + nap_ns);
                 Ok(())
             }
+        };
+        self.clock.enter(was);
+        waited
+    }
+
+    /// A sleep that was to last until `wanted_ns` is over: counts by how much too late.
+    fn count_slip(&mut self, wanted_ns: u64) {
+        let now_ns = self.clock.mono_ns();
+        // What a signal or a wake from elsewhere ended early was no slip of a timer.
+        if self.phase == Signal::MEASURE && now_ns >= wanted_ns {
+            let measure = &self.page.measure;
+            measure.slips.add(1);
+            measure.slip_ns.add(now_ns - wanted_ns);
+            measure.slip_ns_max.raise(now_ns - wanted_ns);
         }
     }
 }

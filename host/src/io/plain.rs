@@ -11,7 +11,7 @@ use super::way::Way;
 use super::worker::{Filled, Worker};
 use crate::ddir::Ddir;
 use crate::plugin::handle::{Answer, Callback};
-use crate::sys::clock::{Clock, Ticks};
+use crate::sys::clock::{Clock, Stage, Ticks};
 use crate::workload::Request;
 
 impl<C: Clock> Worker<'_, C> {
@@ -41,6 +41,7 @@ impl<C: Clock> Worker<'_, C> {
                 return Ok(Some(Filled::Ended));
             }
             let Some(index) = self.slots.next_free() else { return Ok(Some(Filled::Full)) };
+            self.clock.enter(Stage::Generate);
             let Some(request) = self.generator.next() else { return Ok(Some(Filled::Ended)) };
             if !self.queue_usual::<W>(index, request)? {
                 return Ok(None);
@@ -51,6 +52,7 @@ impl<C: Clock> Worker<'_, C> {
     /// Begins a request in the slot that is free next. False: something unusual has happened.
     #[inline(always)]
     fn queue_usual<W: Way>(&mut self, index: SlotIndex, request: Request) -> Result<bool, Trouble> {
+        self.clock.enter(Stage::Submit);
         let Request { ddir, file, offset, len } = request;
         let measured = self.phase == Signal::MEASURE;
         if ddir == Ddir::Write {
@@ -63,7 +65,7 @@ impl<C: Clock> Worker<'_, C> {
         let slot = Slot { measured, start, ..Slots::request(ddir, file, offset, len) };
         self.slots.put_lent(index, slot, &self.files);
         let unit = self.slots.unit(index);
-        let answer = self.timed_if_sampling::<W, _>(|it| it.engine.own.offer(unit));
+        let answer = self.timed_if_sampling::<W, _>(Stage::Queue, |it| it.engine.own.offer(unit));
         if answer != Answer::Queued || self.settings.sync_engine {
             self.leave_usual::<W>(index, answer)?;
             return Ok(false);

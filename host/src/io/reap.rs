@@ -11,7 +11,7 @@ use super::worker::{batch_level, Worker};
 use crate::ddir::Ddir;
 use crate::plugin::handle::Callback;
 use crate::stats::live::DirCounters;
-use crate::sys::clock::{Clock, Ticks};
+use crate::sys::clock::{Clock, Stage, Ticks};
 use iodyno_engine_api::abi::{ioe_io, IOE_KIND_BLOCK};
 
 /// Empty answers in a row that are borne after `terminate()`: with the naps between them 5 s.
@@ -39,7 +39,7 @@ impl<C: Clock> Worker<'_, C> {
             return Ok(());
         }
         self.page.in_flight.set(u64::from(self.in_flight));
-        let got = self.timed_if_sampling::<W, _>(|worker| {
+        let got = self.timed_if_sampling::<W, _>(Stage::GetEvents, |worker| {
             worker.engine.getevents::<W>(min, max, timeout_ns, &mut worker.events)
         });
         self.check_count(got, min, max, timeout_ns)?;
@@ -75,6 +75,7 @@ impl<C: Clock> Worker<'_, C> {
         end: Ticks,
         end_mono: u64,
     ) -> Result<(), Trouble> {
+        self.clock.enter(Stage::Account);
         if W::IS_PLAIN && !self.settings.sets_issue {
             if let Some(slot) = self.slots.claim_finished(unit) {
                 self.in_flight -= 1;
@@ -169,6 +170,7 @@ impl<C: Clock> Worker<'_, C> {
         end: Ticks,
         by: Callback,
     ) -> Result<bool, Trouble> {
+        self.clock.enter(Stage::Account);
         if !self.is_kept::<W>() {
             if let Some(slot) = self.slots.finish(index) {
                 self.account_on::<W>(&slot, 0, end);

@@ -12,7 +12,7 @@ use super::way::{General, Way};
 use super::worker::Worker;
 use crate::ddir::Ddir;
 use crate::plugin::handle::{Answer, Callback};
-use crate::sys::clock::{Clock, Ticks};
+use crate::sys::clock::{Clock, Stage, Ticks};
 use crate::workload::Request;
 
 impl<C: Clock> Worker<'_, C> {
@@ -23,6 +23,7 @@ impl<C: Clock> Worker<'_, C> {
             if self.signal.get() != self.phase && self.change_phase() {
                 return Ok(());
             }
+            self.clock.enter(Stage::Generate);
             let Some(request) = self.generator.next() else { return Ok(()) };
             self.make_straight::<W>(request)?;
             if self.failures.stop {
@@ -34,6 +35,7 @@ impl<C: Clock> Worker<'_, C> {
     /// Makes one request.
     #[inline(always)]
     fn make_straight<W: Way>(&mut self, request: Request) -> Result<(), Trouble> {
+        self.clock.enter(Stage::Submit);
         let Some(index) = self.slots.next_free() else { unreachable!("none is ever in flight") };
         let Request { ddir, file, offset, len } = request;
         let measured = self.phase == Signal::MEASURE;
@@ -46,7 +48,9 @@ impl<C: Clock> Worker<'_, C> {
         let start = if self.is_timed::<W>() { self.clock.ticks() } else { Ticks(0) };
         let slot = Slot { measured, start, ..Slots::request(ddir, file, offset, len) };
         self.slots.put(index, slot, &self.files);
+        self.clock.enter(Stage::Queue);
         let answer = self.engine.own.offer(self.slots.unit(index));
+        self.clock.enter(Stage::Account);
         let end = if self.is_timed::<W>() { self.clock.ticks() } else { Ticks(0) };
         if answer != Answer::Completed || !self.slots.is_done(index, &slot) {
             return self.leave_straight(index, answer, end);

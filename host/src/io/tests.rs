@@ -25,6 +25,7 @@ use std::ffi::c_void;
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 
+mod accuracy;
 mod doors;
 mod failures;
 mod syncs;
@@ -47,6 +48,14 @@ struct Manners {
     fails_every: Option<(u64, i32)>,
     /// Its file is a block device.
     of_device: bool,
+    /// It takes so long for a request, from `queue` on.
+    takes_ns: u64,
+    /// `commit` takes so long.
+    commits_ns: u64,
+    /// With this request the ramp is over.
+    measures_after: Option<u64>,
+    /// With this request the time is up.
+    stops_after: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -79,6 +88,11 @@ struct Toy {
     pieces: u64,
     commits: u64,
     last: Option<*mut ioe_io>,
+    /// The worker's clock, and what the supervisor says to it.
+    clock: StillClock,
+    signal: Option<&'static Signal>,
+    /// When those that it holds were queued.
+    since_ns: Vec<u64>,
 }
 
 /// Whether the toy holds a request to that file.
@@ -140,16 +154,32 @@ unsafe extern "C" fn queue(_: *mut c_void, unit: *mut ioe_io) -> i32 {
                 _ => {}
             }
         }
+        for (at, to) in
+            [(toy.manners.measures_after, Signal::MEASURE), (toy.manners.stops_after, Signal::STOP)]
+        {
+            if at == Some(toy.pieces) {
+                toy.signal.iter().for_each(|signal| signal.raise(to));
+            }
+        }
+        let now_ns = toy.clock.mono_ns();
         if sync {
+            toy.clock.sleep_until(now_ns + toy.manners.takes_ns);
             return IOE_Q_COMPLETED;
         }
         toy.held.push(unit);
+        toy.since_ns.push(now_ns);
         IOE_Q_QUEUED
     })
 }
 
 unsafe extern "C" fn commit(_: *mut c_void) -> i32 {
-    TOY.with_borrow_mut(|toy| toy.commits += 1);
+    TOY.with_borrow_mut(|toy| {
+        toy.commits += 1;
+        toy.clock.sleep_until(toy.clock.mono_ns() + toy.manners.commits_ns);
+        // Whoever waits for a medium waits from here on.
+        let now_ns = toy.clock.mono_ns();
+        toy.since_ns.iter_mut().for_each(|since_ns| *since_ns = (*since_ns).max(now_ns));
+    });
     0
 }
 
@@ -166,6 +196,8 @@ unsafe extern "C" fn getevents(
         let n = (min.max(3.min(max)) as usize).min(toy.held.len());
         for i in 0..n {
             let unit = toy.held.pop().unwrap();
+            let since_ns = toy.since_ns.pop().unwrap();
+            toy.clock.sleep_until(since_ns + toy.manners.takes_ns);
             let unit = match misdeed {
                 Some(Misdeed::Twice) => toy.last.unwrap_or(unit),
                 Some(Misdeed::Invented) => unit.wrapping_byte_add(8),
@@ -220,6 +252,25 @@ unsafe impl Sync for Table {}
 #[derive(Clone, Default)]
 pub(super) struct StillClock(pub(super) Rc<Cell<u64>>);
 
+/// The same, of a machine that wakes its sleepers late.
+#[derive(Clone, Default)]
+struct LateClock(StillClock, u64);
+
+impl Clock for LateClock {
+    fn ticks(&self) -> Ticks {
+        self.0.ticks()
+    }
+    fn ns_between(&self, start: Ticks, end: Ticks) -> u64 {
+        self.0.ns_between(start, end)
+    }
+    fn mono_ns(&self) -> u64 {
+        self.0.mono_ns()
+    }
+    fn sleep_until(&self, mono_ns: u64) {
+        self.0.sleep_until(mono_ns + self.1);
+    }
+}
+
 impl Clock for StillClock {
     fn ticks(&self) -> Ticks {
         self.0.set(self.0.get() + 100);
@@ -245,6 +296,8 @@ struct Bench {
     tolerance: Tolerance,
     /// Files that may be open at once, and whether each loop has new ones.
     doors: Option<(u32, bool)>,
+    /// Sleeps end so much too late.
+    oversleeps_ns: u64,
 }
 
 struct Outcome {
@@ -303,12 +356,16 @@ fn bench(takes: usize, depth: u32) -> Bench {
         limits: PerDir::all(None),
         tolerance: Tolerance::default(),
         doors: None,
+        oversleeps_ns: 0,
     }
 }
 
 impl Bench {
     fn run(self) -> Outcome {
-        TOY.set(Toy { manners: self.manners, ..Toy::default() });
+        let clock = StillClock::default();
+        let signal: &'static Signal = Box::leak(Box::default());
+        let toy = Toy { manners: self.manners, clock: clock.clone(), ..Toy::default() };
+        TOY.set(Toy { signal: Some(signal), ..toy });
         let page = fresh_page();
         let crumb: &'static AtomicU64 = Box::leak(Box::default());
         let job = JobFacts {
@@ -341,9 +398,9 @@ impl Bench {
             populate: false,
         };
         let slots = Slots::new(shape, &mut engine).unwrap();
-        let signal = Signal::default();
-        signal.raise(Signal::MEASURE);
-        let clock = StillClock::default();
+        if self.manners.measures_after.is_none() {
+            signal.raise(Signal::MEASURE);
+        }
         let did = Rc::default();
         let count = self.recipe.files.len() as u32;
         let mut worker = Worker::new(Parts {
@@ -360,8 +417,8 @@ impl Bench {
             doorway: self.doors.map(|(limit, renews)| doors::doorway(&did, count, limit, renews)),
             zoned: None,
             page,
-            signal: &signal,
-            clock: clock.clone(),
+            signal,
+            clock: LateClock(clock.clone(), self.oversleeps_ns),
         });
         let result = worker.run();
         let failures = worker.take_failures();

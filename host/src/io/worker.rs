@@ -26,7 +26,7 @@ use crate::ddir::Ddir;
 use crate::plugin::handle::{Answer, Callback, Instance, Terminator};
 use crate::plugin::lent::FileTable;
 use crate::stats::live::{WorkerPage, WorkerState};
-use crate::sys::clock::{Clock, Ticks};
+use crate::sys::clock::{Clock, Stage, Ticks};
 use crate::sys::thread::Usage;
 use crate::workload::{Content, Generator};
 use iodyno_engine_api::abi::*;
@@ -290,6 +290,7 @@ impl<'a, C: Clock> Worker<'a, C> {
         if self.takes_detours {
             return self.offer_by_detour();
         }
+        self.clock.enter(Stage::Generate);
         let Some(request) = self.generator.next() else { return Ok(Some(Filled::Ended)) };
         let slot = Slots::request(request.ddir, request.file, request.offset, request.len);
         self.begin_request(slot).map(|()| None)
@@ -297,6 +298,7 @@ impl<'a, C: Clock> Worker<'a, C> {
 
     /// Begins a request that the plain ways would not begin.
     pub(super) fn begin_request(&mut self, slot: Slot) -> Result<(), Trouble> {
+        self.clock.enter(Stage::Submit);
         let Some(index) = self.slots.next_free() else { unreachable!("has_free was asked") };
         let measured = self.phase == Signal::MEASURE;
         if slot.ddir == Ddir::Write {
@@ -354,8 +356,9 @@ impl<'a, C: Clock> Worker<'a, C> {
         self.stamp = None;
         loop {
             let unit = self.slots.unit(index);
-            let answer =
-                self.timed_if_sampling::<General, _>(|it| it.engine.offer(unit, index, &it.slots));
+            let answer = self.timed_if_sampling::<General, _>(Stage::Queue, |it| {
+                it.engine.offer(unit, index, &it.slots)
+            });
             if answer == Answer::Completed {
                 let end = if self.settings.timed { self.clock.ticks() } else { Ticks(0) };
                 if self.take_back::<General>(index, end, Callback::Queue)? {
@@ -441,7 +444,8 @@ impl<'a, C: Clock> Worker<'a, C> {
             return Ok(());
         }
         self.page.in_flight.set(u64::from(self.in_flight));
-        let status = self.timed_if_sampling::<W, _>(|worker| worker.engine.commit::<W>());
+        let status =
+            self.timed_if_sampling::<W, _>(Stage::Commit, |worker| worker.engine.commit::<W>());
         let issue = if self.is_timed::<W>() { self.clock.ticks() } else { Ticks(0) };
         self.stamp = None;
         if self.phase == Signal::MEASURE {

@@ -9,6 +9,7 @@ use crate::job::spec::UnifiedRw;
 use crate::run::result::{RunError, RunResult, VerifyResult, WorkerResult};
 use crate::stats::classes::LatencyClasses;
 use crate::stats::snapshot::{DirSnapshot, HistogramSnapshot, PhaseSnapshot};
+use crate::stats::tester::Tester;
 use crate::stats::window::DirWindows;
 use std::collections::BTreeMap;
 
@@ -67,6 +68,8 @@ pub(super) struct Entry<'a> {
     pub(super) verify: Option<VerifyResult>,
     /// Merged counters; `lat_ns` is filled also where no request was queued.
     pub(super) phase: PhaseSnapshot,
+    /// What the tester itself took.
+    pub(super) tester: Tester,
     /// Merged windows.
     pub(super) windows: [DirWindows; 4],
     /// All directions as one, where they are to be reported like that.
@@ -94,6 +97,7 @@ pub(super) fn entries(result: &RunResult) -> Vec<Entry<'_>> {
                     read_back_ns: 0,
                     verify: None,
                     phase: PhaseSnapshot::default(),
+                    tester: Tester::default(),
                     windows: Default::default(),
                     mixed: Default::default(),
                 };
@@ -135,6 +139,7 @@ impl Entry<'_> {
                 none => *none = Some(verify.clone()),
             }
         }
+        self.tester.add(&phase);
         self.phase.merge(&phase);
         if worker.job.report.disable_bw {
             return;

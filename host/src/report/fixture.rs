@@ -92,6 +92,7 @@ pub(super) fn worker(job: JobSpec, clone: u32, group: u32) -> WorkerResult {
             minor_faults: 27,
             harness_ns: 15_250,
             harness_ios: 1000,
+            involuntary: 9,
             ..PhaseSnapshot::default()
         },
         windows: Default::default(),
@@ -220,6 +221,8 @@ pub(super) fn run(workers: Vec<WorkerResult>) -> RunResult {
             clock: "tsc".to_owned(),
             loader_environment: vec![("LD_PRELOAD".to_owned(), "/x.so".to_owned())],
         },
+        steal: Some(StealFacts { busy_ns: 3_900_000_000, steal_ns: 10_000_000, cpus: 2 }),
+        null_runs: Vec::new(),
         exit_status: 0,
     }
 }

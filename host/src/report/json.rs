@@ -6,7 +6,7 @@
 mod verify;
 
 use super::entry::{self, Entry, GroupDir, GroupRows, Row};
-use super::{calendar, json_style::FioStyle};
+use super::{calendar, json_style::FioStyle, tester};
 use crate::catalogue::Trust;
 use crate::ddir::Ddir;
 use crate::run::result::{DiskUtil, RunResult};
@@ -248,6 +248,9 @@ fn job_extras(entry: &Entry<'_>) -> Value {
         extras["identity"] =
             facts.map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect();
     }
+    if let Value::Object(extras) = &mut extras {
+        tester::add_job(extras, entry);
+    }
     extras
 }
 
@@ -287,7 +290,7 @@ fn iodyno(result: &RunResult) -> Value {
     let environment = result.host.loader_environment.iter();
     host["loader_environment"] =
         environment.map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect();
-    json!({
+    let mut object = json!({
         "version": result.version,
         "exit_status": result.exit_status,
         "errors": result.errors,
@@ -297,7 +300,12 @@ fn iodyno(result: &RunResult) -> Value {
         "devices": result.devices,
         "host": host,
         "harness_ns_per_io": entry::harness_ns_per_io(result),
-    })
+        "steal": tester::steal(result),
+    });
+    if !result.null_runs.is_empty() {
+        object["null_runs"] = tester::null_runs(result);
+    }
+    object
 }
 
 fn engines(result: &RunResult) -> Vec<Value> {

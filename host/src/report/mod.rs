@@ -10,11 +10,13 @@ mod entry;
 mod fixture;
 pub mod json;
 mod json_style;
+mod tester;
 pub mod text;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::live::STAGES;
     use crate::stats::snapshot::{DirSnapshot, HistogramSnapshot, PhaseSnapshot};
 
     /// A plugin may scribble over the page that the figures are read from.
@@ -67,6 +69,12 @@ mod tests {
                 latency_met: ALL,
                 zone_resets: ALL,
                 zones_open_max: ALL,
+                involuntary: ALL,
+                slips: ALL,
+                slip_ns: ALL,
+                slip_ns_max: ALL,
+                profile_ns: [ALL; STAGES],
+                profile_ios: ALL,
             };
         }
         for grouped in [false, true] {

@@ -10,6 +10,7 @@ mod latency;
 mod verify;
 
 use super::entry::{self, GroupDir, Row};
+use super::tester;
 use crate::catalogue::{PluginInfo, Trust};
 use crate::job::spec::{BlockRange, JobSpec};
 use crate::run::result::{DiskCounters, DiskUtil, RunError, RunResult};
@@ -49,6 +50,12 @@ pub fn text(result: &RunResult) -> String {
     }
     paragraph(&mut out, "Devices", devices::lines(result, &entries).into_iter());
     engines(&mut out, result);
+    paragraph(
+        &mut out,
+        "Profile of the tester",
+        tester::profile_lines(result, &entries).into_iter(),
+    );
+    paragraph(&mut out, "Machine", tester::steal_line(result).into_iter());
     paragraph(&mut out, "Notes", result.notes.iter().cloned());
     paragraph(&mut out, "Errors", result.errors.iter().map(RunError::to_string));
     out

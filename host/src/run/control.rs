@@ -22,6 +22,7 @@ use crate::sys::clock::{mono_ns, wall_ms};
 use crate::sys::diskstats::DiskWatch;
 use crate::sys::inherit;
 use crate::sys::spawn::signal_name;
+use crate::sys::steal::CpuTimes;
 use crate::units::Nanos;
 use crate::workload::mix_seed;
 use crossbeam::channel::{self, Receiver};
@@ -72,6 +73,8 @@ pub(super) struct Control<'a> {
     /// What they do while workers run.
     pub(super) disks: DiskWatch,
     pub(super) started: Instant,
+    /// The CPUs that the run may use, and what they had done at its begin.
+    pub(super) cpu_times: Option<(Vec<u32>, CpuTimes)>,
     /// When the user wanted an end.
     pub(super) interrupted: Option<Instant>,
     /// The user did not want to wait for the drain: cells that are killed now did no wrong.
@@ -124,6 +127,7 @@ impl<'a> Control<'a> {
             disks: DiskWatch::new(&devices),
             devices,
             started: Instant::now(),
+            cpu_times: gather::cpu_times(jobs),
             interrupted: None,
             given_up: false,
             stage: 0,

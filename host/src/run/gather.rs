@@ -11,16 +11,19 @@ use super::result::{
 use super::words::place;
 use crate::catalogue::PluginInfo;
 use crate::ddir::Ddir;
-use crate::job::spec::{JobSpec, RunSpec};
+use crate::job::spec::{EngineSpec, JobSpec, RunSpec};
 use crate::stats::live::WorkerState;
 use crate::stats::snapshot::{DirSnapshot, HistogramSnapshot, PhaseSnapshot};
+use crate::stats::tester::Tester;
 use crate::sys::clock::{clock_name, mono_ns, wall_ms};
+use crate::sys::steal::CpuTimes;
 use crate::sys::{disks, facts};
+use iodyno_engine_api::abi::IOE_F_FAKE;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Exit status of a run that a signal ended.
-const INTERRUPTED: u8 = 128;
+pub const INTERRUPTED: u8 = 128;
 
 /// The result of a run that is over.
 pub(super) fn result(control: &mut Control<'_>) -> RunResult {
@@ -31,6 +34,9 @@ pub(super) fn result(control: &mut Control<'_>) -> RunResult {
     let cut: Vec<String> =
         control.request.spec.jobs.iter().filter_map(|job| cut_short(&workers, job)).collect();
     cut.into_iter().for_each(|words| control.note(words));
+    let jobs = &control.request.spec.jobs;
+    let limits: Vec<String> = jobs.iter().filter_map(|job| tester_limit(&workers, job)).collect();
+    limits.into_iter().for_each(|words| control.note(words));
     if control.interrupted.is_none() {
         let unjudged = [control.unsteady(), control.unjudged_minima()].concat();
         unjudged.into_iter().for_each(|words| control.note(words));
@@ -48,6 +54,11 @@ pub(super) fn result(control: &mut Control<'_>) -> RunResult {
         disks: control.disks.finish(),
         devices: std::mem::take(&mut control.devices),
         host: host_facts(),
+        steal: control
+            .cpu_times
+            .take()
+            .and_then(|(cpus, begin)| CpuTimes::of(&cpus).map(|end| end.since(&begin))),
+        null_runs: Vec::new(),
     }
 }
 
@@ -126,6 +137,30 @@ fn cut_short(workers: &[WorkerResult], job: &JobSpec) -> Option<String> {
     Some(format!("{}: {words}", place(job)))
 }
 
+/// What to say where the tester was measured, and not the engine. An engine that does nothing is
+/// there to measure the tester: it is not said of that.
+fn tester_limit(workers: &[WorkerResult], job: &JobSpec) -> Option<String> {
+    let does_nothing = |engine: &EngineSpec| engine.flags & IOE_F_FAKE != 0;
+    if job.engine.all().into_iter().any(does_nothing) {
+        return None;
+    }
+    let mut tester = Tester::default();
+    let of_job = workers.iter().filter(|worker| worker.job.name == job.name);
+    of_job.for_each(|worker| tester.add(&worker.measure));
+    if tester.is_limit() != Some(true) {
+        return None;
+    }
+    let (own_ns, all_ns) = (tester.own_ns()?, tester.request_ns()?);
+    let verifies = if job.verifies() { ", verification among it" } else { "" };
+    Some(format!(
+        "{}: the tester is the limit here: of {all_ns:.0} ns for each request {own_ns:.0} ns are \
+         its own{verifies}, so that an engine that takes no time at all would not be twice as \
+         fast; do not take the rate for what engine {} can do (try a larger bs, or gtod_reduce=1)",
+        place(job),
+        job.engine.name,
+    ))
+}
+
 /// A rate of requests that brought nothing is no rate.
 fn words_on_cut_reads<'a>(reads: impl Iterator<Item = &'a DirSnapshot>) -> Option<String> {
     let (cut, all) = reads.fold((0, 0), |(cut, all): (u64, u64), dir| {
@@ -171,6 +206,14 @@ pub(super) fn devices(spec: &RunSpec, plan: &Plan) -> Vec<DiskFacts> {
         }
     }
     disks::under(paths.iter().map(|(path, watch)| (path.as_path(), *watch)))
+}
+
+/// The CPUs that a run of these jobs may use, and what they have done so far.
+pub(super) fn cpu_times(jobs: &[JobSpec]) -> Option<(Vec<u32>, CpuTimes)> {
+    let bound = jobs.iter().filter_map(|job| job.process.cpus_allowed.as_ref()).flatten();
+    let cpus: Vec<u32> = facts::cpu_ids().into_iter().chain(bound.copied()).collect();
+    let times = CpuTimes::of(&cpus)?;
+    Some((cpus, times))
 }
 
 /// Where this process runs.

@@ -5,7 +5,9 @@
 //! by a CRC-32, so that a plugin that scribbles through the mapping does not go unseen.
 
 use crate::ddir::Ddir;
-use crate::stats::live::{Histogram, WorkerPage, WorkerState};
+use crate::stats::live::{
+    DirCounters, Histogram, MeasureCounters, RampCounters, VerifyCounters, WorkerPage, WorkerState,
+};
 use crate::stats::snapshot::{DirSnapshot, HistogramSnapshot, PhaseSnapshot};
 use crate::sys::crash::CrashRecord;
 use crate::sys::crash_report::Crash;
@@ -226,36 +228,33 @@ fn check_header(memory: &SharedMemory) -> Option<u32> {
     (found == expected).then_some(workers)
 }
 
-fn live_from_words(words: &[u64]) -> LiveSnapshot {
-    let at = |offset: usize| words[offset / 8];
-    let ramp = offset_of!(WorkerPage, ramp);
+/// The words of a direction's counters.
+fn dir_word(words: &[u64], base: usize, i: usize, field: usize) -> u64 {
+    words[(base + i * size_of::<DirCounters>() + field) / 8]
+}
+
+/// The measure phase, without histograms.
+fn measure_from_words(words: &[u64]) -> PhaseSnapshot {
     let measure = offset_of!(WorkerPage, measure);
-    let dir = |base: usize, i: usize, field: usize| {
-        at(base + i * size_of::<crate::stats::live::DirCounters>() + field)
-    };
-    let all = |base, field| (0..4).map(move |i| dir(base, i, field));
-    let sum = |base: usize, field: usize| all(base, field).fold(0, u64::saturating_add);
-    use crate::stats::live::{DirCounters, MeasureCounters, RampCounters, VerifyCounters};
-    let ramp_dirs = ramp + offset_of!(RampCounters, dirs);
     let dirs = measure + offset_of!(MeasureCounters, dirs);
-    let field = |offset: usize| at(measure + offset);
-    let verify = |offset: usize| at(offset_of!(WorkerPage, verify) + offset);
-    let levels = |offset: usize| std::array::from_fn(|i| field(offset + i * 8));
-    let measured = PhaseSnapshot {
+    let dir = |i, field| dir_word(words, dirs, i, field);
+    let field = |offset: usize| words[(measure + offset) / 8];
+    let verify = |offset: usize| words[(offset_of!(WorkerPage, verify) + offset) / 8];
+    PhaseSnapshot {
         begin_ns: field(offset_of!(MeasureCounters, begin_ns)),
         end_ns: field(offset_of!(MeasureCounters, end_ns)),
         dirs: std::array::from_fn(|i| DirSnapshot {
-            ios: dir(dirs, i, offset_of!(DirCounters, ios)),
-            bytes: dir(dirs, i, offset_of!(DirCounters, bytes)),
-            short_ios: dir(dirs, i, offset_of!(DirCounters, short_ios)),
-            cut_ios: dir(dirs, i, offset_of!(DirCounters, cut_ios)),
-            failed_ios: dir(dirs, i, offset_of!(DirCounters, failed_ios)),
-            ignored_ios: dir(dirs, i, offset_of!(DirCounters, ignored_ios)),
+            ios: dir(i, offset_of!(DirCounters, ios)),
+            bytes: dir(i, offset_of!(DirCounters, bytes)),
+            short_ios: dir(i, offset_of!(DirCounters, short_ios)),
+            cut_ios: dir(i, offset_of!(DirCounters, cut_ios)),
+            failed_ios: dir(i, offset_of!(DirCounters, failed_ios)),
+            ignored_ios: dir(i, offset_of!(DirCounters, ignored_ios)),
             ..DirSnapshot::default()
         }),
-        depth_levels: levels(offset_of!(MeasureCounters, depth_levels)),
-        submit_levels: levels(offset_of!(MeasureCounters, submit_levels)),
-        complete_levels: levels(offset_of!(MeasureCounters, complete_levels)),
+        depth_levels: array(words, measure + offset_of!(MeasureCounters, depth_levels)),
+        submit_levels: array(words, measure + offset_of!(MeasureCounters, submit_levels)),
+        complete_levels: array(words, measure + offset_of!(MeasureCounters, complete_levels)),
         user_us: field(offset_of!(MeasureCounters, user_us)),
         system_us: field(offset_of!(MeasureCounters, system_us)),
         switches: field(offset_of!(MeasureCounters, switches)),
@@ -266,24 +265,41 @@ fn live_from_words(words: &[u64]) -> LiveSnapshot {
         backlog_sum: field(offset_of!(MeasureCounters, backlog_sum)),
         backlog_looks: field(offset_of!(MeasureCounters, backlog_looks)),
         backlog_max: field(offset_of!(MeasureCounters, backlog_max)),
-        first_error: at(offset_of!(WorkerPage, first_error)),
+        first_error: words[offset_of!(WorkerPage, first_error) / 8],
         latency_depth: field(offset_of!(MeasureCounters, latency_depth)),
         latency_met: field(offset_of!(MeasureCounters, latency_met)),
         read_back_ns: verify(offset_of!(VerifyCounters, spent_ns)),
         read_back_within_ns: verify(offset_of!(VerifyCounters, within_ns)),
         zone_resets: field(offset_of!(MeasureCounters, zone_resets)),
         zones_open_max: field(offset_of!(MeasureCounters, zones_open_max)),
+        involuntary: field(offset_of!(MeasureCounters, involuntary)),
+        slips: field(offset_of!(MeasureCounters, slips)),
+        slip_ns: field(offset_of!(MeasureCounters, slip_ns)),
+        slip_ns_max: field(offset_of!(MeasureCounters, slip_ns_max)),
+        profile_ns: array(words, measure + offset_of!(MeasureCounters, profile_ns)),
+        profile_ios: field(offset_of!(MeasureCounters, profile_ios)),
+    }
+}
+
+fn array<const N: usize>(words: &[u64], offset: usize) -> [u64; N] {
+    std::array::from_fn(|i| words[offset / 8 + i])
+}
+
+fn live_from_words(words: &[u64]) -> LiveSnapshot {
+    let at = |offset: usize| words[offset / 8];
+    let ramp = offset_of!(WorkerPage, ramp);
+    let ramp_dirs = ramp + offset_of!(RampCounters, dirs);
+    let sum = |field: usize| {
+        (0..4).map(|i| dir_word(words, ramp_dirs, i, field)).fold(0, u64::saturating_add)
     };
+    let verify = |offset: usize| at(offset_of!(WorkerPage, verify) + offset);
     LiveSnapshot {
         state: at(offset_of!(WorkerPage, state)),
         callback: at(offset_of!(WorkerPage, callback)),
         in_flight: at(offset_of!(WorkerPage, in_flight)),
         open_files: at(offset_of!(WorkerPage, open_files)),
         goal_bytes: at(offset_of!(WorkerPage, goal_bytes)),
-        ramp: (
-            sum(ramp_dirs, offset_of!(DirCounters, ios)),
-            sum(ramp_dirs, offset_of!(DirCounters, bytes)),
-        ),
+        ramp: (sum(offset_of!(DirCounters, ios)), sum(offset_of!(DirCounters, bytes))),
         ramp_begin_ns: at(ramp + offset_of!(RampCounters, begin_ns)),
         verify: VerifyProgress {
             begin_ns: verify(offset_of!(VerifyCounters, begin_ns)),
@@ -292,13 +308,14 @@ fn live_from_words(words: &[u64]) -> LiveSnapshot {
             ios: verify(offset_of!(VerifyCounters, ios)),
             wrong: verify(offset_of!(VerifyCounters, wrong)),
         },
-        measure: measured,
+        measure: measure_from_words(words),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::live::STAGES;
 
     #[test]
     fn what_a_worker_counts_is_what_is_read() {
@@ -312,6 +329,9 @@ mod tests {
         page.measure.complete_levels[6].set(13);
         page.measure.dirs[Ddir::Write as usize].failed_ios.set(14);
         page.ramp.dirs[1].bytes.set(15);
+        page.measure.slip_ns_max.set(16);
+        page.measure.profile_ns[STAGES - 1].set(17);
+        page.measure.profile_ios.set(18);
         for value in [100, 200, 1 << 62] {
             page.latencies.clat_ns[Ddir::Trim as usize].record(value);
         }
@@ -320,6 +340,8 @@ mod tests {
         let phase = pages.measured(2).unwrap();
         assert_eq!((phase.begin_ns, phase.harness_ios, phase.complete_levels[6]), (11, 12, 13));
         assert_eq!((phase.dir(Ddir::Write).failed_ios, phase.first_error), (14, 28));
+        assert_eq!((phase.slip_ns_max, phase.profile_ns[STAGES - 1]), (16, 17));
+        assert_eq!(phase.profile_ios, 18);
         let clat = &phase.dir(Ddir::Trim).clat_ns;
         assert_eq!((clat.count, clat.min, clat.max), (3, 100, 1 << 62));
         assert_eq!(clat.percentile(34.0), Some(201));

@@ -8,6 +8,7 @@ use crate::stats::snapshot::PhaseSnapshot;
 use crate::stats::window::DirWindows;
 pub use crate::sys::disks::DiskFacts;
 pub use crate::sys::diskstats::{DiskCounters, DiskGrowth as DiskUtil};
+pub use crate::sys::steal::CpuTimes as StealFacts;
 pub use crate::verify::damage::Miscompare;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -37,6 +38,10 @@ pub struct RunResult {
     pub devices: Vec<DiskFacts>,
     /// Where it ran.
     pub host: HostFacts,
+    /// What the CPUs that the run may use did meanwhile; none where the kernel does not tell.
+    pub steal: Option<StealFacts>,
+    /// With `--profile-harness`: the same jobs with an engine that does nothing.
+    pub null_runs: Vec<NullRun>,
     /// The program's exit status.
     pub exit_status: u8,
 }
@@ -68,6 +73,15 @@ pub struct WorkerResult {
     pub verify: Option<VerifyResult>,
     /// What its target is, through `iodyno.identify/1` (model, serial, firmware ...).
     pub identity: Vec<(String, String)>,
+}
+
+/// A job's shape, driven with an engine that does nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NullRun {
+    /// The job.
+    pub job: String,
+    /// A worker's time per request, nanoseconds, or why it is not known.
+    pub ns_per_io: Result<f64, String>,
 }
 
 /// What came of a worker's verification.

@@ -26,6 +26,7 @@ use crate::io::failures::Failures;
 use crate::io::flow::{Flow, Partner};
 use crate::io::kept::KeeperParts;
 use crate::io::pace::Pace;
+use crate::io::profile::ProfilingClock;
 use crate::io::signal::Signal;
 use crate::io::slots::{SlabError, Slots};
 use crate::io::trouble::Trouble;
@@ -38,7 +39,7 @@ use crate::plugin::lent::JobTable;
 use crate::plugin::load::LoadedEngine;
 use crate::plugin::stack::Inner;
 use crate::stats::live::{WorkerPage, WorkerState};
-use crate::sys::clock::{wall_ms, SystemClock};
+use crate::sys::clock::{wall_ms, Clock, SystemClock};
 use crate::sys::crash;
 use crate::sys::locked::Locked;
 use crate::sys::thread;
@@ -317,6 +318,19 @@ fn told(
 
 /// Waits for the start, runs, ends.
 fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending {
+    let clock = context.clock.clone();
+    match context.job.report.profile_harness {
+        false => drive_by(clock, context, engine, prepared),
+        true => drive_by(ProfilingClock::new(clock, context.page), context, engine, prepared),
+    }
+}
+
+fn drive_by<C: Clock>(
+    clock: C,
+    context: &Context,
+    engine: Instance<'_>,
+    prepared: Prepared,
+) -> Ending {
     let job = &context.job;
     let Prepared { files, slots, generator, content, crew, keeper, zoned, caps, locked } = prepared;
     let (table, opened) = files.split();
@@ -336,7 +350,7 @@ fn drive(context: &Context, engine: Instance<'_>, prepared: Prepared) -> Ending 
         keeper,
         page: context.page,
         signal: &context.signal,
-        clock: context.clock.clone(),
+        clock,
         engine,
         slots,
         files: table,

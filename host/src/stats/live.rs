@@ -8,6 +8,9 @@
 use super::buckets::{self, BUCKETS};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+/// Stages of a request that `--profile-harness` tells apart.
+pub const STAGES: usize = 10;
+
 /// A counter with one writer: load and store, never a locked instruction.
 #[repr(transparent)]
 #[derive(Debug, Default)]
@@ -151,6 +154,18 @@ pub struct MeasureCounters {
     pub zone_resets: Counter,
     /// With `zonemode=zbd`: the most zones that were open at once on any of its devices.
     pub zones_open_max: Counter,
+    /// Of the context switches: those that the worker did not ask for.
+    pub involuntary: Counter,
+    /// Sleeps of the pace that lasted to their end.
+    pub slips: Counter,
+    /// By how much they ended late, all together, nanoseconds.
+    pub slip_ns: Counter,
+    /// The latest of them, nanoseconds.
+    pub slip_ns_max: Counter,
+    /// With `--profile-harness`: time by stage of a request, nanoseconds.
+    pub profile_ns: [Counter; STAGES],
+    /// Requests during which that was sampled.
+    pub profile_ios: Counter,
 }
 
 /// What verification counts, with what it does during the load.

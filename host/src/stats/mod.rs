@@ -10,4 +10,5 @@ pub mod figures;
 pub mod live;
 pub mod snapshot;
 pub mod steady;
+pub mod tester;
 pub mod window;

@@ -3,6 +3,7 @@
 //! Merging adds buckets; percentiles are computed from merged buckets and never merged themselves.
 
 use super::buckets;
+use super::live::STAGES;
 use crate::ddir::Ddir;
 
 /// A copy of a histogram: the buckets that hold something, ascending.
@@ -218,6 +219,18 @@ pub struct PhaseSnapshot {
     pub zone_resets: u64,
     /// `zonemode=zbd`: the most zones that were open at once on any of its devices.
     pub zones_open_max: u64,
+    /// Of the context switches: those that the worker did not ask for.
+    pub involuntary: u64,
+    /// Sleeps of the pace that lasted to their end.
+    pub slips: u64,
+    /// By how much they ended late, all together, nanoseconds.
+    pub slip_ns: u64,
+    /// The latest of them, nanoseconds.
+    pub slip_ns_max: u64,
+    /// `--profile-harness`: time by stage of a request, nanoseconds.
+    pub profile_ns: [u64; STAGES],
+    /// Requests during which that was sampled.
+    pub profile_ios: u64,
 }
 
 impl PhaseSnapshot {
@@ -258,6 +271,12 @@ impl PhaseSnapshot {
         self.backlog_max = self.backlog_max.max(other.backlog_max);
         self.zone_resets = self.zone_resets.saturating_add(other.zone_resets);
         self.zones_open_max = self.zones_open_max.max(other.zones_open_max);
+        self.involuntary = self.involuntary.saturating_add(other.involuntary);
+        self.slips = self.slips.saturating_add(other.slips);
+        self.slip_ns = self.slip_ns.saturating_add(other.slip_ns);
+        self.slip_ns_max = self.slip_ns_max.max(other.slip_ns_max);
+        add_all(&mut self.profile_ns, &other.profile_ns);
+        self.profile_ios = self.profile_ios.saturating_add(other.profile_ios);
         if self.first_error == 0 {
             self.first_error = other.first_error;
         }
@@ -270,7 +289,7 @@ impl PhaseSnapshot {
     }
 }
 
-fn add_all(mine: &mut [u64; 7], theirs: &[u64; 7]) {
+fn add_all<const N: usize>(mine: &mut [u64; N], theirs: &[u64; N]) {
     for (a, b) in mine.iter_mut().zip(theirs) {
         *a = a.saturating_add(*b);
     }

@@ -11,8 +11,41 @@ use rustix::time::{clock_gettime, Timespec};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticks(pub u64);
 
+/// What a worker is at, for who wants to know where its time goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Stage {
+    /// What lies between the others.
+    Loop,
+    /// Drawing the next request.
+    Generate,
+    /// Preparing a request, from there to `queue`.
+    Submit,
+    /// The engine's `queue`, with `prep`.
+    Queue,
+    /// The engine's `commit`.
+    Commit,
+    /// The engine's `getevents`, with its wait.
+    GetEvents,
+    /// Judging and counting what came back.
+    Account,
+    /// Making, remembering and looking at verified data.
+    Verify,
+    /// Waiting because the job's pace says so.
+    Wait,
+    /// Looking at the clock.
+    Clock,
+}
+
 /// What the data plane needs of a clock.
 pub trait Clock {
+    /// The worker turns to `stage`; answers what it was at. Nothing, and no instruction, with a
+    /// clock that keeps no account of it.
+    #[inline(always)]
+    fn enter(&self, _stage: Stage) -> Stage {
+        Stage::Loop
+    }
+
     /// Now, in ticks.
     fn ticks(&self) -> Ticks;
     /// Nanoseconds from `start` to `end`; 0 where `end` is not later.

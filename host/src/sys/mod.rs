@@ -25,6 +25,7 @@ pub mod privilege;
 pub mod region;
 pub mod shm;
 pub mod spawn;
+pub mod steal;
 pub mod surroundings;
 pub mod thread;
 pub mod zones;

@@ -44,6 +44,8 @@ pub struct Usage {
     pub system_us: u64,
     /// Context switches, voluntary or not.
     pub switches: u64,
+    /// Of these: those that the thread did not ask for.
+    pub involuntary: u64,
     /// Major page faults.
     pub major_faults: u64,
     /// Minor page faults.
@@ -65,6 +67,7 @@ impl Usage {
             user_us: us(raw.ru_utime),
             system_us: us(raw.ru_stime),
             switches: (raw.ru_nvcsw + raw.ru_nivcsw) as u64,
+            involuntary: raw.ru_nivcsw as u64,
             major_faults: raw.ru_majflt as u64,
             minor_faults: raw.ru_minflt as u64,
         }
@@ -76,6 +79,7 @@ impl Usage {
             user_us: self.user_us.saturating_sub(earlier.user_us),
             system_us: self.system_us.saturating_sub(earlier.system_us),
             switches: self.switches.saturating_sub(earlier.switches),
+            involuntary: self.involuntary.saturating_sub(earlier.involuntary),
             major_faults: self.major_faults.saturating_sub(earlier.major_faults),
             minor_faults: self.minor_faults.saturating_sub(earlier.minor_faults),
         }

@@ -44,4 +44,6 @@ pub struct ReportSpec {
     pub disk_util: bool,
     /// `significant_figures` of the normal output, 1 to 10.
     pub significant_figures: u8,
+    /// `--profile-harness`: where the tester's own time goes is looked into.
+    pub profile_harness: bool,
 }

@@ -6,6 +6,7 @@ use super::{latency, line, verify};
 use crate::ddir::Ddir;
 use crate::report::calendar::ctime;
 use crate::report::entry::{self, Entry, GroupDir, GroupRows, Row};
+use crate::report::tester;
 use crate::run::result::{ErrorKind, RunResult};
 use crate::stats::classes::{NAMES, NAMES_MS};
 use crate::stats::figures::{time, Digits};
@@ -44,6 +45,9 @@ pub(super) fn block(out: &mut String, result: &RunResult, entry: &Entry<'_>, gro
         latency::percentiles(out, "sync", sync, percentiles);
     }
     footer(out, entry);
+    let mut lines = Vec::new();
+    tester::job_lines(&mut lines, entry);
+    lines.iter().for_each(|text| line(out, format_args!("{text}")));
     if let Some(found) = &entry.verify {
         verify::lines(out, entry, found);
     }

@@ -137,6 +137,12 @@ fn phases_merge_to_the_span_of_both_and_the_sum_of_all() {
         latency_met: n % 2,
         zone_resets: n,
         zones_open_max: n,
+        involuntary: n,
+        slips: n,
+        slip_ns: n,
+        slip_ns_max: n,
+        profile_ns: [n; STAGES],
+        profile_ios: n,
     };
     let mut all = PhaseSnapshot::default();
     all.merge(&phase(100, 200, 1));
@@ -154,4 +160,6 @@ fn phases_merge_to_the_span_of_both_and_the_sum_of_all() {
     assert_eq!((all.harness_ns, all.harness_ios), (3, 3));
     assert_eq!((all.backlog_sum, all.backlog_looks, all.backlog_max), (3, 3, 2));
     assert_eq!((all.latency_depth, all.latency_met), (2, 0));
+    assert_eq!((all.involuntary, all.slips, all.slip_ns, all.slip_ns_max), (3, 3, 3, 2));
+    assert_eq!((all.profile_ns, all.profile_ios), ([3; STAGES], 3));
 }
