@@ -1,4 +1,4 @@
-//! The slab: request slots, their buffers, and who owns each of them.
+//! The slab: request slots and their buffers. Who owns each of them changes in [`super::owners`].
 //!
 //! Everything is allocated before the start and never moves. What the engine sees of a slot is an
 //! `ioe_io`; what the host knows of it stands apart in [`Slot`], so that an engine that scribbles
@@ -37,7 +37,7 @@ pub(super) enum Buffers {
 /// engine may look at it until `cleanup` has returned, and one that broke its contract for ever.
 #[derive(Debug)]
 pub struct Slots {
-    units: ManuallyDrop<Region>,
+    pub(super) units: ManuallyDrop<Region>,
     private: ManuallyDrop<Option<Region>>,
     pub(super) buffers: ManuallyDrop<Buffers>,
     /// The first buffer.
@@ -262,34 +262,6 @@ impl Slots {
         self.slots.len() as u32
     }
 
-    /// Whether a slot is free.
-    #[inline(always)]
-    pub fn has_free(&self) -> bool {
-        !self.free.is_empty()
-    }
-
-    /// Takes a free slot for a request, whose unit is then ready to be offered.
-    #[inline(always)]
-    pub fn take(&mut self, slot: Slot, files: &FileTable) -> Option<SlotIndex> {
-        let index = self.free.pop()?;
-        self.put(index, slot, files);
-        Some(index)
-    }
-
-    /// Puts a finished slot back.
-    #[inline(always)]
-    pub fn release(&mut self, index: SlotIndex) {
-        let slot = &mut self.slots[index as usize];
-        debug_assert_eq!(slot.owner, Owner::Host);
-        slot.owner = Owner::Free;
-        self.push_free(index);
-    }
-
-    /// Its last request has come to its end, and it was not taken since.
-    pub fn is_free(&self, index: SlotIndex) -> bool {
-        self.slots[index as usize].owner == Owner::Free
-    }
-
     /// What the host knows of it.
     #[inline(always)]
     pub fn slot(&self, index: SlotIndex) -> &Slot {
@@ -361,18 +333,6 @@ impl Slots {
         self.fill_unit(index, &slot, files);
     }
 
-    /// What the slot holds, which is free from now on: where the unit came back unaltered and was
-    /// done in full. None: nothing has changed, and it is to be looked at more closely.
-    #[inline(always)]
-    pub fn finish(&mut self, index: SlotIndex) -> Option<Slot> {
-        let slot = self.slots[index as usize];
-        if !self.is_done(index, &slot) {
-            return None;
-        }
-        self.release(index);
-        Some(slot)
-    }
-
     /// The results in a unit that the host holds.
     #[inline(always)]
     pub fn outcome(&self, index: SlotIndex) -> Outcome {
@@ -397,81 +357,6 @@ impl Slots {
         let altered =
             (unit.offset ^ slot.offset) | (unit.len ^ slot.len) | (unit.buf as u64 ^ data);
         altered | unit.resid | u64::from(unit.error as u32) == 0
-    }
-
-    /// Puts a request into the slot that is free next, which is the engine's as soon as it says so.
-    #[inline(always)]
-    pub fn put_lent(&mut self, index: SlotIndex, slot: Slot, files: &FileTable) {
-        self.put(index, Slot { owner: Owner::Engine, queued: true, ..slot }, files);
-    }
-
-    /// The engine did not want it: the slot is taken, and the host's.
-    pub fn take_lent(&mut self, index: SlotIndex) {
-        let slot = &mut self.slots[index as usize];
-        (slot.owner, slot.queued) = (Owner::Host, false);
-        self.take_next();
-    }
-
-    /// The slot that is free next was put, and is taken now.
-    #[inline(always)]
-    pub fn take_next(&mut self) {
-        self.free.pop();
-    }
-
-    /// The slot that is free next was put without being taken, and has ended.
-    #[inline(always)]
-    pub fn stay_free(&mut self, index: SlotIndex) {
-        self.slots[index as usize].owner = Owner::Free;
-    }
-
-    /// The engine took it.
-    #[inline(always)]
-    pub fn lend(&mut self, index: SlotIndex) {
-        let slot = &mut self.slots[index as usize];
-        debug_assert_eq!(slot.owner, Owner::Host);
-        slot.owner = Owner::Engine;
-        slot.queued = true;
-    }
-
-    /// The engine hands a pointer back: the slot, if it is one of ours and in flight.
-    #[inline(always)]
-    pub fn claim(&mut self, unit: *mut ioe_io) -> Result<SlotIndex, Stray> {
-        let index = self.number_of(unit).ok_or(Stray::Invented(unit as usize))?;
-        let slot = &mut self.slots[index];
-        if slot.owner != Owner::Engine {
-            return Err(Stray::NotInFlight(index as u32));
-        }
-        slot.owner = Owner::Host;
-        Ok(index as SlotIndex)
-    }
-
-    /// The same and [`Slots::finish`] in one, where neither finds anything unusual. None: nothing
-    /// has changed.
-    #[inline(always)]
-    pub fn claim_finished(&mut self, unit: *mut ioe_io) -> Option<Slot> {
-        let index = self.number_of(unit)?;
-        let slot = self.slots[index];
-        if slot.owner != Owner::Engine || !self.is_done(index as SlotIndex, &slot) {
-            return None;
-        }
-        self.slots[index].owner = Owner::Free;
-        self.push_free(index as SlotIndex);
-        Some(slot)
-    }
-
-    /// There is room for all slots: a list that might grow would have every register saved.
-    #[inline(always)]
-    fn push_free(&mut self, index: SlotIndex) {
-        assert!(self.free.len() < self.free.capacity(), "more slots are freed than there are");
-        self.free.push(index);
-    }
-
-    /// The unit's number, if it is one of ours.
-    #[inline(always)]
-    fn number_of(&self, unit: *mut ioe_io) -> Option<usize> {
-        let distance = (unit as usize).wrapping_sub(self.units.base().as_ptr() as usize);
-        let index = distance / UNIT_STRIDE;
-        (distance.is_multiple_of(UNIT_STRIDE) && index < self.slots.len()).then_some(index)
     }
 
     /// Whether any slot, in flight or held by the host, is a request to this file.

@@ -2,8 +2,8 @@
 //!
 //! A plain job (no rates, no verification, nothing between two requests, one thread that submits)
 //! needs none of the questions that others do. The loop is compiled once for each way, so that on
-//! the plain ones these questions are not there at all. Called by [`super::worker`], [`super::reap`]
-//! and [`super::harness`]. Holds no state: what it asks stands in the settings.
+//! the plain ones these questions are not there at all. Asked by [`super::worker`] and the files
+//! around it. Holds no state: what it asks stands in the settings.
 
 use super::worker::Worker;
 
