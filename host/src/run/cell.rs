@@ -162,13 +162,13 @@ pub fn serve(stream: UnixStream, memory: SharedMemory, own_process: bool) -> std
     let log = outbox.clone();
     host_table::set_log_sink(move |line| log_line(&log, &line));
     let mut cell = Cell {
+        clock: SystemClock::since(plan.clocks),
         plan: *plan,
         memory,
         pages: BTreeMap::new(),
         plugins: Plugins::default(),
         events,
         outbox,
-        clock: SystemClock::new(),
         layout: Arc::new(LayoutDesk::default()),
         waves: BTreeMap::new(),
         seats: BTreeMap::new(),

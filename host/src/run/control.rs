@@ -18,7 +18,7 @@ use crate::catalogue::PluginInfo;
 use crate::job::spec::{Isolation, JobSpec, RunSpec};
 use crate::plugin::kept;
 use crate::run::watch::STUCK_NOTE;
-use crate::sys::clock::{mono_ns, wall_ms};
+use crate::sys::clock::{mono_ns, wall_ms, Look};
 use crate::sys::diskstats::DiskWatch;
 use crate::sys::inherit;
 use crate::sys::spawn::signal_name;
@@ -98,6 +98,7 @@ pub(super) struct Control<'a> {
     births: u32,
     /// In every stamp of the run.
     run_id: u64,
+    clocks: Look,
     news_sender: channel::Sender<(u32, CellNews)>,
     news: Receiver<(u32, CellNews)>,
     signals: Receiver<i32>,
@@ -136,6 +137,7 @@ impl<'a> Control<'a> {
             steady: steady::units(&request.spec, &plan),
             births: 0,
             run_id: mix_seed(wall_ms(), mono_ns() ^ u64::from(std::process::id()) << 32),
+            clocks: Look::now(),
             signals: watch_signals()?,
             request,
             plan,
@@ -232,6 +234,7 @@ impl<'a> Control<'a> {
         handle.send(&ToCell::Plan(Box::new(CellPlan {
             cell,
             run: self.run_id,
+            clocks: self.clocks,
             jobs: self.request.spec.jobs.clone(),
             workers: self.plan.cell(cell).copied().collect(),
             flow_workers: self.flow_workers(),

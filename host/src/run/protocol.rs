@@ -5,6 +5,7 @@
 use super::plan::PlannedWorker;
 use super::result::{RunError, VerifyResult};
 use crate::job::spec::JobSpec;
+use crate::sys::clock::Look;
 use rustix::net::{recv, send, RecvFlags, SendFlags};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,8 @@ pub struct CellPlan {
     pub cell: u32,
     /// Id of the run, in every stamp.
     pub run: u64,
+    /// When the control process looked at the clocks: what the cell measures time by.
+    pub clocks: Look,
     /// All jobs of the run.
     pub jobs: Vec<JobSpec>,
     /// The workers of this cell.
