@@ -14,18 +14,21 @@ use super::protocol::{CellPlan, Receiver, Sender, ToCell, ToControl};
 use super::result::{ErrorKind, RunError};
 use super::targets::LayoutDesk;
 use super::worker::{self, Context};
+use crate::job::spec::JobSpec;
 use crate::io::flow::Partner;
 use crate::io::signal::Signal;
 use crate::plugin::handle::Terminator;
 use crate::plugin::host_table::{self, LogLine};
+use crate::plugin::kept;
 use crate::stats::live::WorkerPage;
 use crate::sys::clock::{mono_ns, SystemClock};
-use crate::sys::crash;
+use crate::sys::{crash, footprint};
 use crate::sys::shm::SharedMemory;
-use crossbeam::channel::{self, RecvTimeoutError};
+use crossbeam::channel::{self, RecvTimeoutError, TryRecvError};
 use crossbeam::utils::CachePadded;
 use iodyno_engine_api::abi::{IOE_LOG_DEBUG, IOE_LOG_INFO, IOE_LOG_WARN};
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -71,7 +74,15 @@ impl Outbox {
     /// Sends. Where that fails, the control process is gone, or an engine closed a descriptor that
     /// is not its own: then nobody would ever hear of what happens here.
     pub(super) fn send(&self, message: &ToControl) {
-        let sent = self.0.lock().unwrap_or_else(PoisonError::into_inner).send(message);
+        self.send_all(std::slice::from_ref(message));
+    }
+
+    /// Sends several at once.
+    fn send_all(&self, messages: &[ToControl]) {
+        if messages.is_empty() {
+            return;
+        }
+        let sent = self.0.lock().unwrap_or_else(PoisonError::into_inner).send_all(messages);
         if sent.is_err() {
             let _ending = self.1.send(CellEvent::Mute);
         }
@@ -83,8 +94,8 @@ impl Outbox {
     }
 }
 
-/// A moment at which a worker's signal is raised.
-#[derive(Clone, Copy, Debug)]
+/// A moment at which a worker's signal is raised; the order is that of the moments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Alarm {
     at_ns: u64,
     worker: u32,
@@ -94,8 +105,12 @@ struct Alarm {
 struct Cell {
     plan: CellPlan,
     memory: SharedMemory,
-    /// Of the workers and the partners of their flows, each mapped once: a flow of n workers would
-    /// need n * n mappings otherwise, of which a process has but so many.
+    /// All of the run, shared with the workers.
+    jobs: Vec<Arc<JobSpec>>,
+    /// The first of the cell's own workers, and the pages from its on: one mapping, of which a
+    /// process has but so many.
+    own_pages: (u32, &'static [WorkerPage]),
+    /// Of the partners of flows that run in other cells, each mapped once.
     pages: BTreeMap<u32, &'static WorkerPage>,
     plugins: Plugins,
     events: channel::Sender<CellEvent>,
@@ -106,7 +121,13 @@ struct Cell {
     waves: BTreeMap<u32, Wave>,
     /// Their workers.
     seats: BTreeMap<u32, Seat>,
-    alarms: Vec<Alarm>,
+    alarms: BinaryHeap<Reverse<Alarm>>,
+    /// Messages that go out with the next ones, or as soon as nothing else is to be done.
+    unsent: Vec<ToControl>,
+    /// The process is the cell's own.
+    own_process: bool,
+    /// What only the set-up needed was given back.
+    is_slim: bool,
     /// An instance was not cleaned up: its engine may still run.
     left_behind: bool,
     hands: Hands,
@@ -145,7 +166,7 @@ pub fn serve(stream: UnixStream, memory: SharedMemory, own_process: bool) -> std
     let outbox = Outbox(Arc::new(Mutex::new(sender)), events.clone());
     let farewell = stream.try_clone()?;
     let mut receiver = Receiver::new(stream);
-    let Some(ToCell::Plan(plan)) = receiver.receive() else { return Ok(()) };
+    let Some(ToCell::Plan(mut plan)) = receiver.receive() else { return Ok(()) };
     let _watched = match own_process {
         true => Some(crash::watch(page::map_crash(&memory, plan.cell)?)?),
         false => None,
@@ -161,10 +182,16 @@ pub fn serve(stream: UnixStream, memory: SharedMemory, own_process: bool) -> std
     });
     let log = outbox.clone();
     host_table::set_log_sink(move |line| log_line(&log, &line));
+    kept::believe(std::mem::take(&mut plan.checked));
+    let ids = plan.workers.iter().map(|worker| worker.id);
+    let (first, last) = ids.fold((u32::MAX, 0), |(low, high), id| (low.min(id), high.max(id)));
+    let own_pages = (first, page::map_workers(&memory, first, last.saturating_sub(first) + 1)?);
     let mut cell = Cell {
         clock: SystemClock::since(plan.clocks),
+        jobs: std::mem::take(&mut plan.jobs).into_iter().map(Arc::new).collect(),
         plan: *plan,
         memory,
+        own_pages,
         pages: BTreeMap::new(),
         plugins: Plugins::default(),
         events,
@@ -172,7 +199,10 @@ pub fn serve(stream: UnixStream, memory: SharedMemory, own_process: bool) -> std
         layout: Arc::new(LayoutDesk::default()),
         waves: BTreeMap::new(),
         seats: BTreeMap::new(),
-        alarms: Vec::new(),
+        alarms: BinaryHeap::new(),
+        unsent: Vec::new(),
+        own_process,
+        is_slim: false,
         left_behind: false,
         hands: Hands::default(),
     };
@@ -214,9 +244,17 @@ fn log_line(outbox: &Outbox, line: &LogLine) {
 impl Cell {
     fn run(&mut self, inbox: &channel::Receiver<CellEvent>) -> std::io::Result<()> {
         loop {
-            let event = match self.next_alarm_in() {
-                Some(wait) => inbox.recv_timeout(wait),
-                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            let event = match inbox.try_recv() {
+                Ok(event) => Ok(event),
+                Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
+                Err(TryRecvError::Empty) => {
+                    // Whoever ends with a thousand others is told of with them.
+                    self.outbox.send_all(&std::mem::take(&mut self.unsent));
+                    match self.next_alarm_in() {
+                        Some(wait) => inbox.recv_timeout(wait),
+                        None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                    }
+                }
             };
             match event {
                 Ok(CellEvent::Told(message)) => self.obey(message),
@@ -226,10 +264,14 @@ impl Cell {
                 }
                 Ok(CellEvent::Ended { worker, left_behind }) => {
                     self.left_behind |= left_behind;
+                    self.unsent.push(ToControl::Ended { worker });
                     self.forget(worker);
                 }
                 Err(RecvTimeoutError::Timeout) => self.ring_alarms(),
-                Ok(CellEvent::Alone) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Ok(CellEvent::Alone) | Err(RecvTimeoutError::Disconnected) => {
+                    self.outbox.send_all(&std::mem::take(&mut self.unsent));
+                    return Ok(());
+                }
                 Ok(CellEvent::Mute) => return Err(std::io::ErrorKind::NotConnected.into()),
             }
             self.tell_progress();
@@ -268,7 +310,7 @@ impl Cell {
         };
         self.waves.insert(number, wave);
         for planned in workers {
-            let job = &self.plan.jobs[planned.job as usize];
+            let job = &self.jobs[planned.job as usize];
             let signal = Arc::new(CachePadded::new(Signal::default()));
             let seat = Seat {
                 wave: number,
@@ -280,7 +322,7 @@ impl Cell {
             self.seats.insert(planned.id, seat);
             if let Err(error) = self.start_worker(planned, signal, Arc::clone(&gate), delay_ns) {
                 self.outbox.error(planned.id, error);
-                self.outbox.send(&ToControl::Ended { worker: planned.id });
+                self.unsent.push(ToControl::Ended { worker: planned.id });
                 self.forget(planned.id);
             }
         }
@@ -293,7 +335,7 @@ impl Cell {
         gate: Arc<Gate>,
         delay_ns: u64,
     ) -> Result<(), RunError> {
-        let job = self.plan.jobs[planned.job as usize].clone();
+        let job = Arc::clone(&self.jobs[planned.job as usize]);
         let engine_error = |message: String| RunError::engine(&job.name, message);
         let engine = self.plugins.engine(&job.engine, &self.outbox).map_err(engine_error)?;
         let inner = self.plugins.below(&job.engine, &self.outbox).map_err(engine_error)?;
@@ -303,11 +345,11 @@ impl Cell {
         let partners = self
             .partners(&planned)
             .map_err(|error| engine_error(format!("map the pages of a flow: {error}")))?;
-        let context = Context {
+        let context = Box::new(Context {
             planned,
             run: self.plan.run,
             pool: self.hands.for_job(&job, &self.outbox),
-            job: job.clone(),
+            job: Arc::clone(&job),
             engine,
             inner,
             page,
@@ -319,7 +361,7 @@ impl Cell {
             layout: Arc::clone(&self.layout),
             outbox: self.outbox.clone(),
             events: self.events.clone(),
-        };
+        });
         std::thread::Builder::new()
             .name(job.name.chars().take(15).collect())
             .stack_size(STACK_BYTES)
@@ -335,17 +377,21 @@ impl Cell {
     }
 
     fn page_of(&mut self, worker: u32) -> std::io::Result<&'static WorkerPage> {
+        let (first, own) = self.own_pages;
+        if let Some(page) = worker.checked_sub(first).and_then(|index| own.get(index as usize)) {
+            return Ok(page);
+        }
         if let Some(page) = self.pages.get(&worker) {
             return Ok(page);
         }
-        let page = page::map_worker(&self.memory, worker)?;
+        let page = &page::map_workers(&self.memory, worker, 1)?[0];
         self.pages.insert(worker, page);
         Ok(page)
     }
 
     /// The other workers of a worker's flow, in whatever cell they run.
     fn partners(&mut self, planned: &PlannedWorker) -> std::io::Result<Vec<Partner<'static>>> {
-        let flow_of = |worker: &PlannedWorker| self.plan.jobs[worker.job as usize].pace.flow;
+        let flow_of = |worker: &PlannedWorker| self.jobs[worker.job as usize].pace.flow;
         let Some(own) = flow_of(planned) else { return Ok(Vec::new()) };
         let others = self.plan.flow_workers.iter();
         let weights: Vec<(u32, u32)> = others
@@ -364,10 +410,10 @@ impl Cell {
         let now_ns = mono_ns();
         for planned in self.plan.workers.iter().filter(|worker| worker.wave == number) {
             let Some(seat) = self.seats.get(&planned.id) else { continue };
-            let time = &self.plan.jobs[planned.job as usize].time;
+            let time = &self.jobs[planned.job as usize].time;
             let begin_ns = now_ns.saturating_add(seat.delay_ns).saturating_add(time.ramp_time.0);
             let mut alarm = |at_ns, raise| {
-                self.alarms.push(Alarm { at_ns, worker: planned.id, raise });
+                self.alarms.push(Reverse(Alarm { at_ns, worker: planned.id, raise }));
             };
             if time.ramp_time.0 == 0 {
                 seat.signal.raise(Signal::MEASURE);
@@ -377,7 +423,7 @@ impl Cell {
             if let Some(runtime) = time.runtime {
                 let end_ns = begin_ns.saturating_add(runtime.0);
                 alarm(end_ns, Signal::STOP);
-                if !self.plan.jobs[planned.job as usize].verifies() {
+                if !self.jobs[planned.job as usize].verifies() {
                     alarm(end_ns.saturating_add(PATIENCE_NS), Signal::ABORT);
                 }
             }
@@ -392,14 +438,16 @@ impl Cell {
             self.raise(worker, Signal::STOP);
             // What a verifying job has begun it finishes: a wake would not hurry it.
             if !self.verifies(worker) {
-                self.alarms.push(Alarm { at_ns: patience_ns, worker, raise: Signal::ABORT });
+                let alarm = Alarm { at_ns: patience_ns, worker, raise: Signal::ABORT };
+                self.alarms.push(Reverse(alarm));
             }
         }
     }
 
     fn verifies(&self, worker: u32) -> bool {
-        let planned = self.plan.workers.iter().find(|planned| planned.id == worker);
-        planned.is_some_and(|planned| self.plan.jobs[planned.job as usize].verifies())
+        let by_id = self.plan.workers.binary_search_by_key(&worker, |planned| planned.id);
+        let planned = by_id.ok().map(|index| &self.plan.workers[index]);
+        planned.is_some_and(|planned| self.jobs[planned.job as usize].verifies())
     }
 
     /// The user wants an end: drain, and wake whoever waits.
@@ -438,16 +486,22 @@ impl Cell {
         self.forget(worker);
     }
 
-    fn next_alarm_in(&self) -> Option<Duration> {
-        let at_ns = self.alarms.iter().map(|alarm| alarm.at_ns).min()?;
-        Some(Duration::from_nanos(at_ns.saturating_sub(mono_ns())))
+    /// Until the next alarm of a worker that runs; those of others are forgotten.
+    fn next_alarm_in(&mut self) -> Option<Duration> {
+        loop {
+            let Reverse(alarm) = *self.alarms.peek()?;
+            let runs = self.wave_of(alarm.worker, |wave| wave.running.contains(&alarm.worker));
+            if runs == Some(true) {
+                return Some(Duration::from_nanos(alarm.at_ns.saturating_sub(mono_ns())));
+            }
+            self.alarms.pop();
+        }
     }
 
     fn ring_alarms(&mut self) {
         let now_ns = mono_ns();
-        let (due, later) = self.alarms.iter().partition(|alarm| alarm.at_ns <= now_ns);
-        self.alarms = later;
-        for alarm in Vec::<Alarm>::from_iter(due) {
+        while self.alarms.peek().is_some_and(|Reverse(alarm)| alarm.at_ns <= now_ns) {
+            let Some(Reverse(alarm)) = self.alarms.pop() else { return };
             let runs = self.wave_of(alarm.worker, |wave| wave.running.contains(&alarm.worker));
             if runs == Some(true) {
                 self.raise(alarm.worker, alarm.raise);
@@ -463,18 +517,21 @@ impl Cell {
         if let Some(seat) = self.seats.get_mut(&worker) {
             seat.terminators.clear();
         }
-        self.alarms.retain(|alarm| alarm.worker != worker);
     }
 
     fn tell_progress(&mut self) {
         for (&number, wave) in &mut self.waves {
             if wave.preparing.is_empty() && !wave.ready_told {
                 wave.ready_told = true;
-                self.outbox.send(&ToControl::Ready { wave: number });
+                // Once, while nobody measures yet.
+                if !std::mem::replace(&mut self.is_slim, self.own_process) && self.own_process {
+                    footprint::give_back();
+                }
+                self.unsent.push(ToControl::Ready { wave: number });
             }
             if wave.running.is_empty() && !wave.done_told {
                 wave.done_told = true;
-                self.outbox.send(&ToControl::WaveDone { wave: number });
+                self.unsent.push(ToControl::WaveDone { wave: number });
             }
         }
     }

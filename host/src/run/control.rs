@@ -20,11 +20,13 @@ use crate::plugin::kept;
 use crate::run::watch::STUCK_NOTE;
 use crate::sys::clock::{mono_ns, wall_ms, Look};
 use crate::sys::diskstats::DiskWatch;
+use crate::sys::footprint;
 use crate::sys::inherit;
 use crate::sys::spawn::signal_name;
 use crate::units::Nanos;
 use crate::workload::mix_seed;
 use crossbeam::channel::{self, Receiver};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -86,6 +88,8 @@ pub(super) struct Control<'a> {
     pub(super) exits: bool,
     /// Some job ends when no other one does I/O.
     pub(super) companions: bool,
+    /// What only the set-up needed was given back.
+    is_slim: bool,
     /// Why no further stage begins, in words after a job's name.
     pub(super) over: Option<String>,
     /// Lower bounds to be judged.
@@ -96,6 +100,8 @@ pub(super) struct Control<'a> {
     /// Cells that were started so far. A cell of the plan may be started again after a crash: each
     /// start has a number of its own, so that nothing is heard of one that was buried.
     births: u32,
+    /// Which cell each start was of.
+    born: BTreeMap<u32, u32>,
     /// In every stamp of the run.
     run_id: u64,
     clocks: Look,
@@ -132,10 +138,12 @@ impl<'a> Control<'a> {
             left_out: vec![false; plan.waves.len()],
             companions: jobs.iter().any(|job| job.engine.ends_with_io),
             exits: jobs.iter().any(|job| job.process.exitall || job.process.exitall_on_error),
+            is_slim: false,
             over: None,
             minima: plan.workers.iter().filter_map(bounds).collect(),
             steady: steady::units(&request.spec, &plan),
             births: 0,
+            born: BTreeMap::new(),
             run_id: mix_seed(wall_ms(), mono_ns() ^ u64::from(std::process::id()) << 32),
             clocks: Look::now(),
             signals: watch_signals()?,
@@ -175,6 +183,7 @@ impl<'a> Control<'a> {
                     self.interrupt(signal, &state);
                 },
                 default(wait) => if Instant::now() >= state.next_tick {
+                    self.slim();
                     self.look(stage, &mut state);
                     state.next_tick = Instant::now() + tick;
                 }
@@ -224,6 +233,7 @@ impl<'a> Control<'a> {
         }
         self.births += 1;
         let birth = self.births;
+        self.born.insert(birth, cell);
         self.pages.forget_crash(cell)?;
         let memory = self.pages.memory();
         let news = self.news_sender.clone();
@@ -235,6 +245,7 @@ impl<'a> Control<'a> {
             cell,
             run: self.run_id,
             clocks: self.clocks,
+            checked: kept::checked(),
             jobs: self.request.spec.jobs.clone(),
             workers: self.plan.cell(cell).copied().collect(),
             flow_workers: self.flow_workers(),
@@ -255,9 +266,11 @@ impl<'a> Control<'a> {
     }
 
     fn hear(&mut self, birth: u32, news: CellNews, state: &mut StageState) {
-        let alive = |cell: &Option<CellHandle>| cell.as_ref().is_some_and(|it| it.birth == birth);
-        let Some(cell) = self.cells.iter().position(alive) else { return };
-        let cell = cell as u32;
+        let Some(&cell) = self.born.get(&birth) else { return };
+        let handle = &self.cells[cell as usize];
+        if handle.as_ref().is_none_or(|handle| handle.birth != birth) {
+            return;
+        }
         match news {
             CellNews::Says(message) => self.hear_message(cell, message, state),
             CellNews::Printed(line) => {
@@ -272,7 +285,10 @@ impl<'a> Control<'a> {
 
     fn hear_message(&mut self, cell: u32, message: ToControl, state: &mut StageState) {
         match message {
-            ToControl::Ready { wave } => state.ready(cell, wave),
+            ToControl::Ready { wave } => {
+                self.meet(wave);
+                state.ready(cell, wave);
+            }
             ToControl::WaveDone { wave } => state.done(cell, wave),
             ToControl::Layout { job, files, total_bytes, done_bytes } => {
                 (self.show)(&Event::Layout { job, files, total_bytes, done_bytes });
@@ -280,11 +296,6 @@ impl<'a> Control<'a> {
             ToControl::Note(text) => self.note(text),
             ToControl::Loading(path) => self.set_loading(cell, Some(path)),
             ToControl::Loaded => self.set_loading(cell, None),
-            ToControl::Began { worker, tid, start_ms } => self.track(worker, |track| {
-                track.tid = tid;
-                track.start_ms = start_ms;
-                track.began_ns = mono_ns();
-            }),
             ToControl::Identity { worker, facts } => {
                 self.track(worker, |track| track.identity = facts);
             }
@@ -296,6 +307,15 @@ impl<'a> Control<'a> {
             }
             ToControl::Error { worker, error } => self.fail(worker, error),
             ToControl::Ended { worker } => self.track(worker, |track| track.end(mono_ns())),
+        }
+    }
+
+    /// Learns which threads the workers of a wave are.
+    fn meet(&mut self, wave: u32) {
+        for worker in self.plan.wave(wave) {
+            if let Ok(begin) = self.pages.begin(worker.id) {
+                self.tracks[worker.id as usize].meet(begin);
+            }
         }
     }
 
@@ -386,6 +406,14 @@ impl<'a> Control<'a> {
         let status = status::status(self, stage, now_ns, stuck);
         if state.has_begun() {
             (self.show)(&Event::Tick(status));
+        }
+    }
+
+    /// A run that lasts takes no more memory than it needs, from its first tick on.
+    fn slim(&mut self) {
+        let has_cell_apart = self.request.spec.isolation != Isolation::None;
+        if has_cell_apart && !std::mem::replace(&mut self.is_slim, true) {
+            footprint::give_back();
         }
     }
 

@@ -355,7 +355,7 @@ fn ledger_shape(
 
 /// `verify_ledger_max`: a quarter of the memory where the job does not say.
 pub(super) fn ledger_max(job: &JobSpec) -> u64 {
-    job.verify.ledger_max.map_or_else(|| facts::facts().memory_bytes / 4, |bytes| bytes.0)
+    job.verify.ledger_max.map_or_else(|| facts::memory_bytes() / 4, |bytes| bytes.0)
 }
 
 /// `verify_only`: what an earlier run of the same job wrote, drawn once more.

@@ -38,7 +38,7 @@ use crate::plugin::lent::JobTable;
 use crate::plugin::load::LoadedEngine;
 use crate::plugin::stack::Inner;
 use crate::stats::live::{WorkerPage, WorkerState};
-use crate::sys::clock::{wall_ms, SystemClock};
+use crate::sys::clock::{wall_ms, Clock, SystemClock};
 use crate::sys::crash;
 use crate::sys::locked::Locked;
 use crate::sys::thread;
@@ -59,7 +59,7 @@ pub(super) struct Context {
     /// Id of the run.
     pub run: u64,
     /// Its job.
-    pub job: JobSpec,
+    pub job: Arc<JobSpec>,
     /// Its engine.
     pub engine: &'static LoadedEngine,
     /// The engines that it stands on.
@@ -104,18 +104,20 @@ impl Ending {
 }
 
 /// The thread's whole life.
-pub(super) fn run(context: Context) {
+pub(super) fn run(context: Box<Context>) {
     let id = context.planned.id;
     let (outbox, events, page) = (context.outbox.clone(), context.events.clone(), context.page);
     let _guard = crash::guard_thread(id);
-    outbox.send(&ToControl::Began { worker: id, tid: thread::tid(), start_ms: wall_ms() });
+    page.start_ms.set(wall_ms());
+    page.began_ns.set(context.clock.mono_ns());
+    page.tid.set(u64::from(thread::tid()));
     page.state.set(WorkerState::Setup as u64);
-    let job = context.job.name.clone();
+    let job = Arc::clone(&context.job);
     // A panic is a defect of ours. What the engine was lent is leaked by default, so that
     // unwinding takes nothing away from it.
     let ending = catch_unwind(AssertUnwindSafe(move || live(&context))).unwrap_or_else(|_| {
         let message = "internal error: the worker panicked".to_owned();
-        Ending::left_behind(RunError::engine(&job, message))
+        Ending::left_behind(RunError::engine(&job.name, message))
     });
     match ending.outcome {
         Ok(()) => page.state.set(WorkerState::Done as u64),
@@ -124,7 +126,6 @@ pub(super) fn run(context: Context) {
             outbox.error(id, error);
         }
     }
-    outbox.send(&ToControl::Ended { worker: id });
     let left_behind = ending.left_behind;
     let _alone = events.send(CellEvent::Ended { worker: id, left_behind });
 }

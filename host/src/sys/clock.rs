@@ -163,7 +163,8 @@ fn has_counter() -> bool {
     const POWER_MANAGEMENT: u32 = 0x8000_0007;
     const INVARIANT_TSC: u32 = 1 << 8;
     // SAFETY: every x86-64 processor has the instruction; a leaf that it does not know is not asked
-    // for, because the highest one is asked for first.
+    // for, because the highest one is asked for first. (A safe function in newer compilers.)
+    #[allow(unused_unsafe)]
     let leaf = |leaf| unsafe { std::arch::x86_64::__cpuid(leaf) };
     leaf(0x8000_0000).eax >= POWER_MANAGEMENT && leaf(POWER_MANAGEMENT).edx & INVARIANT_TSC != 0
 }
