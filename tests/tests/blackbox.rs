@@ -84,6 +84,7 @@ mod signals;
 mod start;
 mod trust_callers;
 mod trust_pins;
+mod scaling;
 mod trust_places;
 mod trust_race;
 mod trust_swaps;

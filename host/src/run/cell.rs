@@ -7,6 +7,7 @@
 use super::delay;
 use super::gate::Gate;
 use super::hands::Hands;
+use super::outbox::{log_line, wake, Outbox};
 use super::page;
 use super::plan::PlannedWorker;
 use super::plugins::Plugins;
@@ -18,7 +19,7 @@ use crate::job::spec::JobSpec;
 use crate::io::flow::Partner;
 use crate::io::signal::Signal;
 use crate::plugin::handle::Terminator;
-use crate::plugin::host_table::{self, LogLine};
+use crate::plugin::host_table;
 use crate::plugin::kept;
 use crate::stats::live::WorkerPage;
 use crate::sys::clock::{mono_ns, SystemClock};
@@ -26,12 +27,11 @@ use crate::sys::{crash, footprint};
 use crate::sys::shm::SharedMemory;
 use crossbeam::channel::{self, RecvTimeoutError, TryRecvError};
 use crossbeam::utils::CachePadded;
-use iodyno_engine_api::abi::{IOE_LOG_DEBUG, IOE_LOG_INFO, IOE_LOG_WARN};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long after its end a worker may go on waiting for what is in flight before it is woken.
@@ -66,34 +66,6 @@ pub(super) enum CellEvent {
     },
 }
 
-/// Messages to the control process, from any thread of the cell.
-#[derive(Debug, Clone)]
-pub(super) struct Outbox(Arc<Mutex<Sender>>, channel::Sender<CellEvent>);
-
-impl Outbox {
-    /// Sends. Where that fails, the control process is gone, or an engine closed a descriptor that
-    /// is not its own: then nobody would ever hear of what happens here.
-    pub(super) fn send(&self, message: &ToControl) {
-        self.send_all(std::slice::from_ref(message));
-    }
-
-    /// Sends several at once.
-    fn send_all(&self, messages: &[ToControl]) {
-        if messages.is_empty() {
-            return;
-        }
-        let sent = self.0.lock().unwrap_or_else(PoisonError::into_inner).send_all(messages);
-        if sent.is_err() {
-            let _ending = self.1.send(CellEvent::Mute);
-        }
-    }
-
-    /// Tells of something that went wrong with a worker.
-    pub(super) fn error(&self, worker: u32, error: RunError) {
-        self.send(&ToControl::Error { worker, error });
-    }
-}
-
 /// A moment at which a worker's signal is raised; the order is that of the moments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Alarm {
@@ -105,6 +77,10 @@ struct Alarm {
 struct Cell {
     plan: CellPlan,
     memory: SharedMemory,
+    /// The cell's workers, by wave.
+    of_waves: BTreeMap<u32, Vec<PlannedWorker>>,
+    /// Waves that were not started.
+    waves_left: BTreeSet<u32>,
     /// All of the run, shared with the workers.
     jobs: Vec<Arc<JobSpec>>,
     /// The first of the cell's own workers, and the pages from its on: one mapping, of which a
@@ -163,7 +139,7 @@ struct Seat {
 pub fn serve(stream: UnixStream, memory: SharedMemory, own_process: bool) -> std::io::Result<()> {
     let (events, inbox) = channel::unbounded();
     let sender = Sender::new(stream.try_clone()?);
-    let outbox = Outbox(Arc::new(Mutex::new(sender)), events.clone());
+    let outbox = Outbox::new(sender, events.clone());
     let farewell = stream.try_clone()?;
     let mut receiver = Receiver::new(stream);
     let Some(ToCell::Plan(mut plan)) = receiver.receive() else { return Ok(()) };
@@ -186,7 +162,11 @@ pub fn serve(stream: UnixStream, memory: SharedMemory, own_process: bool) -> std
     let ids = plan.workers.iter().map(|worker| worker.id);
     let (first, last) = ids.fold((u32::MAX, 0), |(low, high), id| (low.min(id), high.max(id)));
     let own_pages = (first, page::map_workers(&memory, first, last.saturating_sub(first) + 1)?);
+    let mut of_waves: BTreeMap<u32, Vec<PlannedWorker>> = BTreeMap::new();
+    plan.workers.iter().for_each(|it| of_waves.entry(it.wave).or_default().push(*it));
     let mut cell = Cell {
+        waves_left: of_waves.keys().copied().collect(),
+        of_waves,
         clock: SystemClock::since(plan.clocks),
         jobs: std::mem::take(&mut plan.jobs).into_iter().map(Arc::new).collect(),
         plan: *plan,
@@ -212,33 +192,6 @@ pub fn serve(stream: UnixStream, memory: SharedMemory, own_process: bool) -> std
     // for its end for ever.
     let _gone = farewell.shutdown(std::net::Shutdown::Both);
     Ok(())
-}
-
-/// Calls `terminate` on a thread of its own: an engine's that blocks must not block the cell.
-fn wake(terminator: &Terminator, outbox: &Outbox) {
-    if !terminator.is_armed() {
-        return;
-    }
-    let terminator = terminator.clone();
-    let thread = std::thread::Builder::new().spawn(move || terminator.terminate());
-    if let Err(error) = thread {
-        // Many threads may be what used the limit up.
-        outbox.send(&ToControl::Note(format!(
-            "an engine that waits was not woken: start a thread: {error} (raise ulimit -u, or \
-             lower iodepth or numjobs)"
-        )));
-    }
-}
-
-/// What an engine logs goes into the report, but for what is meant for its author alone.
-fn log_line(outbox: &Outbox, line: &LogLine) {
-    let class = match line.level {
-        IOE_LOG_DEBUG => return,
-        IOE_LOG_INFO => "says",
-        IOE_LOG_WARN => "warns",
-        _ => "reports an error",
-    };
-    outbox.send(&ToControl::Note(format!("an engine {class}: {}", line.text)));
 }
 
 impl Cell {
@@ -298,8 +251,8 @@ impl Cell {
     fn start_wave(&mut self, number: u32) {
         self.waves.retain(|_, wave| !wave.done_told);
         self.seats.retain(|_, seat| self.waves.contains_key(&seat.wave));
-        let of_wave = self.plan.workers.iter().filter(|worker| worker.wave == number);
-        let workers: Vec<PlannedWorker> = of_wave.copied().collect();
+        self.waves_left.remove(&number);
+        let workers = self.of_waves.get(&number).cloned().unwrap_or_default();
         let all: BTreeSet<u32> = workers.iter().map(|worker| worker.id).collect();
         let gate = Arc::new(Gate::default());
         let wave = Wave {
@@ -361,6 +314,7 @@ impl Cell {
             layout: Arc::clone(&self.layout),
             outbox: self.outbox.clone(),
             events: self.events.clone(),
+            stays: self.own_process && self.waves_left.is_empty(),
         });
         std::thread::Builder::new()
             .name(job.name.chars().take(15).collect())
@@ -408,7 +362,7 @@ impl Cell {
     fn go(&mut self, number: u32) {
         let Some(wave) = self.waves.get(&number) else { return };
         let now_ns = mono_ns();
-        for planned in self.plan.workers.iter().filter(|worker| worker.wave == number) {
+        for planned in self.of_waves.get(&number).into_iter().flatten() {
             let Some(seat) = self.seats.get(&planned.id) else { continue };
             let time = &self.jobs[planned.job as usize].time;
             let begin_ns = now_ns.saturating_add(seat.delay_ns).saturating_add(time.ramp_time.0);

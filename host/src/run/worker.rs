@@ -4,7 +4,8 @@
 //! Runs on the worker's own thread, from the first callback to the last. What goes wrong becomes a
 //! [`RunError`] with words; after a fault of the engine its memory is left where it is.
 
-use super::cell::{CellEvent, Outbox};
+use super::cell::CellEvent;
+use super::outbox::Outbox;
 use super::content;
 use super::crew;
 use super::delay;
@@ -84,6 +85,8 @@ pub(super) struct Context {
     pub outbox: Outbox,
     /// To the cell.
     pub events: channel::Sender<CellEvent>,
+    /// The cell is about to end with this worker's wave: the thread need not be taken down apart.
+    pub stays: bool,
 }
 
 /// How a worker ended.
@@ -107,7 +110,8 @@ impl Ending {
 pub(super) fn run(context: Box<Context>) {
     let id = context.planned.id;
     let (outbox, events, page) = (context.outbox.clone(), context.events.clone(), context.page);
-    let _guard = crash::guard_thread(id);
+    let guard = crash::guard_thread(id);
+    let stays = context.stays;
     page.start_ms.set(wall_ms());
     page.began_ns.set(context.clock.mono_ns());
     page.tid.set(u64::from(thread::tid()));
@@ -128,6 +132,14 @@ pub(super) fn run(context: Box<Context>) {
     }
     let left_behind = ending.left_behind;
     let _alone = events.send(CellEvent::Ended { worker: id, left_behind });
+    if stays {
+        // Each thread's end flushes what all other processors know of memory; the end of a thousand
+        // at once, with their process, does so once.
+        std::mem::forget(guard);
+        loop {
+            std::thread::park();
+        }
+    }
 }
 
 fn live(context: &Context) -> Ending {

@@ -4,7 +4,7 @@
 //! thing at a time; not for hot paths, and no measure of other processes. [`give_back`] is called
 //! by `run` once between set-up and load.
 
-use std::ffi::c_void;
+use std::ffi::{c_void, CStr};
 
 /// Open descriptors, without the one that counting takes.
 #[must_use]
@@ -38,7 +38,7 @@ pub fn share_one_heap() {
     unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
 }
 
-/// Gives back what only the set-up has needed: freed heap, and the program's code and constants,
+/// Gives back what only the set-up has needed: freed heap, and code and constants,
 /// which the kernel brings in again from its cache where they are used once more. What is counted
 /// of a process afterwards is what its load takes.
 pub fn give_back() {
@@ -57,18 +57,23 @@ fn is_traced() -> bool {
     !status.lines().any(|line| line == "TracerPid:\t0")
 }
 
-/// Called for the program itself, which comes first, and ends the walk.
+/// Called for the program and each library.
 unsafe extern "C" fn advise(
     info: *mut libc::dl_phdr_info,
     _size: libc::size_t,
     _data: *mut c_void,
 ) -> libc::c_int {
     let page = rustix::param::page_size();
-    // SAFETY: the loader's own description of the program, valid during the call.
-    let (base, headers) = unsafe {
+    // SAFETY: the loader's own description of an object, valid during the call.
+    let (name, base, headers) = unsafe {
         let info = &*info;
-        (info.dlpi_addr, std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()))
+        let headers = std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into());
+        (CStr::from_ptr(info.dlpi_name).to_bytes(), info.dlpi_addr, headers)
     };
+    // The program's name is empty; what has no path lies in no file.
+    if !name.is_empty() && !name.starts_with(b"/") {
+        return 0;
+    }
     for header in headers {
         if header.p_type != libc::PT_LOAD || header.p_flags & libc::PF_W != 0 {
             continue;
@@ -77,12 +82,12 @@ unsafe extern "C" fn advise(
         let end = begin + header.p_filesz as usize;
         let (first, last) = (begin.next_multiple_of(page), end / page * page);
         if first < last {
-            // SAFETY: whole pages of a segment that is mapped from the program's file and never
+            // SAFETY: whole pages of a segment that is mapped from the object's file and never
             // written to: what is dropped is read from there again when it is next used.
             unsafe { libc::madvise(first as *mut c_void, last - first, libc::MADV_DONTNEED) };
         }
     }
-    1
+    0
 }
 
 #[cfg(test)]
