@@ -65,7 +65,7 @@ fn workers_1024_that_measure_stay_below_64_mib() {
 #[test]
 fn a_depth_of_4096_is_filled_and_exact() {
     let job = "[deep]\nioengine=libaio\nrw=randread\nbs=512\nsize=4m\niodepth=4096\n\
-               number_ios=20000\nnorandommap\ninvalidate=0\n";
+               io_size=10m\nnumber_ios=20000\nnorandommap=1\ninvalidate=0\n";
     let scene = Scene::new();
     let outcome = scene.run_json(job);
     let document = outcome.document();
@@ -96,7 +96,7 @@ fn a_sparse_file_of_a_tebibyte_has_a_random_map_of_no_size() {
 fn a_hundred_thousand_files_are_made_as_they_are_written() {
     let scene = Scene::new();
     let job = "[files]\nioengine=psync\nrw=write\nbs=512\nnrfiles=100000\nfilesize=512\n\
-               openfiles=50\nfallocate=none\ncreate_on_open\nfile_service_type=sequential\n\
+               openfiles=50\nfallocate=none\ncreate_on_open=1\nfile_service_type=sequential\n\
                directory=files\n";
     std::fs::create_dir(scene.at("files")).expect("the scene is writable");
     let outcome = scene.json(job).within(Duration::from_secs(300)).run();

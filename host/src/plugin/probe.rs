@@ -54,7 +54,8 @@ pub(super) fn probe(
     let report_to = OsStr::new(REPORT_FD);
     let args = [OsStr::new("__probe"), OsStr::new("--report-fd"), report_to, target.as_os_str()];
     let sealed = sealed.map(OwnedFd::try_clone).transpose().map_err(fail)?;
-    let ended = spawn::run(Path::new(OWN_PROGRAM), &args, sealed, &LIMITS, meanwhile).map_err(fail)?;
+    let ended =
+        spawn::run(Path::new(OWN_PROGRAM), &args, sealed, &LIMITS, meanwhile).map_err(fail)?;
     interpret(path, &ended)
 }
 

@@ -5,13 +5,13 @@
 //! [`RunError`] with words; after a fault of the engine its memory is left where it is.
 
 use super::cell::CellEvent;
-use super::outbox::Outbox;
 use super::content;
 use super::crew;
 use super::delay;
 use super::doors::{self, Opened};
 use super::fit;
 use super::gate::Gate;
+use super::outbox::Outbox;
 use super::placement;
 use super::plan::PlannedWorker;
 use super::protocol::ToControl;

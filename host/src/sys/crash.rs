@@ -11,10 +11,10 @@ use super::region::Region;
 use super::shm::Shared;
 use std::cell::Cell;
 use std::ffi::c_void;
+use std::mem::ManuallyDrop;
 use std::ptr::{null, null_mut};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicPtr, AtomicUsize};
 use std::sync::{Mutex, PoisonError};
 
@@ -194,11 +194,8 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let none = libc::stack_t {
-            ss_sp: null_mut(),
-            ss_flags: libc::SS_DISABLE,
-            ss_size: STACK_BYTES,
-        };
+        let none =
+            libc::stack_t { ss_sp: null_mut(), ss_flags: libc::SS_DISABLE, ss_size: STACK_BYTES };
         // SAFETY: same thread (the guard is not Send), and no handler runs on the stack: one that
         // has begun ends the process.
         unsafe { libc::sigaltstack(&raw const none, null_mut()) };

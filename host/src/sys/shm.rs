@@ -101,14 +101,7 @@ impl SharedMemory {
         // SAFETY: a fresh mapping of our own descriptor at an address that the kernel chooses
         // overlaps no object of this process.
         let base = unsafe {
-            mmap(
-                std::ptr::null_mut(),
-                bytes,
-                protection,
-                MapFlags::SHARED,
-                &self.fd,
-                offset,
-            )?
+            mmap(std::ptr::null_mut(), bytes, protection, MapFlags::SHARED, &self.fd, offset)?
         };
         // SAFETY: the length was checked against the object's size above and it is never cut; the
         // mapping is page-aligned and is never unmapped; `T: Shared` accepts every bit pattern and
