@@ -1,8 +1,8 @@
 //! Many workers, many files, deep queues, large targets: that they work, that their figures are
 //! exact, and what they take of memory. What they take of time is `scripts/bench scaling`'s affair.
 
-use iodyno_tests::process;
-use iodyno_tests::Scene;
+use iodyno_tests::needs::skip;
+use iodyno_tests::{process, Scene};
 use std::time::Duration;
 
 /// Workers that one machine should never have trouble with.
@@ -79,8 +79,7 @@ fn a_sparse_file_of_a_tebibyte_has_a_random_map_of_no_size() {
     let path = scene.at("sparse");
     let file = std::fs::File::create(&path).expect("the scene is writable");
     if let Err(why) = file.set_len(1 << 40) {
-        println!("skipped: no file of 1 TiB here: {why}");
-        return;
+        return skip(&format!("no file of 1 TiB here: {why}"));
     }
     let job = format!(
         "[large]\nioengine=psync\nrw=randread\nbs=4k\nfilename={path}\nnumber_ios=2000\n\

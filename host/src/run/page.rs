@@ -180,7 +180,7 @@ impl Pages {
     pub fn begin(&self, worker: u32) -> std::io::Result<Begin> {
         let offset = worker_offset(worker) + offset_of!(WorkerPage, tid) as u64;
         let words = self.memory.read_words(offset, 24)?;
-        Ok(Begin { tid: words[0] as u32, start_ms: words[1], began_ns: words[2] })
+        Ok(begin_from_words(&words))
     }
 
     /// Number and sum of a worker's total latencies so far, all directions of data.
@@ -274,6 +274,11 @@ fn check_header(memory: &SharedMemory) -> Option<u32> {
     (found == expected).then_some(workers)
 }
 
+/// `tid` and the two words behind it.
+fn begin_from_words(words: &[u64]) -> Begin {
+    Begin { tid: words[0] as u32, start_ms: words[1], began_ns: words[2] }
+}
+
 fn live_from_words(words: &[u64]) -> LiveSnapshot {
     let at = |offset: usize| words[offset / 8];
     let ramp = offset_of!(WorkerPage, ramp);
@@ -324,11 +329,7 @@ fn live_from_words(words: &[u64]) -> LiveSnapshot {
     };
     LiveSnapshot {
         state: at(offset_of!(WorkerPage, state)),
-        begin: Begin {
-            tid: at(offset_of!(WorkerPage, tid)) as u32,
-            start_ms: at(offset_of!(WorkerPage, start_ms)),
-            began_ns: at(offset_of!(WorkerPage, began_ns)),
-        },
+        begin: begin_from_words(&words[offset_of!(WorkerPage, tid) / 8..]),
         callback: at(offset_of!(WorkerPage, callback)),
         in_flight: at(offset_of!(WorkerPage, in_flight)),
         open_files: at(offset_of!(WorkerPage, open_files)),
