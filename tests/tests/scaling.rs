@@ -1,5 +1,7 @@
 //! Many workers, many files, deep queues, large targets: that they work, that their figures are
-//! exact, and what they take of memory. What they take of time is `scripts/bench scaling`'s affair.
+//! exact, and what they take of memory.
+//!
+//! What they take of time is `scripts/bench scaling`'s affair: no test here looks at a clock.
 
 use iodyno_tests::needs::skip;
 use iodyno_tests::{process, Scene};

@@ -338,9 +338,7 @@ impl Cell {
         if let Some(page) = self.pages.get(&worker) {
             return Ok(page);
         }
-        let page = &page::map_workers(&self.memory, worker, 1)?[0];
-        self.pages.insert(worker, page);
-        Ok(page)
+        Ok(self.pages.entry(worker).or_insert(&page::map_workers(&self.memory, worker, 1)?[0]))
     }
 
     /// The other workers of a worker's flow, in whatever cell they run.
