@@ -37,7 +37,7 @@ fn run(workers: &[Vec<u64>]) -> RunResult {
     job.report.significant_figures = 4;
     job.report.percentile_list = PLACES.to_vec();
     let worker = |(at, samples): (u32, &Vec<u64>)| {
-        let page = page::map_worker(pages.memory(), at).expect("its page");
+        let page = &page::map_workers(pages.memory(), at, 1).expect("its page")[0];
         page.measure.begin_ns.set(1);
         page.measure.end_ns.set(1_000_000_001);
         for &sample in samples {
@@ -45,7 +45,7 @@ fn run(workers: &[Vec<u64>]) -> RunResult {
             page.measure.dirs[Ddir::Read as usize].ios.add(1);
         }
         WorkerResult {
-            job: job.clone(),
+            job: job.clone().into(),
             clone: at,
             group: 0,
             tid: 1,

@@ -81,6 +81,7 @@ mod load_run;
 mod load_syncs;
 mod quickstart;
 mod safety;
+mod scaling;
 mod semantics;
 mod signals;
 mod start;

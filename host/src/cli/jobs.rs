@@ -116,12 +116,11 @@ fn unreadable(name: &str, error: &std::io::Error) -> anyhow::Error {
 }
 
 fn environment() -> Environment {
-    let facts = facts::facts();
     Environment {
         getenv: Box::new(|name| std::env::var(name).ok()),
         page_size: rustix::param::page_size() as u64,
-        cpus: facts.cpus,
-        memory_mb: facts.memory_bytes >> 20,
+        cpus: facts::cpus(),
+        memory_mb: facts::memory_bytes() >> 20,
         cpu_ids: facts::cpu_ids(),
         nodes: facts::memory_nodes(),
         huge_pages: facts::huge_pages(),

@@ -37,6 +37,7 @@ pub(super) fn run_jobs(
     profile: Option<&EngineSearch>,
 ) -> anyhow::Result<u8> {
     sys::inherit::raise_descriptor_limit();
+    sys::footprint::share_one_heap();
     let jobs = match jobs {
         Ok(jobs) => jobs,
         Err(unfit) => return refuse(&mut output, &unfit),
@@ -71,12 +72,15 @@ pub(super) fn run_jobs(
     }
     output.write(&result)?;
     drop(view);
+    let exit_status = result.exit_status;
+    // The process ends: thousands of workers' results need not be taken apart before.
+    std::mem::forget(result);
     if isolation == Isolation::None {
         // Plugins were loaded into this very process, and a thread may still be stuck in one: no
         // destructor of theirs is to run. The report is written out; standard error has no buffer.
-        sys::inherit::exit_now(i32::from(result.exit_status));
+        sys::inherit::exit_now(i32::from(exit_status));
     }
-    Ok(result.exit_status)
+    Ok(exit_status)
 }
 
 /// The tester itself could not begin.

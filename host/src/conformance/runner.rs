@@ -254,7 +254,7 @@ fn apart_from_us(order: &Order, check: &Check) -> Result<Judgement, String> {
         prints_bytes_max: PRINTS_BYTES_MAX,
     };
     let args = [OsStr::new("__check"), OsStr::new(&text)];
-    let ended = spawn::run(Path::new(OWN_PROGRAM), &args, Some(stdin), &limits)
+    let ended = spawn::run(Path::new(OWN_PROGRAM), &args, Some(stdin), &limits, || ())
         .map_err(|error| fail(&error))?;
     let crumb = memory.read_words(0, 8).map_err(|error| fail(&error))?[0];
     Ok(interpret(&ended, check, crumb))

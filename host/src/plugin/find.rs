@@ -90,7 +90,7 @@ impl Search {
         if let (Some(rule), false) = (&rule, self.allow_untrusted) {
             return Err(PluginError::Untrusted { path: opened.path, rule: rule.clone() });
         }
-        let sha256 = pin::read(&mut opened)?.sha256;
+        let sha256 = pin::read(&mut opened)?.sha256().to_owned();
         Ok((LoadRequest { path: opened.path, sha256, pinned: false }, rule))
     }
 
@@ -258,16 +258,19 @@ impl Search {
         let facts = preflight::examine(&content.bytes, pinned)
             .map_err(|why| PluginError::Unfit { path: opened.path.clone(), why })?;
         let copy = if pinned { Some(pin::seal(&opened.path, &content)?) } else { None };
-        let description = probe::probe(&opened.path, copy.as_ref())?;
+        // Hashed while the child is on its way, where no pin had to be looked at before.
+        let description = probe::probe(&opened.path, copy.as_ref(), || {
+            content.sha256();
+        })?;
         if copy.is_none() && !trust::is_same(&opened.path, &opened.identity) {
             return Err(PluginError::Changed { path: opened.path });
         }
         let kept = copy.map_or_else(|| Kept::File(opened.file, opened.identity), Kept::Copy);
-        kept::keep(&opened.path, &content.sha256, kept);
+        kept::keep(&opened.path, content.sha256(), kept);
         warnings.extend(description.warnings);
         Ok(PluginInfo {
             path: opened.path,
-            sha256: content.sha256,
+            sha256: content.sha256().to_owned(),
             build_id: facts.build_id,
             pinned,
             pinned_by: pins.into_iter().map(|pin| pin.place).collect(),

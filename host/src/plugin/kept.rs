@@ -6,6 +6,7 @@
 //! Nothing is ever closed, since the loader knows a copy by the number of its descriptor.
 
 use super::trust::{self, Identity};
+use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
@@ -41,6 +42,15 @@ pub struct Handed {
     pub fd: RawFd,
 }
 
+/// What the control process has hashed, so that a cell need not do it once more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    path: PathBuf,
+    sha256: String,
+    identity: Identity,
+}
+
+static CHECKED: Mutex<Vec<Checked>> = Mutex::new(Vec::new());
 static ENTRIES: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
 
 fn entries() -> MutexGuard<'static, Vec<Entry>> {
@@ -109,6 +119,32 @@ pub fn rewritten() -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = entries.iter().filter(written).map(|e| e.path.clone()).collect();
     paths.dedup();
     paths
+}
+
+/// The files that this process has hashed and that are wanted, for a cell.
+#[must_use]
+pub fn checked() -> Vec<Checked> {
+    let checked = |entry: &Entry| match &entry.kept {
+        Kept::File(_, identity) if entry.wanted => Some(Checked {
+            path: entry.path.clone(),
+            sha256: entry.sha256.clone(),
+            identity: *identity,
+        }),
+        _ => None,
+    };
+    entries().iter().filter_map(checked).collect()
+}
+
+/// Believes the control process about these files.
+pub fn believe(checked: Vec<Checked>) {
+    CHECKED.lock().unwrap_or_else(PoisonError::into_inner).extend(checked);
+}
+
+/// Whether a file in this state was hashed already and had that digest: its state was taken when
+/// the file had come to rest, so that every later change shows in it.
+pub(super) fn is_checked(path: &Path, sha256: &str, identity: &Identity) -> bool {
+    let checked = CHECKED.lock().unwrap_or_else(PoisonError::into_inner);
+    checked.iter().any(|it| it.path == path && it.sha256 == sha256 && it.identity == *identity)
 }
 
 /// Duplicates of all copies of this process, for a child that is about to be started: open across

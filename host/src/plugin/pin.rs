@@ -9,6 +9,7 @@ use super::error::PluginError;
 use super::trust::{self, Caller, Opened};
 use crate::sys::memfd;
 use sha2::{Digest, Sha256};
+use std::cell::OnceCell;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -34,18 +35,23 @@ pub(super) struct Pin {
 pub(super) struct Content {
     /// All of them.
     pub bytes: Vec<u8>,
-    /// Lower-case hex.
-    pub sha256: String,
+    sha256: OnceCell<String>,
 }
 
-/// Reads the whole file, once, and hashes it.
+impl Content {
+    /// Lower-case hex; made when it is first asked for.
+    pub(super) fn sha256(&self) -> &str {
+        self.sha256.get_or_init(|| hex(&Sha256::digest(&self.bytes)))
+    }
+}
+
+/// Reads the whole file, once.
 ///
 /// # Errors
 /// It cannot be read, or is too large.
 pub(super) fn read(opened: &mut Opened) -> Result<Content, PluginError> {
     let bytes = read_bounded(opened, PLUGIN_BYTES_MAX)?;
-    let sha256 = hex(&Sha256::digest(&bytes));
-    Ok(Content { bytes, sha256 })
+    Ok(Content { bytes, sha256: OnceCell::new() })
 }
 
 /// A sealed copy of the content, to load from.
@@ -130,14 +136,14 @@ fn from_lock(
 /// # Errors
 /// It is not.
 pub(super) fn check(path: &Path, content: &Content, pin: &Pin) -> Result<(), PluginError> {
-    if content.sha256 == pin.sha256 {
+    if content.sha256() == pin.sha256 {
         return Ok(());
     }
     Err(PluginError::PinMismatch {
         path: path.to_owned(),
         place: pin.place.clone(),
         pinned: pin.sha256.clone(),
-        found: content.sha256.clone(),
+        found: content.sha256().to_owned(),
     })
 }
 
@@ -182,7 +188,7 @@ fn read_bounded(opened: &mut Opened, bytes_max: u64) -> Result<Vec<u8>, PluginEr
     if opened.size > bytes_max {
         return Err(PluginError::TooLarge { path, bytes: opened.size, bytes_max });
     }
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(opened.size as usize + 1);
     // One byte more than allowed, so that a file that grows meanwhile is seen.
     (&mut opened.file)
         .take(bytes_max + 1)
@@ -216,7 +222,7 @@ mod tests {
         std::fs::write(&path, "abc").unwrap();
         let mut opened = trust::open(&path, &Caller::current()).unwrap();
         let content = read(&mut opened).unwrap();
-        assert_eq!(content.sha256, ABC);
+        assert_eq!(content.sha256(), ABC);
         check(&path, &content, &from_job(&ABC.to_uppercase()).unwrap()).unwrap();
         let other = from_job(&"0".repeat(64)).unwrap();
         let error = check(&path, &content, &other).unwrap_err();

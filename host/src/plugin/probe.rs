@@ -39,17 +39,23 @@ enum Answer {
     Refused(String),
 }
 
-/// Asks the plugin at `path`; with `sealed`, the copy of it in memory.
+/// Asks the plugin at `path`; with `sealed`, the copy of it in memory. Does `meanwhile`, which is to
+/// be short, while the child begins.
 ///
 /// # Errors
 /// It crashed, hung, ended without a word, or does not fit.
-pub(super) fn probe(path: &Path, sealed: Option<&OwnedFd>) -> Result<Description, PluginError> {
+pub(super) fn probe(
+    path: &Path,
+    sealed: Option<&OwnedFd>,
+    meanwhile: impl FnOnce(),
+) -> Result<Description, PluginError> {
     let fail = |source| PluginError::Spawn { path: path.to_owned(), source };
     let target = if sealed.is_some() { Path::new(SEALED_COPY) } else { path };
     let report_to = OsStr::new(REPORT_FD);
     let args = [OsStr::new("__probe"), OsStr::new("--report-fd"), report_to, target.as_os_str()];
     let sealed = sealed.map(OwnedFd::try_clone).transpose().map_err(fail)?;
-    let ended = spawn::run(Path::new(OWN_PROGRAM), &args, sealed, &LIMITS).map_err(fail)?;
+    let ended =
+        spawn::run(Path::new(OWN_PROGRAM), &args, sealed, &LIMITS, meanwhile).map_err(fail)?;
     interpret(path, &ended)
 }
 

@@ -6,6 +6,7 @@
 use super::error::PluginError;
 use rustix::fs::{fstat, openat, readlinkat, FileType, Mode, OFlags, Stat, CWD};
 use rustix::time::{clock_gettime, ClockId};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::File;
@@ -54,8 +55,9 @@ impl Caller {
 }
 
 /// What tells one state of a file from another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(unreachable_pub)] // a part of what `kept` hands to cells
+pub struct Identity {
     dev: u64,
     ino: u64,
     size: i64,

@@ -12,8 +12,10 @@ use crate::ddir::Ddir;
 use crate::run::result::{DiskUtil, RunResult};
 use crate::stats::classes::{self, LatencyClasses};
 use crate::stats::snapshot::HistogramSnapshot;
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 use serde_json::{json, Map, Value};
+use std::collections::BTreeMap;
 
 /// The shape that is spoken; iodyno's own version stands in the object `iodyno`.
 const FIO_VERSION: &str = "fio-3.42";
@@ -22,27 +24,52 @@ const FIO_VERSION: &str = "fio-3.42";
 pub fn json(result: &RunResult) -> String {
     let entries = entry::entries(result);
     let groups = entry::groups(&entries);
-    let jobs: Vec<Value> = entries
-        .iter()
-        .map(|entry| job(result, entry, groups.get(&entry.first.group).unwrap_or(&[None; 4])))
-        .collect();
-    let document = json!({
-        "fio version": FIO_VERSION,
-        "timestamp": result.timestamp_ms / 1000,
-        "timestamp_ms": result.timestamp_ms,
-        "time": calendar::ctime(result.timestamp_ms, result.host.utc_offset_s),
-        "global options": options(result, &result.global_given),
-        "jobs": jobs,
-        "disk_util": result.disks.iter().map(disk).collect::<Vec<_>>(),
-        "iodyno": iodyno(result),
-    });
-    print(&document)
+    print(&Document { result, jobs: Jobs { result, entries, groups } })
 }
 
-fn print(document: &Value) -> String {
+/// The whole document. Printed job by job: the objects of thousands of jobs at once would take many
+/// times the memory, and twice the time, of their text.
+struct Document<'a> {
+    result: &'a RunResult,
+    jobs: Jobs<'a>,
+}
+
+impl Serialize for Document<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let result = self.result;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("fio version", FIO_VERSION)?;
+        map.serialize_entry("timestamp", &(result.timestamp_ms / 1000))?;
+        map.serialize_entry("timestamp_ms", &result.timestamp_ms)?;
+        let time = calendar::ctime(result.timestamp_ms, result.host.utc_offset_s);
+        map.serialize_entry("time", &time)?;
+        map.serialize_entry("global options", &options(result, &result.global_given))?;
+        map.serialize_entry("jobs", &self.jobs)?;
+        let disks: Vec<Value> = result.disks.iter().map(disk).collect();
+        map.serialize_entry("disk_util", &disks)?;
+        map.serialize_entry("iodyno", &iodyno(result))?;
+        map.end()
+    }
+}
+
+struct Jobs<'a> {
+    result: &'a RunResult,
+    entries: Vec<Entry<'a>>,
+    groups: BTreeMap<u32, GroupRows>,
+}
+
+impl Serialize for Jobs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let group = |entry: &Entry<'_>| self.groups.get(&entry.first.group).unwrap_or(&[None; 4]);
+        serializer
+            .collect_seq(self.entries.iter().map(|entry| job(self.result, entry, group(entry))))
+    }
+}
+
+fn print(document: &impl Serialize) -> String {
     let mut out = Vec::new();
     let mut serializer = serde_json::Serializer::with_formatter(&mut out, FioStyle::new());
-    // Neither a vector nor a `Value`, whose keys are strings, can fail.
+    // Neither a vector nor objects whose keys are strings can fail.
     document.serialize(&mut serializer).expect("a value prints into a vector");
     out.push(b'\n');
     String::from_utf8(out).expect("JSON is UTF-8")

@@ -17,6 +17,10 @@ impl FioStyle {
 
 impl Formatter for FioStyle {
     fn write_f64<W: ?Sized + Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
+        // Most are whole: counts of percent, empty latencies.
+        if value.is_sign_positive() && value < 1e15 && value.fract() == 0.0 {
+            return write!(writer, "{}.000000", value as u64);
+        }
         write!(writer, "{value:.6}")
     }
 

@@ -7,6 +7,7 @@
 use super::delay;
 use super::gate::Gate;
 use super::hands::Hands;
+use super::outbox::{log_line, wake, Outbox};
 use super::page;
 use super::plan::PlannedWorker;
 use super::plugins::Plugins;
@@ -16,19 +17,21 @@ use super::targets::LayoutDesk;
 use super::worker::{self, Context};
 use crate::io::flow::Partner;
 use crate::io::signal::Signal;
+use crate::job::spec::JobSpec;
 use crate::plugin::handle::Terminator;
-use crate::plugin::host_table::{self, LogLine};
+use crate::plugin::host_table;
+use crate::plugin::kept;
 use crate::stats::live::WorkerPage;
 use crate::sys::clock::{mono_ns, SystemClock};
-use crate::sys::crash;
 use crate::sys::shm::SharedMemory;
-use crossbeam::channel::{self, RecvTimeoutError};
+use crate::sys::{crash, footprint};
+use crossbeam::channel::{self, RecvTimeoutError, TryRecvError};
 use crossbeam::utils::CachePadded;
-use iodyno_engine_api::abi::{IOE_LOG_DEBUG, IOE_LOG_INFO, IOE_LOG_WARN};
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long after its end a worker may go on waiting for what is in flight before it is woken.
@@ -63,28 +66,8 @@ pub(super) enum CellEvent {
     },
 }
 
-/// Messages to the control process, from any thread of the cell.
-#[derive(Debug, Clone)]
-pub(super) struct Outbox(Arc<Mutex<Sender>>, channel::Sender<CellEvent>);
-
-impl Outbox {
-    /// Sends. Where that fails, the control process is gone, or an engine closed a descriptor that
-    /// is not its own: then nobody would ever hear of what happens here.
-    pub(super) fn send(&self, message: &ToControl) {
-        let sent = self.0.lock().unwrap_or_else(PoisonError::into_inner).send(message);
-        if sent.is_err() {
-            let _ending = self.1.send(CellEvent::Mute);
-        }
-    }
-
-    /// Tells of something that went wrong with a worker.
-    pub(super) fn error(&self, worker: u32, error: RunError) {
-        self.send(&ToControl::Error { worker, error });
-    }
-}
-
-/// A moment at which a worker's signal is raised.
-#[derive(Clone, Copy, Debug)]
+/// A moment at which a worker's signal is raised; the order is that of the moments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Alarm {
     at_ns: u64,
     worker: u32,
@@ -94,8 +77,16 @@ struct Alarm {
 struct Cell {
     plan: CellPlan,
     memory: SharedMemory,
-    /// Of the workers and the partners of their flows, each mapped once: a flow of n workers would
-    /// need n * n mappings otherwise, of which a process has but so many.
+    /// The cell's workers, by wave.
+    of_waves: BTreeMap<u32, Vec<PlannedWorker>>,
+    /// Waves that were not started.
+    waves_left: BTreeSet<u32>,
+    /// All of the run, shared with the workers.
+    jobs: Vec<Arc<JobSpec>>,
+    /// The first of the cell's own workers, and the pages from its on: one mapping, of which a
+    /// process has but so many.
+    own_pages: (u32, &'static [WorkerPage]),
+    /// Of the partners of flows that run in other cells, each mapped once.
     pages: BTreeMap<u32, &'static WorkerPage>,
     plugins: Plugins,
     events: channel::Sender<CellEvent>,
@@ -106,7 +97,13 @@ struct Cell {
     waves: BTreeMap<u32, Wave>,
     /// Their workers.
     seats: BTreeMap<u32, Seat>,
-    alarms: Vec<Alarm>,
+    alarms: BinaryHeap<Reverse<Alarm>>,
+    /// Messages that go out with the next ones, or as soon as nothing else is to be done.
+    unsent: Vec<ToControl>,
+    /// The process is the cell's own.
+    own_process: bool,
+    /// What only the set-up needed was given back.
+    is_slim: bool,
     /// An instance was not cleaned up: its engine may still run.
     left_behind: bool,
     hands: Hands,
@@ -142,10 +139,10 @@ struct Seat {
 pub fn serve(stream: UnixStream, memory: SharedMemory, own_process: bool) -> std::io::Result<()> {
     let (events, inbox) = channel::unbounded();
     let sender = Sender::new(stream.try_clone()?);
-    let outbox = Outbox(Arc::new(Mutex::new(sender)), events.clone());
+    let outbox = Outbox::new(sender, events.clone());
     let farewell = stream.try_clone()?;
     let mut receiver = Receiver::new(stream);
-    let Some(ToCell::Plan(plan)) = receiver.receive() else { return Ok(()) };
+    let Some(ToCell::Plan(mut plan)) = receiver.receive() else { return Ok(()) };
     let _watched = match own_process {
         true => Some(crash::watch(page::map_crash(&memory, plan.cell)?)?),
         false => None,
@@ -161,18 +158,31 @@ pub fn serve(stream: UnixStream, memory: SharedMemory, own_process: bool) -> std
     });
     let log = outbox.clone();
     host_table::set_log_sink(move |line| log_line(&log, &line));
+    kept::believe(std::mem::take(&mut plan.checked));
+    let ids = plan.workers.iter().map(|worker| worker.id);
+    let (first, last) = ids.fold((u32::MAX, 0), |(low, high), id| (low.min(id), high.max(id)));
+    let own_pages = (first, page::map_workers(&memory, first, last.saturating_sub(first) + 1)?);
+    let mut of_waves: BTreeMap<u32, Vec<PlannedWorker>> = BTreeMap::new();
+    plan.workers.iter().for_each(|it| of_waves.entry(it.wave).or_default().push(*it));
     let mut cell = Cell {
+        waves_left: of_waves.keys().copied().collect(),
+        of_waves,
+        clock: SystemClock::since(plan.clocks),
+        jobs: std::mem::take(&mut plan.jobs).into_iter().map(Arc::new).collect(),
         plan: *plan,
         memory,
+        own_pages,
         pages: BTreeMap::new(),
         plugins: Plugins::default(),
         events,
         outbox,
-        clock: SystemClock::new(),
         layout: Arc::new(LayoutDesk::default()),
         waves: BTreeMap::new(),
         seats: BTreeMap::new(),
-        alarms: Vec::new(),
+        alarms: BinaryHeap::new(),
+        unsent: Vec::new(),
+        own_process,
+        is_slim: false,
         left_behind: false,
         hands: Hands::default(),
     };
@@ -184,39 +194,20 @@ pub fn serve(stream: UnixStream, memory: SharedMemory, own_process: bool) -> std
     Ok(())
 }
 
-/// Calls `terminate` on a thread of its own: an engine's that blocks must not block the cell.
-fn wake(terminator: &Terminator, outbox: &Outbox) {
-    if !terminator.is_armed() {
-        return;
-    }
-    let terminator = terminator.clone();
-    let thread = std::thread::Builder::new().spawn(move || terminator.terminate());
-    if let Err(error) = thread {
-        // Many threads may be what used the limit up.
-        outbox.send(&ToControl::Note(format!(
-            "an engine that waits was not woken: start a thread: {error} (raise ulimit -u, or \
-             lower iodepth or numjobs)"
-        )));
-    }
-}
-
-/// What an engine logs goes into the report, but for what is meant for its author alone.
-fn log_line(outbox: &Outbox, line: &LogLine) {
-    let class = match line.level {
-        IOE_LOG_DEBUG => return,
-        IOE_LOG_INFO => "says",
-        IOE_LOG_WARN => "warns",
-        _ => "reports an error",
-    };
-    outbox.send(&ToControl::Note(format!("an engine {class}: {}", line.text)));
-}
-
 impl Cell {
     fn run(&mut self, inbox: &channel::Receiver<CellEvent>) -> std::io::Result<()> {
         loop {
-            let event = match self.next_alarm_in() {
-                Some(wait) => inbox.recv_timeout(wait),
-                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            let event = match inbox.try_recv() {
+                Ok(event) => Ok(event),
+                Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
+                Err(TryRecvError::Empty) => {
+                    // Whoever ends with a thousand others is told of with them.
+                    self.outbox.send_all(&std::mem::take(&mut self.unsent));
+                    match self.next_alarm_in() {
+                        Some(wait) => inbox.recv_timeout(wait),
+                        None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                    }
+                }
             };
             match event {
                 Ok(CellEvent::Told(message)) => self.obey(message),
@@ -226,10 +217,14 @@ impl Cell {
                 }
                 Ok(CellEvent::Ended { worker, left_behind }) => {
                     self.left_behind |= left_behind;
+                    self.unsent.push(ToControl::Ended { worker });
                     self.forget(worker);
                 }
                 Err(RecvTimeoutError::Timeout) => self.ring_alarms(),
-                Ok(CellEvent::Alone) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Ok(CellEvent::Alone) | Err(RecvTimeoutError::Disconnected) => {
+                    self.outbox.send_all(&std::mem::take(&mut self.unsent));
+                    return Ok(());
+                }
                 Ok(CellEvent::Mute) => return Err(std::io::ErrorKind::NotConnected.into()),
             }
             self.tell_progress();
@@ -256,8 +251,8 @@ impl Cell {
     fn start_wave(&mut self, number: u32) {
         self.waves.retain(|_, wave| !wave.done_told);
         self.seats.retain(|_, seat| self.waves.contains_key(&seat.wave));
-        let of_wave = self.plan.workers.iter().filter(|worker| worker.wave == number);
-        let workers: Vec<PlannedWorker> = of_wave.copied().collect();
+        self.waves_left.remove(&number);
+        let workers = self.of_waves.get(&number).cloned().unwrap_or_default();
         let all: BTreeSet<u32> = workers.iter().map(|worker| worker.id).collect();
         let gate = Arc::new(Gate::default());
         let wave = Wave {
@@ -268,7 +263,7 @@ impl Cell {
         };
         self.waves.insert(number, wave);
         for planned in workers {
-            let job = &self.plan.jobs[planned.job as usize];
+            let job = &self.jobs[planned.job as usize];
             let signal = Arc::new(CachePadded::new(Signal::default()));
             let seat = Seat {
                 wave: number,
@@ -280,7 +275,7 @@ impl Cell {
             self.seats.insert(planned.id, seat);
             if let Err(error) = self.start_worker(planned, signal, Arc::clone(&gate), delay_ns) {
                 self.outbox.error(planned.id, error);
-                self.outbox.send(&ToControl::Ended { worker: planned.id });
+                self.unsent.push(ToControl::Ended { worker: planned.id });
                 self.forget(planned.id);
             }
         }
@@ -293,7 +288,7 @@ impl Cell {
         gate: Arc<Gate>,
         delay_ns: u64,
     ) -> Result<(), RunError> {
-        let job = self.plan.jobs[planned.job as usize].clone();
+        let job = Arc::clone(&self.jobs[planned.job as usize]);
         let engine_error = |message: String| RunError::engine(&job.name, message);
         let engine = self.plugins.engine(&job.engine, &self.outbox).map_err(engine_error)?;
         let inner = self.plugins.below(&job.engine, &self.outbox).map_err(engine_error)?;
@@ -303,11 +298,11 @@ impl Cell {
         let partners = self
             .partners(&planned)
             .map_err(|error| engine_error(format!("map the pages of a flow: {error}")))?;
-        let context = Context {
+        let context = Box::new(Context {
             planned,
             run: self.plan.run,
             pool: self.hands.for_job(&job, &self.outbox),
-            job: job.clone(),
+            job: Arc::clone(&job),
             engine,
             inner,
             page,
@@ -319,7 +314,8 @@ impl Cell {
             layout: Arc::clone(&self.layout),
             outbox: self.outbox.clone(),
             events: self.events.clone(),
-        };
+            stays: self.own_process && self.waves_left.is_empty(),
+        });
         std::thread::Builder::new()
             .name(job.name.chars().take(15).collect())
             .stack_size(STACK_BYTES)
@@ -335,17 +331,19 @@ impl Cell {
     }
 
     fn page_of(&mut self, worker: u32) -> std::io::Result<&'static WorkerPage> {
+        let (first, own) = self.own_pages;
+        if let Some(page) = worker.checked_sub(first).and_then(|index| own.get(index as usize)) {
+            return Ok(page);
+        }
         if let Some(page) = self.pages.get(&worker) {
             return Ok(page);
         }
-        let page = page::map_worker(&self.memory, worker)?;
-        self.pages.insert(worker, page);
-        Ok(page)
+        Ok(self.pages.entry(worker).or_insert(&page::map_workers(&self.memory, worker, 1)?[0]))
     }
 
     /// The other workers of a worker's flow, in whatever cell they run.
     fn partners(&mut self, planned: &PlannedWorker) -> std::io::Result<Vec<Partner<'static>>> {
-        let flow_of = |worker: &PlannedWorker| self.plan.jobs[worker.job as usize].pace.flow;
+        let flow_of = |worker: &PlannedWorker| self.jobs[worker.job as usize].pace.flow;
         let Some(own) = flow_of(planned) else { return Ok(Vec::new()) };
         let others = self.plan.flow_workers.iter();
         let weights: Vec<(u32, u32)> = others
@@ -362,12 +360,12 @@ impl Cell {
     fn go(&mut self, number: u32) {
         let Some(wave) = self.waves.get(&number) else { return };
         let now_ns = mono_ns();
-        for planned in self.plan.workers.iter().filter(|worker| worker.wave == number) {
+        for planned in self.of_waves.get(&number).into_iter().flatten() {
             let Some(seat) = self.seats.get(&planned.id) else { continue };
-            let time = &self.plan.jobs[planned.job as usize].time;
+            let time = &self.jobs[planned.job as usize].time;
             let begin_ns = now_ns.saturating_add(seat.delay_ns).saturating_add(time.ramp_time.0);
             let mut alarm = |at_ns, raise| {
-                self.alarms.push(Alarm { at_ns, worker: planned.id, raise });
+                self.alarms.push(Reverse(Alarm { at_ns, worker: planned.id, raise }));
             };
             if time.ramp_time.0 == 0 {
                 seat.signal.raise(Signal::MEASURE);
@@ -377,7 +375,7 @@ impl Cell {
             if let Some(runtime) = time.runtime {
                 let end_ns = begin_ns.saturating_add(runtime.0);
                 alarm(end_ns, Signal::STOP);
-                if !self.plan.jobs[planned.job as usize].verifies() {
+                if !self.jobs[planned.job as usize].verifies() {
                     alarm(end_ns.saturating_add(PATIENCE_NS), Signal::ABORT);
                 }
             }
@@ -392,14 +390,16 @@ impl Cell {
             self.raise(worker, Signal::STOP);
             // What a verifying job has begun it finishes: a wake would not hurry it.
             if !self.verifies(worker) {
-                self.alarms.push(Alarm { at_ns: patience_ns, worker, raise: Signal::ABORT });
+                let alarm = Alarm { at_ns: patience_ns, worker, raise: Signal::ABORT };
+                self.alarms.push(Reverse(alarm));
             }
         }
     }
 
     fn verifies(&self, worker: u32) -> bool {
-        let planned = self.plan.workers.iter().find(|planned| planned.id == worker);
-        planned.is_some_and(|planned| self.plan.jobs[planned.job as usize].verifies())
+        let by_id = self.plan.workers.binary_search_by_key(&worker, |planned| planned.id);
+        let planned = by_id.ok().map(|index| &self.plan.workers[index]);
+        planned.is_some_and(|planned| self.jobs[planned.job as usize].verifies())
     }
 
     /// The user wants an end: drain, and wake whoever waits.
@@ -438,16 +438,22 @@ impl Cell {
         self.forget(worker);
     }
 
-    fn next_alarm_in(&self) -> Option<Duration> {
-        let at_ns = self.alarms.iter().map(|alarm| alarm.at_ns).min()?;
-        Some(Duration::from_nanos(at_ns.saturating_sub(mono_ns())))
+    /// Until the next alarm of a worker that runs; those of others are forgotten.
+    fn next_alarm_in(&mut self) -> Option<Duration> {
+        loop {
+            let Reverse(alarm) = *self.alarms.peek()?;
+            let runs = self.wave_of(alarm.worker, |wave| wave.running.contains(&alarm.worker));
+            if runs == Some(true) {
+                return Some(Duration::from_nanos(alarm.at_ns.saturating_sub(mono_ns())));
+            }
+            self.alarms.pop();
+        }
     }
 
     fn ring_alarms(&mut self) {
         let now_ns = mono_ns();
-        let (due, later) = self.alarms.iter().partition(|alarm| alarm.at_ns <= now_ns);
-        self.alarms = later;
-        for alarm in Vec::<Alarm>::from_iter(due) {
+        while self.alarms.peek().is_some_and(|Reverse(alarm)| alarm.at_ns <= now_ns) {
+            let Some(Reverse(alarm)) = self.alarms.pop() else { return };
             let runs = self.wave_of(alarm.worker, |wave| wave.running.contains(&alarm.worker));
             if runs == Some(true) {
                 self.raise(alarm.worker, alarm.raise);
@@ -463,18 +469,21 @@ impl Cell {
         if let Some(seat) = self.seats.get_mut(&worker) {
             seat.terminators.clear();
         }
-        self.alarms.retain(|alarm| alarm.worker != worker);
     }
 
     fn tell_progress(&mut self) {
         for (&number, wave) in &mut self.waves {
             if wave.preparing.is_empty() && !wave.ready_told {
                 wave.ready_told = true;
-                self.outbox.send(&ToControl::Ready { wave: number });
+                // Once, while nobody measures yet.
+                if !std::mem::replace(&mut self.is_slim, self.own_process) && self.own_process {
+                    footprint::give_back();
+                }
+                self.unsent.push(ToControl::Ready { wave: number });
             }
             if wave.running.is_empty() && !wave.done_told {
                 wave.done_told = true;
-                self.outbox.send(&ToControl::WaveDone { wave: number });
+                self.unsent.push(ToControl::WaveDone { wave: number });
             }
         }
     }

@@ -18,14 +18,16 @@ use crate::catalogue::PluginInfo;
 use crate::job::spec::{Isolation, JobSpec, RunSpec};
 use crate::plugin::kept;
 use crate::run::watch::STUCK_NOTE;
-use crate::sys::clock::{mono_ns, wall_ms};
+use crate::sys::clock::{mono_ns, wall_ms, Look};
 use crate::sys::diskstats::DiskWatch;
+use crate::sys::footprint;
 use crate::sys::inherit;
 use crate::sys::spawn::signal_name;
 use crate::sys::steal::CpuTimes;
 use crate::units::Nanos;
 use crate::workload::mix_seed;
 use crossbeam::channel::{self, Receiver};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -89,6 +91,8 @@ pub(super) struct Control<'a> {
     pub(super) exits: bool,
     /// Some job ends when no other one does I/O.
     pub(super) companions: bool,
+    /// What only the set-up needed was given back.
+    is_slim: bool,
     /// Why no further stage begins, in words after a job's name.
     pub(super) over: Option<String>,
     /// Lower bounds to be judged.
@@ -99,8 +103,11 @@ pub(super) struct Control<'a> {
     /// Cells that were started so far. A cell of the plan may be started again after a crash: each
     /// start has a number of its own, so that nothing is heard of one that was buried.
     births: u32,
+    /// Which cell each start was of.
+    born: BTreeMap<u32, u32>,
     /// In every stamp of the run.
     run_id: u64,
+    clocks: Look,
     news_sender: channel::Sender<(u32, CellNews)>,
     news: Receiver<(u32, CellNews)>,
     signals: Receiver<i32>,
@@ -135,11 +142,14 @@ impl<'a> Control<'a> {
             left_out: vec![false; plan.waves.len()],
             companions: jobs.iter().any(|job| job.engine.ends_with_io),
             exits: jobs.iter().any(|job| job.process.exitall || job.process.exitall_on_error),
+            is_slim: false,
             over: None,
             minima: plan.workers.iter().filter_map(bounds).collect(),
             steady: steady::units(&request.spec, &plan),
             births: 0,
+            born: BTreeMap::new(),
             run_id: mix_seed(wall_ms(), mono_ns() ^ u64::from(std::process::id()) << 32),
+            clocks: Look::now(),
             signals: watch_signals()?,
             request,
             plan,
@@ -177,6 +187,7 @@ impl<'a> Control<'a> {
                     self.interrupt(signal, &state);
                 },
                 default(wait) => if Instant::now() >= state.next_tick {
+                    self.slim();
                     self.look(stage, &mut state);
                     state.next_tick = Instant::now() + tick;
                 }
@@ -226,6 +237,7 @@ impl<'a> Control<'a> {
         }
         self.births += 1;
         let birth = self.births;
+        self.born.insert(birth, cell);
         self.pages.forget_crash(cell)?;
         let memory = self.pages.memory();
         let news = self.news_sender.clone();
@@ -236,6 +248,8 @@ impl<'a> Control<'a> {
         handle.send(&ToCell::Plan(Box::new(CellPlan {
             cell,
             run: self.run_id,
+            clocks: self.clocks,
+            checked: kept::checked(),
             jobs: self.request.spec.jobs.clone(),
             workers: self.plan.cell(cell).copied().collect(),
             flow_workers: self.flow_workers(),
@@ -256,9 +270,11 @@ impl<'a> Control<'a> {
     }
 
     fn hear(&mut self, birth: u32, news: CellNews, state: &mut StageState) {
-        let alive = |cell: &Option<CellHandle>| cell.as_ref().is_some_and(|it| it.birth == birth);
-        let Some(cell) = self.cells.iter().position(alive) else { return };
-        let cell = cell as u32;
+        let Some(&cell) = self.born.get(&birth) else { return };
+        let handle = &self.cells[cell as usize];
+        if handle.as_ref().is_none_or(|handle| handle.birth != birth) {
+            return;
+        }
         match news {
             CellNews::Says(message) => self.hear_message(cell, message, state),
             CellNews::Printed(line) => {
@@ -273,7 +289,10 @@ impl<'a> Control<'a> {
 
     fn hear_message(&mut self, cell: u32, message: ToControl, state: &mut StageState) {
         match message {
-            ToControl::Ready { wave } => state.ready(cell, wave),
+            ToControl::Ready { wave } => {
+                self.meet(wave);
+                state.ready(cell, wave);
+            }
             ToControl::WaveDone { wave } => state.done(cell, wave),
             ToControl::Layout { job, files, total_bytes, done_bytes } => {
                 (self.show)(&Event::Layout { job, files, total_bytes, done_bytes });
@@ -281,11 +300,6 @@ impl<'a> Control<'a> {
             ToControl::Note(text) => self.note(text),
             ToControl::Loading(path) => self.set_loading(cell, Some(path)),
             ToControl::Loaded => self.set_loading(cell, None),
-            ToControl::Began { worker, tid, start_ms } => self.track(worker, |track| {
-                track.tid = tid;
-                track.start_ms = start_ms;
-                track.began_ns = mono_ns();
-            }),
             ToControl::Identity { worker, facts } => {
                 self.track(worker, |track| track.identity = facts);
             }
@@ -297,6 +311,15 @@ impl<'a> Control<'a> {
             }
             ToControl::Error { worker, error } => self.fail(worker, error),
             ToControl::Ended { worker } => self.track(worker, |track| track.end(mono_ns())),
+        }
+    }
+
+    /// Learns which threads the workers of a wave are.
+    fn meet(&mut self, wave: u32) {
+        for worker in self.plan.wave(wave) {
+            if let Ok(begin) = self.pages.begin(worker.id) {
+                self.tracks[worker.id as usize].meet(begin);
+            }
         }
     }
 
@@ -387,6 +410,14 @@ impl<'a> Control<'a> {
         let status = status::status(self, stage, now_ns, stuck);
         if state.has_begun() {
             (self.show)(&Event::Tick(status));
+        }
+    }
+
+    /// A run that lasts takes no more memory than it needs, from its first tick on.
+    fn slim(&mut self) {
+        let has_cell_apart = self.request.spec.isolation != Isolation::None;
+        if has_cell_apart && !std::mem::replace(&mut self.is_slim, true) {
+            footprint::give_back();
         }
     }
 

@@ -24,6 +24,7 @@ use crate::sys::crash;
 use crossbeam::channel::{self, Receiver, RecvTimeoutError, Sender};
 use iodyno_engine_api::abi::{IOE_F_SYNC, IOE_OPEN_HOST};
 use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Stack of a member's thread, as large as C libraries expect; untouched pages cost nothing.
@@ -35,7 +36,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// What a member needs; a copy for each.
 #[derive(Clone)]
 struct Orders {
-    job: JobSpec,
+    job: Arc<JobSpec>,
     facts: JobFacts,
     engine: &'static LoadedEngine,
     inner: Vec<Inner>,
@@ -77,7 +78,7 @@ pub(super) fn hire(
     let (ready, told) = channel::bounded(slots.depth() as usize);
     let indices = 0..table.len();
     let orders = Orders {
-        job: job.clone(),
+        job: Arc::clone(job),
         facts: JobFacts { iodepth: 1, ..fit::job_facts(context) },
         engine: context.engine,
         inner: context.inner.clone(),

@@ -96,8 +96,8 @@ impl Control<'_> {
     /// Tells of the jobs of the stages from `stage` on, which are left out.
     pub(super) fn leave_out_from(&mut self, stage: u32, because: &str) {
         for job in 0..self.request.spec.jobs.len() {
-            let of_job = |it: &&super::plan::PlannedWorker| it.job as usize == job;
-            if self.plan.workers.iter().find(of_job).is_some_and(|it| it.stage >= stage) {
+            let first = self.plan.job(job as u32).first();
+            if first.is_some_and(|first| first.stage >= stage) {
                 let name = &self.request.spec.jobs[job].name;
                 self.note(format!("job {name} {because}"));
             }

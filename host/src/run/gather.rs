@@ -31,8 +31,8 @@ pub(super) fn result(control: &mut Control<'_>) -> RunResult {
     let planned = control.plan.workers.clone();
     let workers: Vec<WorkerResult> =
         planned.iter().map(|worker| worker_result(control, worker, now_ns)).collect();
-    let cut: Vec<String> =
-        control.request.spec.jobs.iter().filter_map(|job| cut_short(&workers, job)).collect();
+    let of_jobs = workers.chunk_by(|one, next| one.job.name == next.job.name);
+    let cut: Vec<String> = of_jobs.filter_map(cut_short).collect();
     cut.into_iter().for_each(|words| control.note(words));
     let jobs = &control.request.spec.jobs;
     let limits: Vec<String> = jobs.iter().filter_map(|job| tester_limit(&workers, job)).collect();
@@ -86,6 +86,9 @@ fn worker_result(control: &mut Control<'_>, worker: &PlannedWorker, now_ns: u64)
     let given_up = control.tracks[worker.id as usize].given_up.take();
     let mut measure =
         given_up.unwrap_or_else(|| control.pages.measured(worker.id).unwrap_or_default());
+    if let Ok(begin) = control.pages.begin(worker.id) {
+        control.tracks[worker.id as usize].meet(begin);
+    }
     let job = control.job(worker.id).clone();
     drop_unwanted(&mut measure, &job);
     close_phase(&mut measure, control.tracks[worker.id as usize].ended_ns, now_ns);
@@ -131,10 +134,10 @@ fn drop_unwanted(measure: &mut PhaseSnapshot, job: &JobSpec) {
 }
 
 /// What to say of a job's reads beyond the end of a file.
-fn cut_short(workers: &[WorkerResult], job: &JobSpec) -> Option<String> {
-    let of_job = workers.iter().filter(|worker| worker.job.name == job.name);
-    let words = words_on_cut_reads(of_job.map(|worker| worker.measure.dir(Ddir::Read)))?;
-    Some(format!("{}: {words}", place(job)))
+fn cut_short(clones: &[WorkerResult]) -> Option<String> {
+    let reads = clones.iter().map(|worker| worker.measure.dir(Ddir::Read));
+    let words = words_on_cut_reads(reads)?;
+    Some(format!("{}: {words}", place(&clones.first()?.job)))
 }
 
 /// What to say where the tester was measured, and not the engine. An engine that does nothing is

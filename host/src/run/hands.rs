@@ -3,7 +3,7 @@
 //! Called by [`super::cell`] while workers are set up. Made when the first job asks for them,
 //! shared by all, gone with the cell. What they do is `verify::pool`'s affair.
 
-use super::cell::Outbox;
+use super::outbox::Outbox;
 use super::protocol::ToControl;
 use crate::io::batch::Errand;
 use crate::job::spec::JobSpec;

@@ -17,6 +17,7 @@ use super::watch::STUCK_NOTE;
 use super::words::place;
 use crate::job::spec::Isolation;
 use crate::plugin::handle::Callback;
+use crate::stats::live::WorkerState;
 use crate::sys::clock::mono_ns;
 use crate::sys::crash_report::Crash;
 use std::time::{Duration, Instant};
@@ -130,6 +131,7 @@ impl Control<'_> {
     /// with what they were doing: once for all clones of a job that were doing the same. Workers of
     /// later waves run in a new cell.
     pub(super) fn bury(&mut self, cell: u32, death: Option<Death>) {
+        self.last_looks(cell);
         let waiting = self.waiting(cell);
         let Some(handle) = self.cells[cell as usize].take() else { return };
         let ids = self.begun_in(cell).map(|worker| worker.id);
@@ -170,6 +172,20 @@ impl Control<'_> {
             }
             self.pages.mark_failed(id);
             self.tracks[id as usize].end(now_ns);
+        }
+    }
+
+    /// What the pages of a cell's workers say that it had no time to tell: who began, and who was
+    /// through.
+    fn last_looks(&mut self, cell: u32) {
+        let (now_ns, begun) = (mono_ns(), &self.begun);
+        for worker in self.plan.cell(cell).filter(|worker| begun[worker.wave as usize]) {
+            let Ok(live) = self.pages.live(worker.id) else { continue };
+            let track = &mut self.tracks[worker.id as usize];
+            track.meet(live.begin);
+            if live.state == WorkerState::Done as u64 {
+                track.end(now_ns);
+            }
         }
     }
 

@@ -21,6 +21,7 @@ pub mod gather;
 mod hands;
 mod loss;
 mod minimum;
+mod outbox;
 pub mod page;
 mod placement;
 pub mod plan;

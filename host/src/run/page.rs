@@ -5,8 +5,10 @@
 //! by a CRC-32, so that a plugin that scribbles through the mapping does not go unseen.
 
 use crate::ddir::Ddir;
+use crate::stats::buckets::index;
 use crate::stats::live::{
-    DirCounters, Histogram, MeasureCounters, RampCounters, VerifyCounters, WorkerPage, WorkerState,
+    DirCounters, Histogram, Latencies, MeasureCounters, RampCounters, VerifyCounters, WorkerPage,
+    WorkerState,
 };
 use crate::stats::snapshot::{DirSnapshot, HistogramSnapshot, PhaseSnapshot};
 use crate::sys::crash::CrashRecord;
@@ -22,7 +24,12 @@ const PAGE: u64 = 4096;
 unsafe impl Shared for WorkerPage {}
 
 /// Distance between two worker pages.
-const STRIDE: u64 = (size_of::<WorkerPage>() as u64).next_multiple_of(PAGE);
+const STRIDE: u64 = size_of::<WorkerPage>() as u64;
+const _: () = assert!(STRIDE.is_multiple_of(PAGE));
+
+/// Where the latencies begin in a worker's page, and the distance between two of them.
+const LATENCIES: u64 = offset_of!(WorkerPage, latencies) as u64;
+const ROW: u64 = size_of::<Histogram>() as u64;
 
 /// A cell's crash record has a page to itself, for a mapping cannot begin elsewhere.
 const _: () = assert!(size_of::<CrashRecord>() as u64 <= PAGE);
@@ -39,6 +46,8 @@ pub struct Pages {
 pub struct LiveSnapshot {
     /// Number of its state.
     pub state: u64,
+    /// Its thread's begin.
+    pub begin: Begin,
     /// Breadcrumb.
     pub callback: u64,
     /// Requests in flight.
@@ -55,6 +64,17 @@ pub struct LiveSnapshot {
     pub verify: VerifyProgress,
     /// The measure phase, without histograms.
     pub measure: PhaseSnapshot,
+}
+
+/// The begin of a worker's thread.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Begin {
+    /// Kernel thread id; 0 = it has not begun.
+    pub tid: u32,
+    /// Milliseconds since the epoch.
+    pub start_ms: u64,
+    /// CLOCK_MONOTONIC.
+    pub began_ns: u64,
 }
 
 /// How far verification is.
@@ -122,14 +142,8 @@ impl Pages {
     /// A worker's measure phase with its latencies.
     pub fn measured(&self, worker: u32) -> std::io::Result<PhaseSnapshot> {
         let mut phase = self.live(worker)?.measure;
-        let latencies = worker_offset(worker) + WorkerPage::HEAD_LEN as u64;
-        for (i, dir) in phase.dirs.iter_mut().enumerate() {
-            let row = |set: u64| latencies + (set * 4 + i as u64) * size_of::<Histogram>() as u64;
-            dir.slat_ns = self.histogram(row(0))?;
-            dir.clat_ns = self.histogram(row(1))?;
-            dir.lat_ns = self.histogram(row(2))?;
-            dir.qlat_ns = self.histogram(row(3))?;
-            dir.rlat_ns = self.histogram(row(4))?;
+        self.latencies(worker, &mut phase)?;
+        for dir in &mut phase.dirs {
             if dir.lat_ns.count == 0 {
                 dir.lat_ns = dir.clat_ns.clone();
             }
@@ -144,14 +158,42 @@ impl Pages {
         Ok(phase)
     }
 
+    /// Reads the histograms that were ever touched: most never were.
+    fn latencies(&self, worker: u32, phase: &mut PhaseSnapshot) -> std::io::Result<()> {
+        let begin = worker_offset(worker) + LATENCIES;
+        let end = begin + size_of::<Latencies>() as u64;
+        let mut at = begin;
+        while let Some(data) = self.memory.data_from(at).filter(|&data| data < end) {
+            let row = (data - begin) / ROW;
+            let histogram = self.histogram(begin + row * ROW)?;
+            let dir = &mut phase.dirs[row as usize % 4];
+            *match row / 4 {
+                0 => &mut dir.slat_ns,
+                1 => &mut dir.clat_ns,
+                2 => &mut dir.lat_ns,
+                3 => &mut dir.qlat_ns,
+                _ => &mut dir.rlat_ns,
+            } = histogram;
+            at = begin + (row + 1) * ROW;
+        }
+        Ok(())
+    }
+
+    /// The begin of a worker's thread.
+    pub fn begin(&self, worker: u32) -> std::io::Result<Begin> {
+        let offset = worker_offset(worker) + offset_of!(WorkerPage, tid) as u64;
+        let words = self.memory.read_words(offset, 24)?;
+        Ok(begin_from_words(&words))
+    }
+
     /// Number and sum of a worker's total latencies so far, all directions of data.
     pub fn total_latency(&self, worker: u32) -> std::io::Result<(u64, u64)> {
-        let latencies = worker_offset(worker) + WorkerPage::HEAD_LEN as u64;
+        let latencies = worker_offset(worker) + LATENCIES;
         let (mut count, mut sum) = (0u64, 0u64);
         for ddir in Ddir::DATA {
             // lat is empty where it is the same as clat.
             for set in [2, 1] {
-                let row = (set * 4 + ddir as u64) * size_of::<Histogram>() as u64;
+                let row = (set * 4 + ddir as u64) * ROW;
                 let head = self.memory.read_words(latencies + row, 16)?;
                 count = count.saturating_add(head[0]);
                 sum = sum.saturating_add(head[1]);
@@ -169,29 +211,36 @@ impl Pages {
         if count == 0 {
             return Ok(HistogramSnapshot::default());
         }
+        // A damaged page may say anything; what follows relies on this order.
+        let min = (u64::MAX - min_inverted).min(max);
+        // A sample's bucket is filled before its count says so, and both bounds in between.
+        let (first, last) = (index(min), index(max));
         let buckets = self.memory.read_words(
-            offset + offset_of!(Histogram, buckets) as u64,
-            size_of::<Histogram>() - offset_of!(Histogram, buckets),
+            offset + (offset_of!(Histogram, buckets) + first * 8) as u64,
+            (last - first + 1) * 8,
         )?;
-        let filled = buckets.iter().enumerate().filter(|(_, &n)| n > 0);
+        let filled = (first..).zip(&buckets).filter(|(_, &n)| n > 0);
         Ok(HistogramSnapshot {
             count,
             sum: u128::from(sum),
-            // A damaged page may say anything; what follows relies on this order.
-            min: (u64::MAX - min_inverted).min(max),
+            min,
             max,
             buckets: filled.map(|(index, &n)| (index as u32, n)).collect(),
         })
     }
 }
 
-/// Maps a worker's page in a cell.
-pub fn map_worker(memory: &SharedMemory, worker: u32) -> std::io::Result<&'static WorkerPage> {
+/// Maps the pages of `count` workers from `first` on in a cell.
+pub fn map_workers(
+    memory: &SharedMemory,
+    first: u32,
+    count: u32,
+) -> std::io::Result<&'static [WorkerPage]> {
     let workers = check_header(memory).unwrap_or(0);
-    if worker >= workers {
+    if first.checked_add(count).is_none_or(|end| end > workers) {
         return Err(std::io::Error::other("the shared page's header is damaged"));
     }
-    Ok(memory.map(worker_offset(worker))?)
+    Ok(memory.map_array(worker_offset(first), count as usize)?)
 }
 
 /// Maps a cell's crash record in that cell.
@@ -226,6 +275,11 @@ fn check_header(memory: &SharedMemory) -> Option<u32> {
     let expected = header(workers);
     let found: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
     (found == expected).then_some(workers)
+}
+
+/// `tid` and the two words behind it.
+fn begin_from_words(words: &[u64]) -> Begin {
+    Begin { tid: words[0] as u32, start_ms: words[1], began_ns: words[2] }
 }
 
 /// The words of a direction's counters.
@@ -295,6 +349,7 @@ fn live_from_words(words: &[u64]) -> LiveSnapshot {
     let verify = |offset: usize| at(offset_of!(WorkerPage, verify) + offset);
     LiveSnapshot {
         state: at(offset_of!(WorkerPage, state)),
+        begin: begin_from_words(&words[offset_of!(WorkerPage, tid) / 8..]),
         callback: at(offset_of!(WorkerPage, callback)),
         in_flight: at(offset_of!(WorkerPage, in_flight)),
         open_files: at(offset_of!(WorkerPage, open_files)),
@@ -320,7 +375,7 @@ mod tests {
     #[test]
     fn what_a_worker_counts_is_what_is_read() {
         let pages = Pages::create(3, 1).unwrap();
-        let page = map_worker(pages.memory(), 2).unwrap();
+        let page = &map_workers(pages.memory(), 1, 2).unwrap()[1];
         page.callback.set(0x1_0b);
         page.in_flight.set(5);
         page.first_error.set(28);
@@ -373,6 +428,6 @@ mod tests {
         assert!(pages.is_intact());
         pages.memory().write(&[7], 9).unwrap();
         assert!(!pages.is_intact());
-        assert!(map_worker(pages.memory(), 0).is_err());
+        assert!(map_workers(pages.memory(), 0, 1).is_err());
     }
 }

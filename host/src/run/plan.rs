@@ -4,6 +4,8 @@
 
 use crate::job::spec::{Isolation, JobSpec, RunSpec};
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 /// One worker to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +47,10 @@ pub struct Plan {
     pub stages: u32,
     /// Number of cells.
     pub cells: u32,
+    /// By wave: ids of its workers.
+    of_waves: Vec<Vec<u32>>,
+    /// By job: its first worker.
+    of_jobs: Vec<u32>,
 }
 
 impl Plan {
@@ -55,7 +61,10 @@ impl Plan {
             waves: vec![Wave { stage: 0, after: None }],
             stages: 1,
             cells: 1,
+            of_waves: vec![Vec::new()],
+            of_jobs: Vec::with_capacity(spec.jobs.len()),
         };
+        let mut names: BTreeMap<&str, u32> = BTreeMap::new();
         let mut group = 0;
         // The wave of this stage's jobs that wait for nobody.
         let mut common = 0;
@@ -73,11 +82,14 @@ impl Plan {
                 Isolation::Run | Isolation::None => 0,
             };
             plan.cells = cell + 1;
-            let wave = match plan.waits_for(&spec.jobs[..job], job_spec) {
+            let wave = match plan.waits_for(&names, job_spec) {
                 Some(after) => plan.add_wave(Some(after)),
                 None => common,
             };
+            plan.of_jobs.push(plan.workers.len() as u32);
+            names.entry(&job_spec.name).or_insert(job as u32);
             for clone in 0..process.numjobs {
+                plan.of_waves[wave as usize].push(plan.workers.len() as u32);
                 plan.workers.push(PlannedWorker {
                     id: plan.workers.len() as u32,
                     job: job as u32,
@@ -94,37 +106,57 @@ impl Plan {
 
     fn add_wave(&mut self, after: Option<u32>) -> u32 {
         self.waves.push(Wave { stage: self.stages - 1, after });
+        self.of_waves.push(Vec::new());
         self.waves.len() as u32 - 1
     }
 
     /// The job of the present stage that `job` waits for; one of an earlier stage is through by
     /// then.
-    fn waits_for(&self, before: &[JobSpec], job: &JobSpec) -> Option<u32> {
+    fn waits_for(&self, before: &BTreeMap<&str, u32>, job: &JobSpec) -> Option<u32> {
         let name = job.process.wait_for.as_ref()?;
-        let after = before.iter().position(|other| other.name == *name)? as u32;
+        let after = *before.get(name.as_str())?;
         let stage = self.stages - 1;
-        self.workers.iter().any(|it| it.job == after && it.stage == stage).then_some(after)
+        self.job(after).iter().any(|it| it.stage == stage).then_some(after)
     }
 
-    /// The workers of a stage.
+    /// The workers of a job, which stand side by side.
+    pub fn job(&self, job: u32) -> &[PlannedWorker] {
+        let first = |job: usize| self.of_jobs.get(job).copied();
+        let Some(begin) = first(job as usize) else { return &[] };
+        let end = first(job as usize + 1).map_or(self.workers.len(), |end| end as usize);
+        &self.workers[begin as usize..end]
+    }
+
+    /// The workers of a stage: its jobs stand side by side.
     pub fn stage(&self, stage: u32) -> impl Iterator<Item = &PlannedWorker> {
-        self.workers.iter().filter(move |worker| worker.stage == stage)
+        self.equal(|worker| worker.stage.cmp(&stage))
     }
 
     /// The workers of a wave.
     pub fn wave(&self, wave: u32) -> impl Iterator<Item = &PlannedWorker> {
-        self.workers.iter().filter(move |worker| worker.wave == wave)
+        let ids = self.of_waves.get(wave as usize).map_or(&[][..], |ids| ids);
+        ids.iter().map(|&id| &self.workers[id as usize])
     }
 
-    /// The workers of a cell.
+    /// The workers of a cell: its jobs stand side by side.
     pub fn cell(&self, cell: u32) -> impl Iterator<Item = &PlannedWorker> {
-        self.workers.iter().filter(move |worker| worker.cell == cell)
+        self.equal(|worker| worker.cell.cmp(&cell))
+    }
+
+    /// Those of one kind, where the kinds come in order.
+    fn equal(
+        &self,
+        kind: impl Fn(&PlannedWorker) -> Ordering,
+    ) -> std::slice::Iter<'_, PlannedWorker> {
+        let begin = self.workers.partition_point(|worker| kind(worker).is_lt());
+        let end = self.workers.partition_point(|worker| kind(worker).is_le());
+        self.workers[begin..end].iter()
     }
 
     /// Whether all clones of the job `first` are through before `worker` is set up, because of a
     /// stonewall or of `wait_for`.
     pub fn is_through_before(&self, first: u32, worker: &PlannedWorker) -> bool {
-        let of_job = |job| self.workers.iter().find(|it| it.job == job);
+        let of_job = |job| self.job(job).first();
         let mut later = worker;
         loop {
             if of_job(first).is_some_and(|first| first.stage < later.stage) {

@@ -3,7 +3,7 @@
 //! Called by `cell`, on its main thread, before a worker starts. Tells the control process before
 //! code of a plugin's runs for the first time, and the record of crashes where that code will lie.
 
-use super::cell::Outbox;
+use super::outbox::Outbox;
 use super::protocol::ToControl;
 use crate::job::spec::{EngineSpec, InnerEngine};
 use crate::plugin::load::{self, LoadRequest, LoadedEngine, LoadedPlugin};

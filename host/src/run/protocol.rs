@@ -5,6 +5,8 @@
 use super::plan::PlannedWorker;
 use super::result::{RunError, VerifyResult};
 use crate::job::spec::JobSpec;
+use crate::plugin::kept::Checked;
+use crate::sys::clock::Look;
 use rustix::net::{recv, send, RecvFlags, SendFlags};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -49,6 +51,10 @@ pub struct CellPlan {
     pub cell: u32,
     /// Id of the run, in every stamp.
     pub run: u64,
+    /// When the control process looked at the clocks: what the cell measures time by.
+    pub clocks: Look,
+    /// Plugins whose content is known already.
+    pub checked: Vec<Checked>,
     /// All jobs of the run.
     pub jobs: Vec<JobSpec>,
     /// The workers of this cell.
@@ -75,15 +81,6 @@ pub enum ToControl {
         total_bytes: u64,
         /// Bytes written so far.
         done_bytes: u64,
-    },
-    /// A worker's thread is there.
-    Began {
-        /// The worker.
-        worker: u32,
-        /// Kernel thread id.
-        tid: u32,
-        /// Wall clock, milliseconds since the epoch.
-        start_ms: u64,
     },
     /// What its target is.
     Identity {
@@ -147,11 +144,18 @@ impl Sender {
 
     /// Sends one message. A peer that is gone is told about by the reading end.
     pub fn send<T: Serialize>(&mut self, message: &T) -> std::io::Result<()> {
-        // On a line of its own, whatever someone else wrote into the socket before it.
-        let mut line = vec![b'\n'];
-        serde_json::to_writer(&mut line, message)?;
-        line.push(b'\n');
-        let mut rest = &line[..];
+        self.send_all(std::slice::from_ref(message))
+    }
+
+    /// Sends several messages at once.
+    pub fn send_all<T: Serialize>(&mut self, messages: &[T]) -> std::io::Result<()> {
+        // On lines of their own, whatever someone else wrote into the socket before them.
+        let mut lines = vec![b'\n'];
+        for message in messages {
+            serde_json::to_writer(&mut lines, message)?;
+            lines.push(b'\n');
+        }
+        let mut rest = &lines[..];
         while !rest.is_empty() {
             // Not write(2): whoever closed this descriptor may have opened a file in its place.
             match send(&self.0, rest, SendFlags::NOSIGNAL) {

@@ -2,7 +2,7 @@
 //! cells say and from a look at each tick; read by `status` and `gather`. Judges nothing: what
 //! stillness means is [`super::watch`]'s and `control`'s affair.
 
-use super::page::LiveSnapshot;
+use super::page::{Begin, LiveSnapshot};
 use super::result::VerifyResult;
 use super::verify_state::Kept;
 use super::watch::{Stillness, Watch};
@@ -50,9 +50,17 @@ pub(super) struct Track {
 }
 
 impl Track {
+    /// What its page says of its thread's begin.
+    pub(super) fn meet(&mut self, begin: Begin) {
+        self.tid = begin.tid;
+        self.start_ms = begin.start_ms;
+        self.began_ns = begin.began_ns;
+    }
+
     /// A tick.
     pub(super) fn look(&mut self, live: LiveSnapshot, now_ns: u64) -> Stillness {
         let still = self.watch.look(&live, now_ns);
+        self.meet(live.begin);
         self.previous = std::mem::replace(&mut self.live, live);
         self.previous_ns = std::mem::replace(&mut self.looked_ns, now_ns);
         still

@@ -152,8 +152,22 @@ pub(super) fn keeper(
     files: &Files,
     generator: &mut Generator,
 ) -> Result<Option<KeeperParts>, RunError> {
+    match method(&context.job) {
+        Some(method) => parts(context, files, generator, method).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Apart from its caller: the test of a digest takes a stack that a worker without verification
+/// need not have.
+#[inline(never)]
+fn parts(
+    context: &Context,
+    files: &Files,
+    generator: &mut Generator,
+    method: Method,
+) -> Result<KeeperParts, RunError> {
     let job = &context.job;
-    let Some(method) = method(job) else { return Ok(None) };
     let usage = |words: String| RunError::usage(&job.name, format!("{}: {words}", place(job)));
     self_test(job, method).map_err(usage)?;
     let mut recipe = recipe(context, files, method).map_err(usage)?;
@@ -172,7 +186,7 @@ pub(super) fn keeper(
             draw_again(generator, ledger);
         }
     }
-    Ok(Some(KeeperParts {
+    Ok(KeeperParts {
         rules: rules(context, &recipe),
         ledger,
         checks_load: !writes && !loads,
@@ -189,7 +203,7 @@ pub(super) fn keeper(
         block_max: max_bs(job) / interval(job) * interval(job),
         settle: settle(files),
         recipe: Arc::new(recipe),
-    }))
+    })
 }
 
 fn trims(context: &Context) -> Trims {
@@ -355,7 +369,7 @@ fn ledger_shape(
 
 /// `verify_ledger_max`: a quarter of the memory where the job does not say.
 pub(super) fn ledger_max(job: &JobSpec) -> u64 {
-    job.verify.ledger_max.map_or_else(|| facts::facts().memory_bytes / 4, |bytes| bytes.0)
+    job.verify.ledger_max.map_or_else(|| facts::memory_bytes() / 4, |bytes| bytes.0)
 }
 
 /// `verify_only`: what an earlier run of the same job wrote, drawn once more.

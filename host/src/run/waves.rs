@@ -147,8 +147,7 @@ impl Control<'_> {
 
     fn may_begin(&self, wave: u32) -> bool {
         let Some(after) = self.plan.waves[wave as usize].after else { return true };
-        let mut of_job = self.plan.workers.iter().filter(|worker| worker.job == after);
-        of_job.all(|worker| self.is_through(worker.id))
+        self.plan.job(after).iter().all(|worker| self.is_through(worker.id))
     }
 
     /// Whether a worker has ended, or will never begin.

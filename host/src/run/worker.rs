@@ -4,13 +4,14 @@
 //! Runs on the worker's own thread, from the first callback to the last. What goes wrong becomes a
 //! [`RunError`] with words; after a fault of the engine its memory is left where it is.
 
-use super::cell::{CellEvent, Outbox};
+use super::cell::CellEvent;
 use super::content;
 use super::crew;
 use super::delay;
 use super::doors::{self, Opened};
 use super::fit;
 use super::gate::Gate;
+use super::outbox::Outbox;
 use super::placement;
 use super::plan::PlannedWorker;
 use super::protocol::ToControl;
@@ -60,7 +61,7 @@ pub(super) struct Context {
     /// Id of the run.
     pub run: u64,
     /// Its job.
-    pub job: JobSpec,
+    pub job: Arc<JobSpec>,
     /// Its engine.
     pub engine: &'static LoadedEngine,
     /// The engines that it stands on.
@@ -85,6 +86,8 @@ pub(super) struct Context {
     pub outbox: Outbox,
     /// To the cell.
     pub events: channel::Sender<CellEvent>,
+    /// The cell is about to end with this worker's wave: the thread need not be taken down apart.
+    pub stays: bool,
 }
 
 /// How a worker ended.
@@ -105,18 +108,21 @@ impl Ending {
 }
 
 /// The thread's whole life.
-pub(super) fn run(context: Context) {
+pub(super) fn run(context: Box<Context>) {
     let id = context.planned.id;
     let (outbox, events, page) = (context.outbox.clone(), context.events.clone(), context.page);
-    let _guard = crash::guard_thread(id);
-    outbox.send(&ToControl::Began { worker: id, tid: thread::tid(), start_ms: wall_ms() });
+    let guard = crash::guard_thread(id);
+    let stays = context.stays;
+    page.start_ms.set(wall_ms());
+    page.began_ns.set(context.clock.mono_ns());
+    page.tid.set(u64::from(thread::tid()));
     page.state.set(WorkerState::Setup as u64);
-    let job = context.job.name.clone();
+    let job = Arc::clone(&context.job);
     // A panic is a defect of ours. What the engine was lent is leaked by default, so that
     // unwinding takes nothing away from it.
     let ending = catch_unwind(AssertUnwindSafe(move || live(&context))).unwrap_or_else(|_| {
         let message = "internal error: the worker panicked".to_owned();
-        Ending::left_behind(RunError::engine(&job, message))
+        Ending::left_behind(RunError::engine(&job.name, message))
     });
     match ending.outcome {
         Ok(()) => page.state.set(WorkerState::Done as u64),
@@ -125,9 +131,16 @@ pub(super) fn run(context: Context) {
             outbox.error(id, error);
         }
     }
-    outbox.send(&ToControl::Ended { worker: id });
     let left_behind = ending.left_behind;
     let _alone = events.send(CellEvent::Ended { worker: id, left_behind });
+    if stays {
+        // Each thread's end flushes what all other processors know of memory; the end of a thousand
+        // at once, with their process, does so once.
+        std::mem::forget(guard);
+        loop {
+            std::thread::park();
+        }
+    }
 }
 
 fn live(context: &Context) -> Ending {

@@ -63,7 +63,13 @@ pub struct Histogram {
     pub max: Counter,
     /// Samples per bucket.
     pub buckets: [Counter; BUCKETS],
+    /// To the end of the memory page: the head and the buckets of all latencies below 7 us lie in
+    /// the first one, those of up to 2 ms in the second, and so on; the rest is never touched.
+    _rest: [Counter; HISTOGRAM_WORDS - 4 - BUCKETS],
 }
+
+/// Whole pages of memory.
+const HISTOGRAM_WORDS: usize = (4 + BUCKETS).next_multiple_of(HEAD_WORDS);
 
 impl Histogram {
     /// Takes one sample. Only the owner may.
@@ -268,19 +274,36 @@ pub struct WorkerPage {
     pub goal_bytes: Counter,
     /// With `flow`: requests issued, seen by the partners of the flow.
     pub flow_issued: Counter,
+    /// Kernel id of the worker's thread; 0 = it has not begun.
+    pub tid: Counter,
+    /// When it began, milliseconds since the epoch.
+    pub start_ms: Counter,
+    /// When it began, CLOCK_MONOTONIC.
+    pub began_ns: Counter,
     /// `ramp_time`.
     pub ramp: RampCounters,
     /// What is reported.
     pub measure: MeasureCounters,
     /// Of verification.
     pub verify: VerifyCounters,
+    /// To the end of the memory page: each histogram begins one.
+    _rest: [Counter; HEAD_WORDS - HEAD_FIELDS],
     /// What is reported, too.
     pub latencies: Latencies,
 }
 
+/// Words of a page of memory.
+const HEAD_WORDS: usize = 4096 / 8;
+
+/// Words that are used of the first one.
+const HEAD_FIELDS: usize = 10
+    + (size_of::<RampCounters>() + size_of::<MeasureCounters>() + size_of::<VerifyCounters>()) / 8;
+
 impl WorkerPage {
-    /// Length of the part before the histograms.
-    pub const HEAD_LEN: usize = std::mem::offset_of!(WorkerPage, latencies);
+    /// Length of the part before the histograms that says something.
+    pub const HEAD_LEN: usize = HEAD_FIELDS * 8;
 }
+
+const _: () = assert!(std::mem::offset_of!(WorkerPage, latencies) == HEAD_WORDS * 8);
 
 const _: () = assert!(std::mem::align_of::<WorkerPage>() == 8);

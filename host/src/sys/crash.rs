@@ -11,10 +11,12 @@ use super::region::Region;
 use super::shm::Shared;
 use std::cell::Cell;
 use std::ffi::c_void;
+use std::mem::ManuallyDrop;
 use std::ptr::{null, null_mut};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicPtr, AtomicUsize};
+use std::sync::{Mutex, PoisonError};
 
 /// The signals of a program's own mistakes.
 const SIGNALS: [i32; 7] = [
@@ -149,23 +151,40 @@ pub fn guard_thread(worker: u32) -> Option<Guard> {
     Guard::new().ok()
 }
 
+/// Alternate stacks that no thread has, by address. Made many at a time, and kept: a thousand
+/// threads would otherwise map and unmap a thousand times.
+static STACKS: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+
+/// So many at a time.
+const STACKS_MADE: usize = 64;
+
+fn free_stack() -> std::io::Result<usize> {
+    let mut free = STACKS.lock().unwrap_or_else(PoisonError::into_inner);
+    if free.is_empty() {
+        // Without guard pages between them: the handler needs a fraction of one.
+        let made = ManuallyDrop::new(Region::new(STACK_BYTES * STACKS_MADE, 4096)?);
+        let first = made.base().as_ptr() as usize;
+        free.extend((0..STACKS_MADE).map(|index| first + index * STACK_BYTES));
+    }
+    Ok(free.pop().unwrap_or_else(|| unreachable!("some were made")))
+}
+
 /// A thread's alternate stack.
 #[derive(Debug)]
 pub struct Guard {
-    stack: Region,
+    /// One of [`STACKS`].
+    stack: usize,
     /// It is the making thread's.
     _here: std::marker::PhantomData<*const ()>,
 }
 
 impl Guard {
     fn new() -> std::io::Result<Guard> {
-        let stack = Region::new(STACK_BYTES, 4096)?;
-        let alternate = libc::stack_t {
-            ss_sp: stack.base().as_ptr().cast(),
-            ss_flags: 0,
-            ss_size: stack.len(),
-        };
-        // SAFETY: the region stays mapped until `drop` has taken it away from the kernel again.
+        let stack = free_stack()?;
+        let alternate =
+            libc::stack_t { ss_sp: stack as *mut c_void, ss_flags: 0, ss_size: STACK_BYTES };
+        // SAFETY: the memory stays mapped for ever, and is nobody else's until `drop` has taken it
+        // away from the kernel again.
         match unsafe { libc::sigaltstack(&raw const alternate, null_mut()) } {
             0 => Ok(Guard { stack, _here: std::marker::PhantomData }),
             _ => Err(std::io::Error::last_os_error()),
@@ -175,14 +194,12 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let none = libc::stack_t {
-            ss_sp: null_mut(),
-            ss_flags: libc::SS_DISABLE,
-            ss_size: self.stack.len(),
-        };
+        let none =
+            libc::stack_t { ss_sp: null_mut(), ss_flags: libc::SS_DISABLE, ss_size: STACK_BYTES };
         // SAFETY: same thread (the guard is not Send), and no handler runs on the stack: one that
         // has begun ends the process.
         unsafe { libc::sigaltstack(&raw const none, null_mut()) };
+        STACKS.lock().unwrap_or_else(PoisonError::into_inner).push(self.stack);
     }
 }
 

@@ -6,6 +6,7 @@
 //! does not say is absent: nothing here is guessed.
 
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -117,10 +118,26 @@ fn is_zero(count: &u64) -> bool {
 /// which they are met; beside each path whether its disks are to be watched.
 pub fn under<'a>(paths: impl IntoIterator<Item = (&'a Path, bool)>) -> Vec<DiskFacts> {
     let sys = Path::new("/sys");
-    let mut disks = Vec::new();
+    let mut disks: Vec<DiskFacts> = Vec::new();
+    // A million files lie on few disks, which are looked up once.
+    let mut of_files: BTreeMap<Number, Option<String>> = BTreeMap::new();
     for (path, watch) in paths {
         if let Some((number, way)) = behind(sys, path) {
-            if let Some(disk) = add(sys, number, way, path, &mut disks) {
+            let disk = match of_files.get(&number).filter(|_| way == Way::File) {
+                Some(known) => {
+                    let disk = known.as_ref();
+                    let disk = disk.and_then(|name| disks.iter_mut().find(|it| it.name == *name));
+                    disk.map(|disk| {
+                        disk.files += 1;
+                        disk.name.clone()
+                    })
+                }
+                None => add(sys, number, way, path, &mut disks),
+            };
+            if way == Way::File {
+                of_files.insert(number, disk.clone());
+            }
+            if let Some(disk) = disk {
                 set_watched(&mut disks, &disk, watch && way != Way::Passthrough);
             }
         }

@@ -4,6 +4,8 @@
 //! not fail for want of a processor's name.
 
 use rustix::{system, thread};
+use std::fs::File;
+use std::io::Read;
 
 /// Variables that make the loader put foreign code into a process.
 const LOADER_VARIABLES: [&str; 3] = ["LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH"];
@@ -30,18 +32,36 @@ pub struct Facts {
 /// Collects the facts. Reads /proc/cpuinfo and the environment; takes well below a millisecond.
 pub fn facts() -> Facts {
     let uname = system::uname();
-    let info = system::sysinfo();
-    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let cpuinfo = first_processor().unwrap_or_default();
     let machine = uname.machine().to_string_lossy().into_owned();
     Facts {
         hostname: uname.nodename().to_string_lossy().into_owned(),
         kernel: uname.release().to_string_lossy().into_owned(),
         cpu: model(&cpuinfo).map_or(machine, str::to_owned),
-        cpus: thread::sched_getaffinity(None).map_or(0, |set| set.count()),
-        memory_bytes: info.totalram * u64::from(info.mem_unit),
+        cpus: cpus(),
+        memory_bytes: memory_bytes(),
         utc_offset_s: utc_offset_s(),
         loader_environment: loader_environment(),
     }
+}
+
+/// Processors that this process may use.
+pub fn cpus() -> u32 {
+    thread::sched_getaffinity(None).map_or(0, |set| set.count())
+}
+
+/// Memory of this machine in bytes.
+pub fn memory_bytes() -> u64 {
+    let info = system::sysinfo();
+    info.totalram * u64::from(info.mem_unit)
+}
+
+/// The beginning of /proc/cpuinfo, which is about the first processor: what comes after it says the
+/// same, and asks every single processor.
+fn first_processor() -> std::io::Result<String> {
+    let mut begin = Vec::new();
+    File::open("/proc/cpuinfo")?.take(1024).read_to_end(&mut begin)?;
+    Ok(String::from_utf8_lossy(&begin).into_owned())
 }
 
 /// Ids of the CPUs that this process may use, ascending.

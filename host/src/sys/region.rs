@@ -1,9 +1,12 @@
 //! Anonymous memory straight from the kernel: zeroed, page-aligned, touched page by page. Called
 //! by `io::slots` for units and buffers, which must not move and may be shared with a device. Must
-//! not be used where an ordinary allocation does: each region is a mapping of its own.
+//! not be used where an ordinary allocation does: each region is a mapping of its own, but for those
+//! of a single page, which are made many at a time and kept for the next ones.
 
 use rustix::mm::{mmap_anonymous, mprotect, munmap, MapFlags, MprotectFlags, ProtFlags};
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
+use std::sync::{Mutex, PoisonError};
 
 /// A private mapping that is given back when dropped.
 #[derive(Debug)]
@@ -14,10 +17,32 @@ pub struct Region {
     guard: usize,
 }
 
+/// Pages that nobody has, by address, all zero.
+static PAGES: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+
+/// So many are made at a time: a thousand workers would otherwise map and unmap a thousand times.
+const PAGES_MADE: usize = 64;
+
 impl Region {
     /// At least `len` zero bytes (one page at least), aligned to `align`, a power of two.
     pub fn new(len: usize, align: usize) -> rustix::io::Result<Region> {
+        let page = rustix::param::page_size();
+        if len <= page && align.is_power_of_two() && align <= page {
+            return Region::one_page(page);
+        }
         Region::make(len, align, 0)
+    }
+
+    fn one_page(page: usize) -> rustix::io::Result<Region> {
+        let mut free = PAGES.lock().unwrap_or_else(PoisonError::into_inner);
+        if free.is_empty() {
+            let made = ManuallyDrop::new(Region::make(page * PAGES_MADE, page, 0)?);
+            let first = made.base.as_ptr() as usize;
+            free.extend((0..PAGES_MADE).rev().map(|index| first + index * page));
+        }
+        let base = free.pop().and_then(|address| NonNull::new(address as *mut u8));
+        let base = base.unwrap_or_else(|| unreachable!("some were made"));
+        Ok(Region { base, len: page, guard: 0 })
     }
 
     /// The same with a page behind it that cannot be accessed: whoever runs over the end is told by
@@ -79,6 +104,13 @@ impl Region {
 
 impl Drop for Region {
     fn drop(&mut self) {
+        if self.guard == 0 && self.len == rustix::param::page_size() {
+            // SAFETY: one whole page of ours, and nobody uses it any more (as below).
+            unsafe { self.base.as_ptr().write_bytes(0, self.len) };
+            let mut free = PAGES.lock().unwrap_or_else(PoisonError::into_inner);
+            free.push(self.base.as_ptr() as usize);
+            return;
+        }
         // SAFETY: base and length are those of the mapping's remaining part, unmapped once; whoever
         // handed out pointers into it keeps the region alive for as long as they are used.
         let _unmapped = unsafe { munmap(self.base.as_ptr().cast(), self.len + self.guard) };
@@ -99,6 +131,18 @@ mod tests {
             unsafe { region.base().as_ptr().add(region.len() - 1).write(1) };
         }
         assert!(Region::new(1, 3).is_err());
+    }
+
+    #[test]
+    fn a_page_is_zero_whoever_had_it() {
+        for _ in 0..200 {
+            let region = Region::new(100, 64).unwrap();
+            // SAFETY: inside the region.
+            unsafe {
+                assert_eq!(region.base().as_ptr().add(99).read(), 0);
+                region.base().as_ptr().add(99).write(7);
+            }
+        }
     }
 
     #[test]

@@ -68,28 +68,45 @@ impl SharedMemory {
         Ok(bytes.chunks_exact(8).map(|word| u64::from_ne_bytes(word.try_into().unwrap())).collect())
     }
 
+    /// Where the next page after `offset` lies that was ever written to; none: there is none. Where
+    /// the kernel cannot tell, every page counts as written.
+    pub fn data_from(&self, offset: u64) -> Option<u64> {
+        // The position belongs to nobody: all reading and writing here names its offset.
+        match rustix::fs::seek(&self.fd, rustix::fs::SeekFrom::Data(offset)) {
+            Ok(at) => Some(at),
+            Err(rustix::io::Errno::NXIO) => None,
+            Err(_) => Some(offset),
+        }
+    }
+
     /// Maps one `T` at `offset`, for ever, for reading and writing.
     pub fn map<T: Shared>(&self, offset: u64) -> rustix::io::Result<&'static T> {
-        if rustix::fs::fstat(&self.fd)?.st_size < offset as i64 + size_of::<T>() as i64 {
+        self.map_array(offset, 1)?.first().ok_or(rustix::io::Errno::INVAL)
+    }
+
+    /// Maps `count` of them, one behind the other: a single mapping, of which a process has but so
+    /// many.
+    pub fn map_array<T: Shared>(
+        &self,
+        offset: u64,
+        count: usize,
+    ) -> rustix::io::Result<&'static [T]> {
+        let bytes = size_of::<T>().checked_mul(count).filter(|&bytes| bytes > 0);
+        let bytes = bytes.ok_or(rustix::io::Errno::INVAL)?;
+        let end = offset.checked_add(bytes as u64).ok_or(rustix::io::Errno::INVAL)?;
+        if (rustix::fs::fstat(&self.fd)?.st_size as u64) < end {
             return Err(rustix::io::Errno::INVAL);
         }
         let protection = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: a fresh mapping of our own descriptor at an address that the kernel chooses
         // overlaps no object of this process.
         let base = unsafe {
-            mmap(
-                std::ptr::null_mut(),
-                size_of::<T>(),
-                protection,
-                MapFlags::SHARED,
-                &self.fd,
-                offset,
-            )?
+            mmap(std::ptr::null_mut(), bytes, protection, MapFlags::SHARED, &self.fd, offset)?
         };
         // SAFETY: the length was checked against the object's size above and it is never cut; the
         // mapping is page-aligned and is never unmapped; `T: Shared` accepts every bit pattern and
         // holds only atomics, so that other processes' writes are no data race.
-        Ok(unsafe { &*base.cast::<T>() })
+        Ok(unsafe { std::slice::from_raw_parts(base.cast::<T>(), count) })
     }
 }
 

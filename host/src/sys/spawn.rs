@@ -54,7 +54,7 @@ pub struct Ended {
 }
 
 /// Runs `program` to its end or to the deadline, whichever is first; with it ends whatever it
-/// started in its process group.
+/// started in its process group. Does `meanwhile` once the child is there, before it is watched.
 ///
 /// # Errors
 /// It could not be started or watched. Everything that the child itself does wrong is an [`Ended`].
@@ -63,6 +63,7 @@ pub fn run(
     args: &[&OsStr],
     stdin: Option<OwnedFd>,
     limits: &Limits,
+    meanwhile: impl FnOnce(),
 ) -> io::Result<Ended> {
     let stdin = stdin.map_or_else(Stdio::null, Stdio::from);
     let mut child = Command::new(program)
@@ -72,6 +73,7 @@ pub fn run(
         .stderr(Stdio::piped())
         .process_group(0)
         .spawn()?;
+    meanwhile();
     let watched = watch(&mut child, limits);
     // The child is not reaped yet, so its number, and the group's, still mean this child.
     let group = Pid::from_child(&child);
@@ -209,7 +211,7 @@ mod tests {
             prints_bytes_max: 1000,
         };
         let args = [OsStr::new("-c"), OsStr::new(script)];
-        run(Path::new("/bin/sh"), &args, None, &limits).unwrap()
+        run(Path::new("/bin/sh"), &args, None, &limits, || ()).unwrap()
     }
 
     #[test]

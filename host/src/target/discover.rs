@@ -8,8 +8,10 @@ use crate::sys::block;
 use crate::sys::disks::disk_behind;
 use rustix::fs::{major, minor, AtFlags, FileType, Mode, OFlags, StatxFlags, CWD};
 use rustix::io::Errno;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// Where nothing else is known: every disk can do this or less.
 const BLOCK_BYTES_DEFAULT: u32 = 512;
@@ -328,11 +330,22 @@ fn direct_alignment(path: &Path, device: u64) -> u32 {
 
 /// Whether the kernel knows a device of that number: tmpfs, overlays and networks have none.
 fn is_device(device: u64) -> bool {
-    sys_directory(Path::new("/sys"), (major(device), minor(device))).exists()
+    device_of_files(device).1
 }
 
 fn directory_alignment(device: u64) -> u32 {
-    sys_block_bytes(&sys_directory(Path::new("/sys"), (major(device), minor(device))))
+    device_of_files(device).0
+}
+
+/// Block size of the device that files lie on, and whether there is one; looked up once: a million
+/// files lie on few devices.
+fn device_of_files(device: u64) -> (u32, bool) {
+    static KNOWN: Mutex<BTreeMap<u64, (u32, bool)>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    *known.entry(device).or_insert_with(|| {
+        let directory = sys_directory(Path::new("/sys"), (major(device), minor(device)));
+        (sys_block_bytes(&directory), directory.exists())
+    })
 }
 
 #[cfg(test)]

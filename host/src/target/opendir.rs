@@ -9,7 +9,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 /// As many targets as one job may have.
-const FILES_MAX: usize = 65_536;
+const FILES_MAX: usize = 1 << 24;
 
 /// All regular files and devices below `directory`, sorted by their paths. Links, pipes and sockets
 /// are passed over.

@@ -29,7 +29,10 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// Measures it: a few calls over 4 KiB.
+    /// Measures it: a few calls over 4 KiB. Apart from its callers, whose stacks need no room for
+    /// blocks where nothing is verified.
+    #[cold]
+    #[inline(never)]
     pub fn measure(algorithm: Algorithm) -> Cost {
         let lanes = algorithm.lanes();
         let block = [0x5a; PROBE_LEN];
