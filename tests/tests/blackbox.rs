@@ -7,6 +7,7 @@ mod abi_frozen;
 mod abi_growth;
 mod bad_jobs;
 mod bad_plugins;
+mod bench;
 mod c_plugins;
 mod cells;
 mod check_cli;

@@ -552,7 +552,7 @@ static void step_rmdir(void)
 		fail("rmdir");
 }
 
-/* No system call at all: what is left is the offset and a call through a pointer, as of an engine */
+/* No system call at all: what is left is the offset, and a call through a pointer */
 
 struct unit {
 	off_t offset;

@@ -1,9 +1,9 @@
 """What samples say: medians and ranges, ratios to fio with their doubt, and whether that is enough.
 
-Used by suite.py, engines.py and verify.py; pure functions of samples, tested by tests.py. A ratio is
-the median of the ratios of neighbours: each run of iodyno and the run of fio that went before it met
-the same machine, so that what slows down both does not count. Behind its ± stands half of what lies
-between the quartiles of those ratios.
+Used by suite.py, engines.py and verify.py; pure functions of samples, tested by tests.py. A ratio
+is the median of the ratios of neighbours: each run of iodyno and the run of fio that went before it
+met the same machine, so that what slows down both does not count. Behind its ± stands half of what
+lies between the quartiles of those ratios.
 """
 
 import statistics
@@ -44,21 +44,32 @@ def range_text(values, unit):
     return f"{middle} ({unit.text(min(values))}-{unit.text(max(values))})"
 
 
-OK, BELOW, NO_GOAL, NO_FIO = "ok", "BELOW", "-", "no fio"
+OK, AT_FLOOR, BELOW, NO_GOAL, NO_FIO = "ok", "floor", "BELOW", "-", "no fio"
 
 
-def verdict(row, ratio):
-    """Whether a row does what it is to do. On a par is what differs by less than the doubt."""
+def verdict(row, samples):
+    """Whether a row does what it is to do.
+
+    On a par is what differs by less than the doubt. Where not even the bare loop is so many times
+    better than fio as the goal asks for, the row is judged by what it adds to the floor.
+    """
     at_least, _ = row.wanted
-    if ratio is None:
+    if not samples.get("fio"):
         return NO_FIO
     if at_least is None:
         return NO_GOAL
+    ratio = Ratio(samples, "fio", row.unit.more_is_better)
     if ratio.median >= at_least:
         return OK
-    if row.parity and ratio.median >= PARITY_FLOOR and ratio.median + ratio.doubt >= at_least:
-        return OK
-    return BELOW
+    on_a_par = ratio.median >= PARITY_FLOOR and ratio.median + ratio.doubt >= 1
+    if row.parity:
+        return OK if on_a_par else BELOW
+    if row.adds is None or not samples.get("floor"):
+        return BELOW
+    possible = statistics.median(ratios(samples["floor"], samples["fio"], False))
+    added = [ours - floor for ours, floor in zip(samples["iodyno"], samples["floor"])]
+    bounded = possible < at_least and statistics.median(added) <= row.adds
+    return AT_FLOOR if bounded and on_a_par else BELOW
 
 
 class Result:
@@ -92,9 +103,16 @@ class Result:
         return None if None in found else min(found, key=lambda ratio: ratio.median)
 
     @property
+    def possible(self):
+        """How many times better than fio the bare loop is: nobody gets beyond that."""
+        pairs = ratios(self.pooled("floor"), self.pooled("fio"), self.row.unit.more_is_better)
+        return statistics.median(pairs) if pairs else None
+
+    @property
     def verdict(self):
-        verdicts = [verdict(self.row, self.ratio_of(samples)) for samples in self.repetitions]
-        return BELOW if BELOW in verdicts else verdicts[0]
+        """Of the worst repetition."""
+        verdicts = [verdict(self.row, samples) for samples in self.repetitions]
+        return max(verdicts, key=(NO_FIO, NO_GOAL, OK, AT_FLOOR, BELOW).index)
 
     def document(self):
         at_least, aim = self.row.wanted
@@ -109,6 +127,7 @@ class Result:
             "ratio": ratio and ratio.median,
             "ratio_doubt": ratio and ratio.doubt,
             "ratio_worst": worst and worst.median,
+            "ratio_of_floor": self.possible,
             "at_least": at_least,
             "aim": aim,
             "verdict": self.verdict,

@@ -6,9 +6,11 @@ are the script's own: it never touches one that was there.
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
 
 from measure import Missing, RunFailed, output_of
@@ -51,6 +53,19 @@ def write_hot_file(path):
         os.fsync(file.fileno())
 
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def undisturbed():
+    """Signals wait: what is made in here is either not there or known to whoever removes it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class Places:
     """Open it with `with`; `scratch` is a directory in memory."""
 
@@ -59,15 +74,23 @@ class Places:
         self.ready = {}
 
     def __enter__(self):
-        directory, self.where = memory_directory()
-        self.scratch = self.temporary(directory)
         return self
 
     def __exit__(self, *_):
-        self.stack.close()
+        with undisturbed():
+            self.stack.close()
+
+    @cached_property
+    def scratch(self):
+        with undisturbed():
+            return self.temporary(memory_directory()[0])
+
+    @property
+    def where(self):
+        return memory_directory()[1]
 
     def temporary(self, directory):
-        name = tempfile.TemporaryDirectory(prefix="iodyno-bench-", dir=directory)
+        name = tempfile.TemporaryDirectory(prefix=f"iodyno-bench-{os.getpid()}-", dir=directory)
         return Path(self.stack.enter_context(name))
 
     def take(self, target):
@@ -75,7 +98,8 @@ class Places:
         if target in ("memory", "cached", "zram", "loop"):
             if target not in self.ready:
                 try:
-                    self.ready[target] = getattr(self, target)()
+                    with undisturbed():
+                        self.ready[target] = getattr(self, target)()
                 except Missing as missing:
                     self.ready[target] = missing
             if isinstance(self.ready[target], Missing):

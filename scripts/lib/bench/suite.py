@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import programs
-from figures import BELOW, NO_FIO, OK, Result, range_text
+from figures import AT_FLOOR, BELOW, NO_FIO, OK, Result, range_text
 from measure import Missing, in_turns, pinned
-from places import Places
+from places import ENDING, Places
 from rows import Bench, suite_rows
 
 BEGIN = "<!-- begin: scripts/bench -->"
@@ -92,12 +92,12 @@ class Ended(SystemExit):
 
 def end_on_signals():
     def end(number, _):
-        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for each in ENDING:
             signal.signal(each, signal.SIG_IGN)  # what is set up is removed undisturbed
         print(f"ended by {signal.Signals(number).name}", file=sys.stderr)
         raise Ended(128 + number)
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in ENDING:
         signal.signal(number, end)
 
 
@@ -120,7 +120,8 @@ class Table:
                 continue
             try:
                 with pinned(self.cpu if row.pinned else None):
-                    samples = in_turns(row.runners(self.bench), self.args.runs)
+                    samples = in_turns(row.runners(self.bench),
+                                       self.args.runs * row.turns)
             except Missing as reason:
                 self.skipped[row.name] = str(reason)
                 print(f"skipped {row.name}: {reason}", file=sys.stderr)
@@ -138,16 +139,18 @@ class Table:
         versions = ", ".join(self.versions.values())
         bound = f", governor {machine['governor']}" if machine["governor"] else ""
         repeated = f", the whole table {args.repeat} times" if args.repeat > 1 else ""
+        runs = f"{args.runs} run{'s' if args.runs > 1 else ''}"
         lines = [f"`scripts/bench {args.what}` on {self.date}: {versions}; "
                  f"{machine['cpus']} x {machine['cpu']}"
                  f"{', virtual' if machine['virtual'] else ''}, {machine['kernel']}{bound}. "
-                 f"{args.runs} runs of {args.seconds:g} s of each, in turns{repeated}; files in "
+                 f"{runs} of {args.seconds:g} s of each, in turns{repeated}; files in "
                  f"memory on {self.bench.places.where}.", ""]
         names = ["row", "in", *(["fio"] if "fio" in self.bench.programs else []), "iodyno"]
-        ratios = ["fio / iodyno", *(["worst"] if args.repeat > 1 else []), "at least", "aim", ""]
+        names.append("floor")
         if "before" in self.bench.programs:
-            ratios[:0] = ["before", "before / iodyno"]
-        names += ["floor", *ratios]
+            names += ["before", "ratio"]
+        names += ["ratio to fio", *(["worst"] if args.repeat > 1 else []), "of the floor",
+                  "at least", "aim", ""]
         return lines + ["| " + " | ".join(names) + " |",
                         "|---|---|" + "--:|" * (len(names) - 3) + "---|"]
 
@@ -161,7 +164,7 @@ class Table:
         cells.append(str(result.ratio() or "-"))
         if self.args.repeat > 1:
             cells.append(f"{result.worst.median:.2f}" if result.worst else "-")
-        cells += [f"{goal:.2f}" if goal else "-" for goal in row.wanted]
+        cells += [f"{goal:.2f}" if goal else "-" for goal in (result.possible, *row.wanted)]
         verdict = result.verdict
         cells.append(f"**{verdict}**" if verdict == BELOW else verdict)
         return "| " + " | ".join(cells) + " |"
@@ -176,7 +179,8 @@ class Table:
         load = " ".join(f"{value:.1f}" for value in self.machine["load_average"])
         after = " ".join(f"{value:.1f}" for value in os.getloadavg())
         lines = ["", f"{verdicts.count(OK)} rows reach what they are to reach, "
-                 f"{len(self.below)} do not; {len(self.skipped)} skipped; "
+                 f"{verdicts.count(AT_FLOOR)} are bounded by the floor, {len(self.below)} are "
+                 f"below; {len(self.skipped)} skipped; "
                  f"{time.monotonic() - self.begin:.0f} s; load average {load} before, "
                  f"{after} after."]
         if NO_FIO in verdicts:
