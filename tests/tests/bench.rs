@@ -1,5 +1,5 @@
-//! `scripts/bench`: that it measures what it says, refuses what it does not know, and leaves nothing
-//! behind. What comes out of it is nobody's business here: tests are never timed.
+//! `scripts/bench`: that it measures what it says, refuses what it does not know, and leaves
+//! nothing behind. What comes out of it is nobody's business here: tests are never timed.
 //!
 //! Runs the script's Python with the programs under test, since the script itself would build them.
 

@@ -8,7 +8,8 @@ lies between the quartiles of those ratios.
 
 import statistics
 
-PARITY_FLOOR = 0.9  # below this no doubt excuses a row that is to be on a par
+ON_A_PAR = 0.95  # so much differ runs of the same program where a device bounds them
+NO_EXCUSE = 0.9  # what no doubt makes a par
 
 
 def spread(values):
@@ -50,7 +51,7 @@ OK, AT_FLOOR, BELOW, NO_GOAL, NO_FIO = "ok", "floor", "BELOW", "-", "no fio"
 def verdict(row, samples):
     """Whether a row does what it is to do.
 
-    On a par is what differs by less than the doubt. Where not even the bare loop is so many times
+    On a par is what differs by a twentieth or by less than the doubt. Where not even the bare loop is so many times
     better than fio as the goal asks for, the row is judged by what it adds to the floor.
     """
     at_least, _ = row.wanted
@@ -61,7 +62,8 @@ def verdict(row, samples):
     ratio = Ratio(samples, "fio", row.unit.more_is_better)
     if ratio.median >= at_least:
         return OK
-    on_a_par = ratio.median >= PARITY_FLOOR and ratio.median + ratio.doubt >= 1
+    on_a_par = ratio.median >= ON_A_PAR or (
+        ratio.median >= NO_EXCUSE and ratio.median + ratio.doubt >= 1)
     if row.parity:
         return OK if on_a_par else BELOW
     if row.adds is None or not samples.get("floor"):

@@ -55,7 +55,7 @@ class Row:
     aim: float = None
     parity: bool = False  # a device bounds it: nobody can be faster, nobody is to be slower
     adds: float = None  # nanoseconds that the goal leaves beside the floor
-    turns: int = 1  # so many times as many runs: others on the machine disturb it more
+    turns: float = 1  # as many times as many runs: others on the machine disturb it more, or less
     fio: tuple = ()  # what fio 3.33 and fio 3.42 needed side by side, elsewhere
     unit: Unit = CPU_NS
     pinned: bool = True  # one thread, so that all of the competitor stays on one processor
@@ -314,9 +314,10 @@ class Memory(Whole):
     """Of all processes of the program, at their height; threads that think between requests, so
     that whoever looks finds a processor."""
     unit: Unit = MIB
-    length: tuple = field(default=("size=1g", "time_based", "runtime=500ms", "thinktime=10ms"),
+    turns: float = 1 / 3
+    length: tuple = field(default=("size=1g", "time_based", "runtime=400ms", "thinktime=10ms"),
                           init=False)
-    idle_seconds: float = field(default=0.5, init=False)
+    idle_seconds: float = field(default=0.4, init=False)
 
     def sample(self, command):
         return programs.memory_mib(command)

@@ -121,7 +121,7 @@ class Table:
             try:
                 with pinned(self.cpu if row.pinned else None):
                     samples = in_turns(row.runners(self.bench),
-                                       self.args.runs * row.turns)
+                                       max(1, round(self.args.runs * row.turns)))
             except Missing as reason:
                 self.skipped[row.name] = str(reason)
                 print(f"skipped {row.name}: {reason}", file=sys.stderr)

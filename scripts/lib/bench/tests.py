@@ -60,10 +60,11 @@ class Verdicts(unittest.TestCase):
         (BELOW, {}, {"iodyno": [105], "fio": [150], "floor": [100]}),
         # It is, so that the floor is no excuse; nor is it one for being slower than fio.
         (BELOW, {"adds": 5}, {"iodyno": [105], "fio": [205], "floor": [100]}),
-        (BELOW, {"adds": 5}, {"iodyno": [105], "fio": [100], "floor": [100]}),
-        # On a par is what differs by less than the doubt, but not by more than a tenth.
-        (OK, {"parity": True, "at_least": 1}, {"iodyno": [100] * 3, "fio": [90, 98, 110]}),
-        (BELOW, {"parity": True, "at_least": 1}, {"iodyno": [100] * 3, "fio": [97, 98, 99]}),
+        (BELOW, {"adds": 5}, {"iodyno": [105], "fio": [99], "floor": [100]}),
+        # On a par is what differs by a twentieth, or by less than the doubt but not a tenth.
+        (OK, {"parity": True, "at_least": 1}, {"iodyno": [100] * 3, "fio": [95, 95, 95]}),
+        (OK, {"parity": True, "at_least": 1}, {"iodyno": [100] * 3, "fio": [80, 93, 110]}),
+        (BELOW, {"parity": True, "at_least": 1}, {"iodyno": [100] * 3, "fio": [93, 94, 95]}),
         (BELOW, {"parity": True, "at_least": 1}, {"iodyno": [100] * 3, "fio": [50, 80, 150]}),
     ]
 
