@@ -132,6 +132,20 @@ fn the_suite_prints_a_table_and_all_samples_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_row_that_is_below_is_a_failure_where_that_is_asked_for() {
+    require!(python3);
+    require!(c_compiler);
+    let scene = Scene::new();
+    let json = scene.at("samples.json");
+    let only = ["--only", "null randread, depth 1", "--seconds", "0.02", "--runs", "1"];
+    let outcome = suite(&scene, &[&["quick", "--check", "--json", &json][..], &only].concat());
+    let outcome = outcome.run();
+    let document = Document::parse(&std::fs::read_to_string(&json).expect("--json was written"));
+    let fine = document.text("/rows/0/verdict") == "ok";
+    assert_eq!(outcome.status, i32::from(!fine), "without fio nothing was checked:\n{outcome}");
+}
+
+#[test]
 fn an_interrupted_measurement_takes_its_devices_with_it() {
     require!(python3);
     require!(c_compiler);

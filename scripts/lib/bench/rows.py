@@ -224,6 +224,7 @@ class Verified(Row):
     lanes: str = None  # the widest that iodyno may use
     pool: int = 0  # threads of verify_async
     unit: Unit = MB_PER_CPU_SECOND
+    turns: float = 2 / 3
 
     def runners(self, bench, floor=True):
         found = {}

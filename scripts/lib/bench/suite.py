@@ -8,6 +8,7 @@ Ctrl-C, whatever it set up: directories, loop and zram devices.
 import argparse
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -42,9 +43,9 @@ def arguments():
     parser.add_argument("--seconds", type=float, help="length of a run (0.1; full: 0.3)")
     parser.add_argument("--repeat", type=int, default=1, metavar="N",
                         help="the whole table so many times; shows the worst ratio of each row")
-    parser.add_argument("--only", metavar="PATTERN", help="rows with that in their names")
+    parser.add_argument("--only", metavar="PATTERN", help="rows with that at the beginning of a word of their names")
     parser.add_argument("--check", action="store_true",
-                        help="status 1 where a row is below what it is to reach")
+                        help="status 1 where a row is below what it is to reach, or fio is missing")
     parser.add_argument("--json", metavar="FILE", type=Path, help="all samples, and the machine")
     parser.add_argument("--update", metavar="PAGE", type=Path,
                         help=f"puts the table into the page, between {BEGIN} and {END}")
@@ -59,7 +60,8 @@ def arguments():
     args.rows = [row for row in suite_rows() if row.quick or args.what == "full"]
     if args.only is not None:
         names = [row.name for row in args.rows]
-        args.rows = [row for row in args.rows if args.only.lower() in row.name.lower()]
+        pattern = re.compile(rf"\b{re.escape(args.only)}", re.IGNORECASE)
+        args.rows = [row for row in args.rows if pattern.search(row.name)]
         if not args.rows:
             parser.error(f"no row is called {args.only}; there are: " + "; ".join(names))
     if args.update:
@@ -131,6 +133,10 @@ class Table:
             yield self.results[row.name]
 
     @property
+    def verdicts(self):
+        return [result.verdict for result in self.results.values()]
+
+    @property
     def below(self):
         return [name for name, result in self.results.items() if result.verdict == BELOW]
 
@@ -175,12 +181,11 @@ class Table:
         return range_text(values, result.row.unit) if values else "-"
 
     def foot(self):
-        verdicts = [result.verdict for result in self.results.values()]
+        verdicts = self.verdicts
         load = " ".join(f"{value:.1f}" for value in self.machine["load_average"])
         after = " ".join(f"{value:.1f}" for value in os.getloadavg())
-        lines = ["", f"{verdicts.count(OK)} rows reach what they are to reach, "
-                 f"{verdicts.count(AT_FLOOR)} are bounded by the floor, {len(self.below)} are "
-                 f"below; {len(self.skipped)} skipped; "
+        lines = ["", f"ok {verdicts.count(OK)}, floor {verdicts.count(AT_FLOOR)}, below "
+                 f"{len(self.below)}, skipped {len(self.skipped)}; "
                  f"{time.monotonic() - self.begin:.0f} s; load average {load} before, "
                  f"{after} after."]
         if NO_FIO in verdicts:
@@ -244,7 +249,7 @@ def main():
         args.json.write_text(json.dumps(table.document(), indent=2) + "\n")
     if args.update:
         args.update.write_text(replace_table(args.update.read_text(), text))
-    if args.check and table.below:
+    if args.check and (table.below or NO_FIO in table.verdicts):
         sys.exit(1)
 
 
