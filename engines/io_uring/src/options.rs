@@ -6,6 +6,7 @@
 use iodyno_engine_api::abi::ioe_option;
 use iodyno_engine_api::{choice, Error, Job, Opt};
 use iodyno_engine_support::priority::{self, Priority};
+use iodyno_engine_support::uring::files::Registering;
 use iodyno_engine_support::uring::{options as uring, ring::TaskRun};
 
 const AUTO: u64 = 0;
@@ -56,7 +57,7 @@ pub(crate) const OPTIONS: &[&ioe_option] = &[
 pub(crate) struct Settings {
     pub(crate) hipri: bool,
     pub(crate) fixed_buffers: bool,
-    pub(crate) register_files: bool,
+    pub(crate) register_files: Registering,
     /// A kernel thread submits; on this processor.
     pub(crate) sqpoll: Option<Option<u32>>,
     pub(crate) vectored: bool,
@@ -80,7 +81,7 @@ impl Settings {
         let settings = Settings {
             hipri: on("hipri")?,
             fixed_buffers: on("fixedbufs")?,
-            register_files: on("registerfiles")? || sqpoll.is_some(),
+            register_files: uring::registering(job)?,
             sqpoll,
             vectored: job.int("nonvectored")? == Some(0),
             uncached: on("uncached")?,

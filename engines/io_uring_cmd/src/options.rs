@@ -7,6 +7,7 @@
 use crate::command::{Op, APPTAG, GUARD, REFTAG};
 use iodyno_engine_api::abi::ioe_option;
 use iodyno_engine_api::{choice, Error, Job, Opt};
+use iodyno_engine_support::uring::files::Registering;
 use iodyno_engine_support::uring::options as uring;
 
 const NVME: u64 = 0;
@@ -93,7 +94,7 @@ pub(crate) const OPTIONS: &[&ioe_option] = &[
 pub(crate) struct Settings {
     pub(crate) hipri: bool,
     pub(crate) fixed_buffers: bool,
-    pub(crate) register_files: bool,
+    pub(crate) register_files: Registering,
     /// A kernel thread submits; on this processor.
     pub(crate) sqpoll: Option<Option<u32>>,
     /// Data is named by a vector.
@@ -150,7 +151,7 @@ impl Settings {
             fixed_buffers,
             vectored,
             attach: on("attach_wq")?,
-            register_files: on("registerfiles")? || sqpoll.is_some(),
+            register_files: uring::registering(job)?,
             sqpoll,
             force_async: uring::force_async(job)?,
             read_fua: on("readfua")?,

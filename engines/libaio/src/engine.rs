@@ -66,7 +66,7 @@ impl Engine for Libaio {
         let depth = job.iodepth().max(1);
         let context = Context::new(depth).map_err(|errno| no_context(depth, errno))?;
         let ring = Ring::of(&context);
-        if settings.userspace_reap && ring.is_none() {
+        if settings.userspace_reap == Some(true) && ring.is_none() {
             let words = "userspace_reap: this kernel's completion ring has an unknown layout; \
                          leave the option out";
             return Err(Error::new(libc::ENOTSUP, words));
@@ -316,7 +316,7 @@ impl Libaio {
     #[inline]
     fn getevents(&mut self, wait: Wait, reaped: &mut Reaped<'_>) -> Result<(), Error> {
         self.hand_back_ended(reaped);
-        if self.settings.userspace_reap {
+        if self.settings.userspace_reap != Some(false) {
             self.take_from_ring(reaped);
         }
         let missing = wait.min.saturating_sub(reaped.count()) as usize;

@@ -10,9 +10,11 @@ use iodyno_engine_support::priority::{self, Priority};
 
 /// The rows, for `Engine::OPTIONS`.
 pub(crate) const OPTIONS: &[&ioe_option] = &[
-    &Opt::boolean(c"userspace_reap", c"take completions from the ring in memory, where they lie")
-        .default(c"0")
-        .build(),
+    &Opt::boolean(
+        c"userspace_reap",
+        c"take completions from the ring in memory, where they lie; if not given: where it can be",
+    )
+    .build(),
     &Opt::boolean(c"nowait", c"a request that would have to wait ends with EAGAIN (RWF_NOWAIT)")
         .default(c"0")
         .build(),
@@ -30,7 +32,8 @@ pub(crate) const OPTIONS: &[&ioe_option] = &[
 
 /// What an instance is asked to be.
 pub(crate) struct Settings {
-    pub(crate) userspace_reap: bool,
+    /// None: where the ring can be read.
+    pub(crate) userspace_reap: Option<bool>,
     pub(crate) flags: Flags,
     pub(crate) priority: Option<Priority>,
 }
@@ -42,7 +45,7 @@ impl Settings {
             let words = "atomic=1 is about writes, and the job does none";
             return Err(Error::new(libc::EINVAL, words));
         }
-        let userspace_reap = job.boolean("userspace_reap")?.unwrap_or(false);
+        let userspace_reap = job.boolean("userspace_reap")?;
         Ok(Settings { userspace_reap, flags, priority: Priority::read(job)? })
     }
 }

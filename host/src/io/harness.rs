@@ -8,6 +8,7 @@
 //! tell.
 
 use super::signal::Signal;
+use super::way::Way;
 use super::worker::Worker;
 use crate::sys::clock::{Clock, Ticks};
 
@@ -69,8 +70,8 @@ impl Harness {
 impl<C: Clock> Worker<'_, C> {
     /// A request of a synchronous engine ended.
     #[inline(always)]
-    pub(super) fn harness_request(&mut self, end: Ticks) {
-        if self.settings.timed && self.settings.sync_engine {
+    pub(super) fn harness_request<W: Way>(&mut self, end: Ticks) {
+        if self.is_timed::<W>() && self.settings.sync_engine {
             self.harness.countdown -= 1;
             if self.harness.countdown == 0 {
                 self.turn_sample(end);
@@ -78,21 +79,25 @@ impl<C: Clock> Worker<'_, C> {
         }
     }
 
-    /// A round of an asynchronous engine ended.
+    /// A round of an asynchronous engine ended. True: a sample has begun or ended, and with it the
+    /// way.
     #[inline(always)]
-    pub(super) fn harness_round(&mut self) {
-        if self.settings.timed && !self.settings.sync_engine {
-            self.harness.countdown -= 1;
-            if self.harness.countdown == 0 {
-                self.turn_sample(self.clock.ticks());
-            }
+    pub(super) fn harness_round<W: Way>(&mut self) -> bool {
+        if !self.is_timed::<W>() || self.settings.sync_engine {
+            return false;
         }
+        self.harness.countdown -= 1;
+        let turns = self.harness.countdown == 0;
+        if turns {
+            self.turn_sample(self.clock.ticks());
+        }
+        turns
     }
 
     /// Calls the engine; during a sample, the time that this takes is not the tester's.
     #[inline(always)]
-    pub(super) fn timed_if_sampling<R>(&mut self, call: impl FnOnce(&mut Self) -> R) -> R {
-        if !self.harness.times_callbacks {
+    pub(super) fn timed_if_sampling<W: Way, R>(&mut self, call: impl FnOnce(&mut Self) -> R) -> R {
+        if !self.is_sampled::<W>() {
             return call(self);
         }
         let start = self.clock.ticks();

@@ -43,10 +43,10 @@ impl<C: Clock> Worker<'_, C> {
 
     /// A step, or the begin of a run. In the phase before the measured one nothing is measured.
     fn ask(&mut self) -> Result<(), Trouble> {
-        let Some(index) = self.slots.take() else { unreachable!("nothing is in flight") };
         let mut slot = Slots::request(Ddir::Read, 0, 0, 0);
         slot.start = self.clock.ticks();
-        self.slots.put(index, slot);
+        let taken = self.slots.take(slot, &self.files);
+        let Some(index) = taken else { unreachable!("nothing is in flight") };
         self.offer(index)
     }
 }

@@ -4,11 +4,13 @@
 //! engine says about a unit before it was checked; what is unlawful ends the worker with a fault.
 
 use super::signal::Signal;
-use super::slots::{Outcome, SlotIndex};
+use super::slots::{Slot, SlotIndex};
 use super::trouble::{Breach, Fault, Trouble};
+use super::way::{General, Way};
 use super::worker::{batch_level, Worker};
 use crate::ddir::Ddir;
 use crate::plugin::handle::Callback;
+use crate::stats::live::DirCounters;
 use crate::sys::clock::{Clock, Ticks};
 use iodyno_engine_api::abi::{ioe_io, IOE_KIND_BLOCK};
 
@@ -20,38 +22,77 @@ const SHORT_WAIT_NAP_NS: u64 = 1_000_000;
 
 impl<C: Clock> Worker<'_, C> {
     /// Takes `min` to `max` finished units back (fewer where the time limit runs out).
-    #[inline(always)]
     pub(super) fn reap(&mut self, min: u32, max: u32, timeout_ns: i64) -> Result<(), Trouble> {
+        self.reap_on::<General>(min, max, timeout_ns)
+    }
+
+    #[inline(always)]
+    pub(super) fn reap_on<W: Way>(
+        &mut self,
+        min: u32,
+        max: u32,
+        timeout_ns: i64,
+    ) -> Result<(), Trouble> {
         let max = max.max(1).min(self.in_flight);
         let min = min.min(max);
         if max == 0 {
             return Ok(());
         }
         self.page.in_flight.set(u64::from(self.in_flight));
-        let got = self.timed_if_sampling(|worker| {
-            worker.engine.getevents(min, max, timeout_ns, &mut worker.events)
+        let got = self.timed_if_sampling::<W, _>(|worker| {
+            worker.engine.getevents::<W>(min, max, timeout_ns, &mut worker.events)
         });
         self.check_count(got, min, max, timeout_ns)?;
-        let end = if self.settings.timed { self.clock.ticks() } else { Ticks(0) };
+        let end = if self.is_timed::<W>() { self.clock.ticks() } else { Ticks(0) };
         let end_mono = if self.settings.sets_issue { self.clock.mono_ns() } else { 0 };
-        let mut first_fault = Ok(());
-        for i in 0..got as usize {
+        let mut first_fault = None;
+        let events = std::mem::take(&mut self.events);
+        for &unit in &events[..got as usize] {
             // A fault ends the job, but costs none of the units that came back beside it.
-            let taken = self.take_event(self.events[i], end, end_mono);
-            first_fault = first_fault.and(taken);
+            if let Err(trouble) = self.take_event::<W>(unit, end, end_mono) {
+                first_fault.get_or_insert(trouble);
+            }
         }
+        self.events = events;
         self.page.in_flight.set(u64::from(self.in_flight));
-        first_fault?;
+        if let Some(trouble) = first_fault {
+            return Err(trouble);
+        }
         if self.phase == Signal::MEASURE {
             self.page.measure.complete_levels[batch_level(got as usize)].add(1);
         }
-        self.stamp = self.settings.timed.then_some(end);
+        if self.is_timed::<W>() {
+            self.stamp = Some(end);
+        }
         Ok(())
     }
 
     /// One unit that `getevents` handed back.
     #[inline(always)]
-    fn take_event(&mut self, unit: *mut ioe_io, end: Ticks, end_mono: u64) -> Result<(), Trouble> {
+    fn take_event<W: Way>(
+        &mut self,
+        unit: *mut ioe_io,
+        end: Ticks,
+        end_mono: u64,
+    ) -> Result<(), Trouble> {
+        if W::IS_PLAIN && !self.settings.sets_issue {
+            if let Some(slot) = self.slots.claim_finished(unit) {
+                self.in_flight -= 1;
+                self.account_on::<W>(&slot, 0, end);
+                return Ok(());
+            }
+        }
+        self.take_unusual::<W>(unit, end, end_mono)
+    }
+
+    /// The same where there is more to look at.
+    #[inline(never)]
+    fn take_unusual<W: Way>(
+        &mut self,
+        unit: *mut ioe_io,
+        end: Ticks,
+        end_mono: u64,
+    ) -> Result<(), Trouble> {
         let index = self
             .slots
             .claim(unit)
@@ -60,7 +101,7 @@ impl<C: Clock> Worker<'_, C> {
         if self.settings.sets_issue {
             self.correct_issue(index, end, end_mono);
         }
-        if !self.take_back(index, end, Callback::GetEvents)? {
+        if !self.take_back::<W>(index, end, Callback::GetEvents)? {
             self.pending.push(index);
         }
         Ok(())
@@ -122,43 +163,34 @@ impl<C: Clock> Worker<'_, C> {
     /// A unit is back: account it and free its slot, or, where it ended short with more to come,
     /// advance it. True: finished.
     #[inline(always)]
-    pub(super) fn take_back(
+    pub(super) fn take_back<W: Way>(
         &mut self,
         index: SlotIndex,
         end: Ticks,
         by: Callback,
     ) -> Result<bool, Trouble> {
-        if !self.slots.is_unaltered(index) {
-            return Err(self.altered(index, by));
+        if !self.is_kept::<W>() {
+            if let Some(slot) = self.slots.finish(index) {
+                self.account_on::<W>(&slot, 0, end);
+                return Ok(true);
+            }
         }
-        let outcome = self.slots.outcome(index);
-        if outcome.resid | u64::from(outcome.error as u32) | self.kept == 0 {
-            self.account(index, 0, end);
-            self.slots.release(index);
-            return Ok(true);
-        }
-        self.take_back_uneven(index, outcome, end, by)
+        self.take_back_uneven(index, end, by)
     }
 
-    /// The engine changed a field that is not its own.
-    #[cold]
-    fn altered(&self, index: SlotIndex, by: Callback) -> Trouble {
-        let Some(breach) = self.slots.altered(index) else {
-            unreachable!("one of these fields differed")
-        };
-        self.fault(by, breach)
-    }
-
-    /// As `take_back`, for units with something left over or an error, and all those of a job that
-    /// verifies.
+    /// As `take_back`, for units that were altered, with something left over or an error, and all
+    /// those of a job that verifies.
     #[inline(never)]
     fn take_back_uneven(
         &mut self,
         index: SlotIndex,
-        outcome: Outcome,
         end: Ticks,
         by: Callback,
     ) -> Result<bool, Trouble> {
+        if let Some(breach) = self.slots.altered(index) {
+            return Err(self.fault(by, breach));
+        }
+        let outcome = self.slots.outcome(index);
         if outcome.resid == 0 && outcome.error == 0 {
             self.account(index, 0, end);
             self.settle(index, true, 0);
@@ -213,27 +245,42 @@ impl<C: Clock> Worker<'_, C> {
         kind == IOE_KIND_BLOCK && slot.offset < size
     }
 
-    /// Counts a finished request, `missing` bytes of whose last piece never came.
+    /// Counts a request that has ended, in the phase in which it began.
     #[inline(always)]
-    pub(super) fn account(&mut self, index: SlotIndex, missing: u64, end: Ticks) {
-        let slot = self.slots.slot(index);
-        let bytes = if slot.ddir == Ddir::Sync { 0 } else { slot.done + slot.len - missing };
-        let dir = slot.ddir as usize;
-        let counters =
-            if slot.measured { &self.page.measure.dirs[dir] } else { &self.page.ramp.dirs[dir] };
+    pub(super) fn count(&self, ddir: Ddir, bytes: u64, measured: bool) -> &DirCounters {
+        let dirs = if measured { &self.page.measure.dirs } else { &self.page.ramp.dirs };
+        let counters = &dirs[ddir as usize];
         counters.ios.add(1);
         counters.bytes.add(bytes);
+        counters
+    }
+
+    /// Accounts a finished request, `missing` bytes of whose last piece never came.
+    pub(super) fn account(&mut self, index: SlotIndex, missing: u64, end: Ticks) {
+        let slot = *self.slots.slot(index);
+        self.account_on::<General>(&slot, missing, end);
+    }
+
+    #[inline(always)]
+    fn account_on<W: Way>(&mut self, slot: &Slot, missing: u64, end: Ticks) {
+        let bytes = if !W::IS_PLAIN && slot.ddir == Ddir::Sync {
+            0
+        } else {
+            slot.done + slot.len - missing
+        };
+        let dir = slot.ddir as usize;
+        let counters = self.count(slot.ddir, bytes, slot.measured);
         if slot.short {
             counters.short_ios.add(1);
             if missing > 0 {
                 counters.cut_ios.add(1);
             }
         }
-        if !(self.settings.timed && slot.measured) {
+        if !(self.is_timed::<W>() && slot.measured) {
             return;
         }
-        if self.watched {
-            return self.watch(index, end);
+        if self.is_watched::<W>() {
+            return self.watch(slot, end);
         }
         let lat_ns = self.clock.ns_between(slot.start, end);
         if slot.queued {

@@ -268,11 +268,11 @@ impl Slots {
         !self.free.is_empty()
     }
 
-    /// Takes a free slot.
+    /// Takes a free slot for a request, whose unit is then ready to be offered.
     #[inline(always)]
-    pub fn take(&mut self) -> Option<SlotIndex> {
+    pub fn take(&mut self, slot: Slot, files: &FileTable) -> Option<SlotIndex> {
         let index = self.free.pop()?;
-        self.slots[index as usize].owner = Owner::Host;
+        self.put(index, slot, files);
         Some(index)
     }
 
@@ -304,10 +304,14 @@ impl Slots {
 
     /// Writes a piece of the request into the unit, results zeroed: ready to be offered. Also
     /// before each repetition, for the engine may have changed what it was given.
-    #[inline(always)]
     pub fn load_unit(&mut self, index: SlotIndex, files: &FileTable) {
-        let slot = &self.slots[index as usize];
+        let slot = self.slots[index as usize];
         debug_assert_eq!(slot.owner, Owner::Host);
+        self.fill_unit(index, &slot, files);
+    }
+
+    #[inline(always)]
+    fn fill_unit(&mut self, index: SlotIndex, slot: &Slot, files: &FileTable) {
         let unit = self.unit(index).as_ptr();
         let file = files.as_ptr(slot.file);
         // SAFETY: the host owns the slot, so the engine does not touch the unit now; the buffer's
@@ -318,7 +322,7 @@ impl Slots {
             (*unit).flags = u64::from(slot.flags);
             (*unit).offset = slot.offset;
             (*unit).len = slot.len;
-            (*unit).buf = self.data(index).cast();
+            (*unit).buf = self.data_of(index, slot).cast();
             (*unit).file = file;
             (*unit).resid = 0;
             (*unit).issue_ns = 0;
@@ -330,8 +334,13 @@ impl Slots {
     /// Where the next byte of a request goes to or comes from.
     #[inline(always)]
     pub(super) fn data(&self, index: SlotIndex) -> *mut u8 {
+        self.data_of(index, &self.slots[index as usize])
+    }
+
+    #[inline(always)]
+    pub(super) fn data_of(&self, index: SlotIndex, slot: &Slot) -> *mut u8 {
         // Checked where the request is put and where `done` grows; never followed here.
-        self.buffer(index).as_ptr().wrapping_add(self.slots[index as usize].done as usize)
+        self.buffer(index).as_ptr().wrapping_add(slot.done as usize)
     }
 
     /// What stands in a unit that the host holds.
@@ -342,13 +351,26 @@ impl Slots {
         unsafe { &*self.unit(index).as_ptr() }
     }
 
-    /// Puts a request into a slot that the host holds.
+    /// Puts a request into a slot that the host holds, and into its unit.
     #[inline(always)]
-    pub fn put(&mut self, index: SlotIndex, slot: Slot) {
+    pub fn put(&mut self, index: SlotIndex, slot: Slot, files: &FileTable) {
         // What a sync or a trim covers has no data and may be longer than any buffer.
         let has_data = matches!(slot.ddir, Ddir::Read | Ddir::Write);
         assert!(slot.len as usize <= self.buffer_len || !has_data);
         self.slots[index as usize] = slot;
+        self.fill_unit(index, &slot, files);
+    }
+
+    /// What the slot holds, which is free from now on: where the unit came back unaltered and was
+    /// done in full. None: nothing has changed, and it is to be looked at more closely.
+    #[inline(always)]
+    pub fn finish(&mut self, index: SlotIndex) -> Option<Slot> {
+        let slot = self.slots[index as usize];
+        if !self.is_done(index, &slot) {
+            return None;
+        }
+        self.release(index);
+        Some(slot)
     }
 
     /// The results in a unit that the host holds.
@@ -366,6 +388,28 @@ impl Slots {
         }
     }
 
+    /// Whether a unit that the host holds came back as it was given, done in full. Each field is
+    /// loaded as it was stored: what is loaded in other pieces waits for the store queue.
+    #[inline(always)]
+    pub fn is_done(&self, index: SlotIndex, slot: &Slot) -> bool {
+        let unit = self.inputs(index);
+        let data = self.data_of(index, slot) as u64;
+        let altered =
+            (unit.offset ^ slot.offset) | (unit.len ^ slot.len) | (unit.buf as u64 ^ data);
+        altered | unit.resid | u64::from(unit.error as u32) == 0
+    }
+
+    /// The slot that is free next was put, and is taken now.
+    pub fn take_next(&mut self) {
+        self.free.pop();
+    }
+
+    /// The slot that is free next was put without being taken, and has ended.
+    #[inline(always)]
+    pub fn stay_free(&mut self, index: SlotIndex) {
+        self.slots[index as usize].owner = Owner::Free;
+    }
+
     /// The engine took it.
     #[inline(always)]
     pub fn lend(&mut self, index: SlotIndex) {
@@ -378,17 +422,35 @@ impl Slots {
     /// The engine hands a pointer back: the slot, if it is one of ours and in flight.
     #[inline(always)]
     pub fn claim(&mut self, unit: *mut ioe_io) -> Result<SlotIndex, Stray> {
-        let distance = (unit as usize).wrapping_sub(self.units.base().as_ptr() as usize);
-        let index = distance / UNIT_STRIDE;
-        if !distance.is_multiple_of(UNIT_STRIDE) || index >= self.slots.len() {
-            return Err(Stray::Invented(unit as usize));
-        }
+        let index = self.number_of(unit).ok_or(Stray::Invented(unit as usize))?;
         let slot = &mut self.slots[index];
         if slot.owner != Owner::Engine {
             return Err(Stray::NotInFlight(index as u32));
         }
         slot.owner = Owner::Host;
         Ok(index as SlotIndex)
+    }
+
+    /// The same and [`Slots::finish`] in one, where neither finds anything unusual. None: nothing
+    /// has changed.
+    #[inline(always)]
+    pub fn claim_finished(&mut self, unit: *mut ioe_io) -> Option<Slot> {
+        let index = self.number_of(unit)?;
+        let slot = self.slots[index];
+        if slot.owner != Owner::Engine || !self.is_done(index as SlotIndex, &slot) {
+            return None;
+        }
+        self.slots[index].owner = Owner::Free;
+        self.free.push(index as SlotIndex);
+        Some(slot)
+    }
+
+    /// The unit's number, if it is one of ours.
+    #[inline(always)]
+    fn number_of(&self, unit: *mut ioe_io) -> Option<usize> {
+        let distance = (unit as usize).wrapping_sub(self.units.base().as_ptr() as usize);
+        let index = distance / UNIT_STRIDE;
+        (distance.is_multiple_of(UNIT_STRIDE) && index < self.slots.len()).then_some(index)
     }
 
     /// Whether any slot, in flight or held by the host, is a request to this file.

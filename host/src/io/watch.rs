@@ -5,7 +5,7 @@
 //! does no more than record and judge: what is to end the job is seen by the loop before the next
 //! request.
 
-use super::slots::{Slot, SlotIndex};
+use super::slots::Slot;
 use super::target_depth::Verdict;
 use super::trouble::TooSlow;
 use super::worker::Worker;
@@ -15,10 +15,9 @@ use crate::sys::clock::{Clock, Ticks};
 impl<C: Clock> Worker<'_, C> {
     /// Records and judges the times of a request that began in the measure phase and ended well.
     #[inline(never)]
-    pub(super) fn watch(&mut self, index: SlotIndex, end: Ticks) {
-        let slot = *self.slots.slot(index);
+    pub(super) fn watch(&mut self, slot: &Slot, end: Ticks) {
         let lat_ns = self.clock.ns_between(slot.start, end);
-        self.record_wanted(&slot, lat_ns, end);
+        self.record_wanted(slot, lat_ns, end);
         if slot.ddir == Ddir::Sync {
             return;
         }
@@ -30,7 +29,7 @@ impl<C: Clock> Worker<'_, C> {
             self.pace.too_slow = Some(request);
         }
         if self.pace.target.is_some() {
-            self.count_for_target(&slot, lat_ns, end);
+            self.count_for_target(slot, lat_ns, end);
         }
     }
 

@@ -20,6 +20,7 @@ use super::signal::Signal;
 use super::slots::{Slot, SlotIndex, Slots};
 use super::syncs::Syncs;
 use super::trouble::{Breach, Fault, Trouble};
+use super::way::{General, Sampled, Timed, Untimed, Way};
 use super::zoned::Zoned;
 use crate::ddir::Ddir;
 use crate::plugin::handle::{Answer, Callback, Instance, Terminator};
@@ -76,7 +77,7 @@ pub struct Worker<'a, C> {
     pub(super) content: Content,
     /// Something is asked for between two requests: rates, syncs, files that come and go. One
     /// flag, beside what the loop looks at anyway.
-    takes_detours: bool,
+    pub(super) takes_detours: bool,
     /// What a verifying job writes is drawn and made before its turn.
     pub(super) draws_ahead: bool,
     /// `pace.watched`, likewise.
@@ -216,23 +217,49 @@ impl<'a, C: Clock> Worker<'a, C> {
         graver(driven, drained)
     }
 
-    /// The loop.
+    /// The loop, on the way that the job takes.
     pub(super) fn drive(&mut self) -> Result<(), Trouble> {
         if let Some(runs) = self.settings.runs {
             return self.drive_without_io(runs);
         }
         loop {
-            match self.fill()? {
-                Filled::Full => self.make_room()?,
-                Filled::Ended => return Ok(()),
+            let is_over = if !self.is_plain() {
+                self.drive_on::<General>()?
+            } else if self.settings.sync_engine && self.settings.timed {
+                return self.go_straight::<Timed>();
+            } else if self.settings.sync_engine {
+                return self.go_straight::<Untimed>();
+            } else if !self.settings.timed {
+                self.drive_on::<Untimed>()?
+            } else if self.harness.times_callbacks {
+                self.drive_on::<Sampled>()?
+            } else {
+                self.drive_on::<Timed>()?
+            };
+            if is_over {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The loop. False: the way changes, and it is to go on.
+    #[inline(never)]
+    fn drive_on<W: Way>(&mut self) -> Result<bool, Trouble> {
+        loop {
+            match self.fill::<W>()? {
+                Filled::Full => self.make_room::<W>()?,
+                Filled::Ended => return Ok(true),
                 Filled::NotBefore(due_ns) => self.wait_until(due_ns)?,
             }
-            self.harness_round();
+            if self.harness_round::<W>() {
+                return Ok(false);
+            }
         }
     }
 
     /// Offers requests until the depth is reached. A synchronous engine stays in here.
-    fn fill(&mut self) -> Result<Filled, Trouble> {
+    #[inline(always)]
+    fn fill<W: Way>(&mut self) -> Result<Filled, Trouble> {
         loop {
             if self.signal.get() != self.phase && self.change_phase() {
                 return Ok(Filled::Ended);
@@ -241,7 +268,7 @@ impl<'a, C: Clock> Worker<'a, C> {
                 self.offer_pending()?;
             } else if !self.slots.has_free() {
                 return Ok(Filled::Full);
-            } else if let Some(filled) = self.offer_next()? {
+            } else if let Some(filled) = self.offer_next::<W>()? {
                 return Ok(filled);
             }
             if self.failures.stop {
@@ -258,37 +285,49 @@ impl<'a, C: Clock> Worker<'a, C> {
 
     /// Offers the next request of the load. Something comes back where there is none to offer now.
     #[inline(always)]
-    fn offer_next(&mut self) -> Result<Option<Filled>, Trouble> {
-        if self.takes_detours {
+    fn offer_next<W: Way>(&mut self) -> Result<Option<Filled>, Trouble> {
+        if self.takes_detours::<W>() {
             return self.offer_by_detour();
         }
         let Some(request) = self.generator.next() else { return Ok(Some(Filled::Ended)) };
         let slot = Slots::request(request.ddir, request.file, request.offset, request.len);
-        self.begin_request(slot).map(|()| None)
+        self.begin_on::<W>(slot).map(|()| None)
+    }
+
+    /// Begins a request that the plain way would not begin.
+    pub(super) fn begin_request(&mut self, slot: Slot) -> Result<(), Trouble> {
+        self.begin_on::<General>(slot)
     }
 
     #[inline(always)]
-    pub(super) fn begin_request(&mut self, mut slot: Slot) -> Result<(), Trouble> {
-        let Some(index) = self.slots.take() else { unreachable!("has_free was asked") };
-        slot.measured = self.phase == Signal::MEASURE;
+    fn begin_on<W: Way>(&mut self, slot: Slot) -> Result<(), Trouble> {
+        let Some(index) = self.slots.next_free() else { unreachable!("has_free was asked") };
+        let measured = self.phase == Signal::MEASURE;
         if slot.ddir == Ddir::Write {
-            self.last_written = Some(slot.file);
-            if self.settings.moves_data {
-                self.write_buffer(index, slot.offset, slot.len);
-            }
+            self.begin_write(index, slot.file, slot.offset, slot.len);
         }
-        if self.settings.timed {
-            slot.start = self.stamp.take().unwrap_or_else(|| self.clock.ticks());
-        }
-        if slot.measured && slot.ddir != Ddir::Sync {
-            let level = (self.in_flight + 1).min(64).ilog2() as usize;
+        if measured && (W::IS_PLAIN || slot.ddir != Ddir::Sync) {
+            let level = (self.in_flight.min(63) + 1).ilog2() as usize;
             self.page.measure.depth_levels[level].add(1);
         }
-        self.slots.put(index, slot);
-        self.offer(index)
+        let start = match self.is_timed::<W>() {
+            true => self.stamp.take().unwrap_or_else(|| self.clock.ticks()),
+            false => Ticks(0),
+        };
+        self.slots.take(Slot { measured, start, ..slot }, &self.files);
+        self.offer_on::<W>(index)
     }
 
-    /// Apart, so that the way of a read is short.
+    /// What a write asks for beside a read. Making its data is apart, so that the way of all
+    /// others is short.
+    #[inline(always)]
+    pub(super) fn begin_write(&mut self, index: SlotIndex, file: u32, offset: u64, len: u64) {
+        self.last_written = Some(file);
+        if self.settings.moves_data {
+            self.write_buffer(index, offset, len);
+        }
+    }
+
     #[inline(never)]
     fn write_buffer(&mut self, index: SlotIndex, offset: u64, len: u64) {
         let buffer = self.slots.buffer_mut(index, len as usize);
@@ -296,42 +335,64 @@ impl<'a, C: Clock> Worker<'a, C> {
     }
 
     /// Offers a slot that the host holds, and again after Busy, until the engine has taken it.
-    #[inline(always)]
     pub(super) fn offer(&mut self, index: SlotIndex) -> Result<(), Trouble> {
+        self.slots.load_unit(index, &self.files);
+        self.offer_on::<General>(index)
+    }
+
+    /// The same for a unit that is ready.
+    #[inline(always)]
+    fn offer_on<W: Way>(&mut self, index: SlotIndex) -> Result<(), Trouble> {
         // Whatever the engine is asked now takes time: the last reap's stamp begins nothing more.
         self.stamp = None;
         loop {
-            self.slots.load_unit(index, &self.files);
             let unit = self.slots.unit(index);
-            let answer = self.timed_if_sampling(|it| it.engine.offer(unit, index, &it.slots));
-            match answer {
-                Answer::Completed => {
-                    let end = if self.settings.timed { self.clock.ticks() } else { Ticks(0) };
-                    if !self.take_back(index, end, Callback::Queue)? {
-                        continue;
-                    }
-                    self.harness_request(end);
-                    return Ok(());
+            let answer =
+                self.timed_if_sampling::<W, _>(|it| it.engine.offer::<W>(unit, index, &it.slots));
+            if answer == Answer::Completed {
+                let end = if self.is_timed::<W>() { self.clock.ticks() } else { Ticks(0) };
+                if !self.take_back::<W>(index, end, Callback::Queue)? {
+                    self.slots.load_unit(index, &self.files);
+                    continue;
                 }
-                Answer::Queued if !self.settings.sync_engine => {
-                    self.slots.lend(index);
-                    self.in_flight += 1;
-                    self.uncommitted.push(index);
-                    if self.settings.stamps_batches {
-                        self.stamp = Some(self.slots.slot(index).start);
-                    }
-                    if self.uncommitted.len() as u32 >= self.settings.batch_submit {
-                        self.commit()?;
-                        if self.settings.complete_min == 0 {
-                            self.reap(0, self.settings.complete_max, 0)?;
-                        }
-                    }
-                    return Ok(());
-                }
-                Answer::Busy => self.yield_to_busy()?,
-                Answer::Queued => return Err(self.fault(Callback::Queue, Breach::QueuedBySync)),
-                Answer::Other(status) => return self.not_taken(index, status),
+                self.harness_request::<W>(end);
+                return Ok(());
             }
+            if answer == Answer::Queued && !self.settings.sync_engine {
+                return self.queued::<W>(index);
+            }
+            self.bear_answer(answer, index)?;
+            self.slots.load_unit(index, &self.files);
+        }
+    }
+
+    /// The engine has taken it, and hands it back later.
+    #[inline(always)]
+    fn queued<W: Way>(&mut self, index: SlotIndex) -> Result<(), Trouble> {
+        self.slots.lend(index);
+        self.in_flight += 1;
+        self.uncommitted.push(index);
+        if self.is_timed::<W>() && self.settings.stamps_batches {
+            self.stamp = Some(self.slots.slot(index).start);
+        }
+        if self.uncommitted.len() as u32 >= self.settings.batch_submit {
+            self.commit_on::<W>()?;
+            if self.settings.complete_min == 0 {
+                self.reap_on::<W>(0, self.settings.complete_max, 0)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Neither Completed nor, of an engine that may say so, Queued: after Busy there is room for
+    /// another try.
+    #[cold]
+    pub(super) fn bear_answer(&mut self, answer: Answer, index: SlotIndex) -> Result<(), Trouble> {
+        match answer {
+            Answer::Busy => self.yield_to_busy(),
+            Answer::Queued => Err(self.fault(Callback::Queue, Breach::QueuedBySync)),
+            Answer::Other(status) => self.not_taken(index, status),
+            Answer::Completed => Ok(()),
         }
     }
 
@@ -356,20 +417,26 @@ impl<'a, C: Clock> Worker<'a, C> {
     }
 
     /// Submits what was queued.
-    #[inline(always)]
     pub(super) fn commit(&mut self) -> Result<(), Trouble> {
+        self.commit_on::<General>()
+    }
+
+    #[inline(always)]
+    fn commit_on<W: Way>(&mut self) -> Result<(), Trouble> {
         if self.uncommitted.is_empty() {
             return Ok(());
         }
         self.page.in_flight.set(u64::from(self.in_flight));
-        let status = self.timed_if_sampling(|worker| worker.engine.commit());
-        let issue = if self.settings.timed { self.clock.ticks() } else { Ticks(0) };
+        let status = self.timed_if_sampling::<W, _>(|worker| worker.engine.commit::<W>());
+        let issue = if self.is_timed::<W>() { self.clock.ticks() } else { Ticks(0) };
         self.stamp = None;
         if self.phase == Signal::MEASURE {
             self.page.measure.submit_levels[batch_level(self.uncommitted.len())].add(1);
         }
-        for &index in &self.uncommitted {
-            self.slots.slot_mut(index).issue = issue;
+        if self.is_timed::<W>() {
+            for &index in &self.uncommitted {
+                self.slots.slot_mut(index).issue = issue;
+            }
         }
         self.uncommitted.clear();
         if status < 0 {
@@ -379,16 +446,17 @@ impl<'a, C: Clock> Worker<'a, C> {
     }
 
     /// The depth is reached: submit, and reap down to where filling begins again.
-    fn make_room(&mut self) -> Result<(), Trouble> {
-        self.commit()?;
-        if self.kept != 0 && self.in_flight == 0 {
+    #[inline(always)]
+    fn make_room<W: Way>(&mut self) -> Result<(), Trouble> {
+        self.commit_on::<W>()?;
+        if self.is_kept::<W>() && self.in_flight == 0 {
             // What fills the slots has been read, and waits to be looked at.
             self.look_for_room();
             return Ok(());
         }
         loop {
             // A full queue must give at least one back, also where the job wants to look only.
-            self.reap(self.settings.complete_min.max(1), self.settings.complete_max, -1)?;
+            self.reap_on::<W>(self.settings.complete_min.max(1), self.settings.complete_max, -1)?;
             if self.in_flight <= self.settings.low || !self.pending.is_empty() {
                 return Ok(());
             }

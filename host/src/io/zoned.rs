@@ -264,8 +264,9 @@ impl<C: Clock> Worker<'_, C> {
                     self.keep_in_zone(&ready, &zoned.place)?;
                 }
                 // The one that it will get.
-                let Some(index) = self.slots.take() else { unreachable!("has_free was asked") };
-                self.slots.release(index);
+                let Some(index) = self.slots.next_free() else {
+                    unreachable!("has_free was asked")
+                };
                 let end = ready.offset + ready.len;
                 let held =
                     held.map(|zone| Held { index, file: ready.file, zone, ddir: ready.ddir, end });
@@ -369,16 +370,15 @@ impl<C: Clock> Worker<'_, C> {
 
     /// A trim is the reset of a zone, and counts as a request that ended at once.
     fn trim_zone(&mut self, zoned: &mut Zoned<'_>, mut slot: Slot, zone: u32) {
-        let Some(index) = self.slots.take() else { unreachable!("has_free was asked") };
         let place = zoned.file(slot.file).board().place(zone);
         (slot.offset, slot.len) = place;
         slot.measured = self.phase == super::signal::Signal::MEASURE;
         slot.start = self.clock.ticks();
         self.stamp = None;
-        self.slots.put(index, slot);
-        self.forget_zone(slot.file, place);
         // The engine never sees it; what stands in its unit is to be this request all the same.
-        self.slots.load_unit(index, &self.files);
+        let taken = self.slots.take(slot, &self.files);
+        let Some(index) = taken else { unreachable!("has_free was asked") };
+        self.forget_zone(slot.file, place);
         let (engine, files) = (&mut self.engine.own, &mut self.files);
         let done = zoned.keeper.manage(engine, files, slot.file, Manage::Reset, place);
         let end = self.clock.ticks();

@@ -26,7 +26,9 @@ enum Way {
     Shuffled,
     /// Each unit once, in a random order; several block sizes.
     Mapped,
-    /// Anywhere, also twice.
+    /// Anywhere, also twice; one block size.
+    Spots,
+    /// The same, several block sizes.
     Anywhere,
 }
 
@@ -58,6 +60,8 @@ struct FileState {
 pub struct Generator {
     way: Way,
     order: Order,
+    /// The direction of all requests that are drawn, where they have one.
+    only: Option<Ddir>,
     rwmixread: u64,
     blocks: [Blocks; DIRECTIONS],
     /// Bytes of a unit of the random map.
@@ -68,6 +72,8 @@ pub struct Generator {
     turn: usize,
     /// In place of ways, blocks and files where the recipe's shape is not plain.
     varied: Option<Box<Varied>>,
+    /// Something is there to be looked at before a plain request: `varied`, or writes behind trims.
+    is_winding: bool,
     retired: Retired,
     loops_done: u64,
     ended: bool,
@@ -117,12 +123,18 @@ impl Generator {
         let mut generator = Generator {
             way,
             order: recipe.order,
+            only: match recipe.order {
+                Order::Single { ddir, .. } => Some(ddir),
+                Order::TrimWrite { .. } => Some(Ddir::Trim),
+                Order::Mixed { .. } => None,
+            },
             rwmixread: u64::from(recipe.rwmixread),
             blocks,
             unit,
             live: Vec::with_capacity(files.len()),
             files,
             turn: 0,
+            is_winding: varied.is_some() || matches!(recipe.order, Order::TrimWrite { .. }),
             varied,
             retired: Retired::new(recipe.files.len()),
             loops_done: 0,
@@ -153,15 +165,17 @@ impl Generator {
     // An iterator would invite adapters into the data plane.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Option<Request> {
-        if self.loop_is_done() && !self.start_loop() {
+        if self.is_winding {
+            return self.next_winding();
+        }
+        if self.amount_is_issued() && !self.start_loop() {
             return None;
         }
-        if let Some(write) = self.pending.take() {
-            return Some(self.account(write));
-        }
-        if self.varied.is_some() {
-            return self.next_varied();
-        }
+        self.next_plain()
+    }
+
+    #[inline(always)]
+    fn next_plain(&mut self) -> Option<Request> {
         // Bounded: each turn takes a file out of the pass, or begins a pass, in which every file
         // has at least one block to give.
         loop {
@@ -180,7 +194,7 @@ impl Generator {
             if self.turn == self.live.len() {
                 self.turn = 0;
             }
-            return Some(self.give(Request { ddir, file, offset, len }));
+            return Some(self.account(Request { ddir, file, offset, len }));
         }
     }
 
@@ -189,14 +203,33 @@ impl Generator {
         self.issued_bytes = self.issued_bytes.saturating_sub(bytes);
     }
 
+    /// What is no plain load, and the writes behind trims.
     #[inline(never)]
+    fn next_winding(&mut self) -> Option<Request> {
+        if self.loop_is_done() && !self.start_loop() {
+            return None;
+        }
+        if let Some(write) = self.pending.take() {
+            return Some(self.account(write));
+        }
+        if self.varied.is_some() {
+            return self.next_varied();
+        }
+        let trim = self.next_plain()?;
+        self.pending = Some(Request { ddir: Ddir::Write, ..trim });
+        Some(trim)
+    }
+
     fn next_varied(&mut self) -> Option<Request> {
         let ddir = self.draw_ddir();
         // Bounded: in a pass that has just begun each file has a block to give.
         loop {
             let varied = self.varied.as_mut()?;
             if let Some(request) = varied.next(ddir, &mut self.retired) {
-                return Some(self.give(request));
+                if matches!(self.order, Order::TrimWrite { .. }) {
+                    self.pending = Some(Request { ddir: Ddir::Write, ..request });
+                }
+                return Some(self.account(request));
             }
             if !self.start_pass() {
                 return None;
@@ -276,28 +309,33 @@ impl Generator {
     }
 
     #[inline(always)]
-    fn give(&mut self, request: Request) -> Request {
-        if matches!(self.order, Order::TrimWrite { .. }) {
-            self.pending = Some(Request { ddir: Ddir::Write, ..request });
-        }
-        self.account(request)
-    }
-
-    #[inline(always)]
     fn account(&mut self, request: Request) -> Request {
         self.issued_bytes += request.len;
         self.issued_ios += 1;
         request
     }
 
-    #[inline(always)]
     fn loop_is_done(&self) -> bool {
         (self.issued_bytes >= self.amount_bytes && self.pending.is_none())
             || self.issued_ios >= self.max_ios
     }
 
+    /// As `loop_is_done`, where no write waits behind a trim.
+    #[inline(always)]
+    fn amount_is_issued(&self) -> bool {
+        self.issued_bytes >= self.amount_bytes || self.issued_ios >= self.max_ios
+    }
+
     #[inline(always)]
     fn draw_ddir(&mut self) -> Ddir {
+        match self.only {
+            Some(ddir) => ddir,
+            None => self.draw_mixed(),
+        }
+    }
+
+    #[inline(never)]
+    fn draw_mixed(&mut self) -> Ddir {
         match self.order {
             Order::Single { ddir, .. } => ddir,
             Order::Mixed { .. } => {
@@ -322,6 +360,11 @@ impl Generator {
             let state = &mut self.files[file];
             return Some((state.region.offset + state.order.next()? * blocks.min, blocks.min));
         }
+        if self.way == Way::Spots {
+            let state = &mut self.files[file];
+            let spot = self.offset_rng.below(state.spots[ddir as usize]) * blocks.align;
+            return Some((state.region.offset + spot, blocks.min));
+        }
         if self.way == Way::Sequential {
             let want = draw_len(&mut self.length_rng, blocks);
             let state = &mut self.files[file];
@@ -331,7 +374,7 @@ impl Generator {
         self.draw_scattered(file, ddir)
     }
 
-    /// As `draw_place`, for random offsets that may repeat, or of blocks of several sizes.
+    /// As `draw_place`, for random offsets of blocks of several sizes.
     #[inline(never)]
     fn draw_scattered(&mut self, file: usize, ddir: Ddir) -> Option<(u64, u64)> {
         let blocks = self.blocks[ddir as usize];
@@ -406,7 +449,7 @@ impl Generator {
             state.position = [0; DIRECTIONS];
             match self.way {
                 Way::Shuffled => state.order.restart(&mut self.offset_rng),
-                Way::Mapped | Way::Sequential | Way::Anywhere => {
+                Way::Mapped | Way::Sequential | Way::Spots | Way::Anywhere => {
                     state.map.iter_mut().for_each(Bitmap::clear);
                 }
             }
@@ -476,14 +519,12 @@ fn pick_way(recipe: &Recipe, unit: u64) -> Way {
     if !recipe.order.is_random() {
         return Way::Sequential;
     }
+    let used = || Ddir::DATA.into_iter().filter(|&ddir| recipe.order.uses(ddir));
     if !recipe.random_map {
-        return Way::Anywhere;
+        let fixed = used().all(|ddir| recipe.bs[ddir].0 == recipe.bs[ddir].1);
+        return if fixed { Way::Spots } else { Way::Anywhere };
     }
-    let one_size = Ddir::DATA
-        .into_iter()
-        .filter(|&ddir| recipe.order.uses(ddir))
-        .all(|ddir| recipe.bs[ddir] == (unit, unit));
-    if one_size {
+    if used().all(|ddir| recipe.bs[ddir] == (unit, unit)) {
         Way::Shuffled
     } else {
         Way::Mapped

@@ -116,7 +116,7 @@ fn copies_end_where_pages_do() {
     let mapped = Mapped::new(4);
     let mut buf = vec![7_u8; 4 * PAGE];
     mapped.file.set_len(2 * PAGE as u64).unwrap();
-    for begin in [0, 1, 100, PAGE - 1, 2 * PAGE - 1, 2 * PAGE, 3 * PAGE] {
+    for begin in [0, 1, 31, 100, 127, 128, PAGE - 129, PAGE - 1, 2 * PAGE - 1, 2 * PAGE, 3 * PAGE] {
         let (len, there) = (4 * PAGE - begin, (2 * PAGE).saturating_sub(begin));
         // SAFETY: inside the mapping and the vector.
         unsafe {

@@ -1,4 +1,4 @@
-//! Files that the ring knows by number (option registerfiles).
+//! Files that the ring knows by number (option registerfiles), so that a request needs no look-up.
 //!
 //! A file gets its place when it is opened, carries it in its `engine_data`, and is registered
 //! under it with its first request, because only then its descriptor is there. Closing takes it
@@ -14,10 +14,22 @@ use std::ffi::c_void;
 /// Places that a table has at least, so that files that are opened later find one.
 const PLACES_MIN: u64 = 1024;
 
+/// Whether files are to be registered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Registering {
+    /// They are not.
+    #[default]
+    Off,
+    /// As many as can be; the others are used without, and nobody is told.
+    IfPossible,
+    /// All of them; what cannot be is told.
+    On,
+}
+
 /// The files of an instance.
 #[derive(Debug, Default)]
 pub struct Files {
-    wanted: bool,
+    wanted: Registering,
     /// By place: the descriptor that is registered there, or -1.
     fds: Vec<i32>,
     free: Vec<u32>,
@@ -28,13 +40,13 @@ pub struct Files {
 
 impl Files {
     /// None yet; `wanted`: they are to be registered.
-    pub fn new(wanted: bool) -> Files {
+    pub fn new(wanted: Registering) -> Files {
         Files { wanted, ..Files::default() }
     }
 
     /// Gives a file its place.
     pub fn opened(&mut self, file: &mut File<'_>) {
-        if !self.wanted || !file.private().is_null() {
+        if self.wanted == Registering::Off || !file.private().is_null() {
             return;
         }
         let place = self.free.pop().unwrap_or_else(|| {
@@ -57,15 +69,19 @@ impl Files {
 
     /// Makes the kernel's table.
     pub fn start<S: Submission, C: Completion>(&mut self, ring: &Ring<S, C>) -> Result<(), Errno> {
-        if !self.wanted || self.table > 0 {
+        if self.wanted == Registering::Off || self.table > 0 {
             return Ok(());
         }
-        let asked = (self.fds.len() as u64).next_power_of_two().max(PLACES_MIN);
+        let least = if self.wanted == Registering::On { PLACES_MIN } else { 1 };
+        let asked = (self.fds.len() as u64).next_power_of_two().max(least);
         let places = asked.min(descriptors_max()).min(1 << 15) as u32;
         let empty = vec![-1_i32; places as usize];
         // SAFETY: so many descriptors, read during the call.
-        unsafe { ring.register(REGISTER_FILES, empty.as_ptr().cast(), places) }?;
-        self.table = places;
+        match unsafe { ring.register(REGISTER_FILES, empty.as_ptr().cast(), places) } {
+            Ok(_) => self.table = places,
+            Err(_) if self.wanted == Registering::IfPossible => self.wanted = Registering::Off,
+            Err(errno) => return Err(errno),
+        }
         Ok(())
     }
 
@@ -77,7 +93,7 @@ impl Files {
         host: &Host,
         io: &Request,
     ) -> (i32, u8) {
-        if !self.wanted {
+        if self.wanted == Registering::Off {
             return (io.fd(), 0);
         }
         let Some(file) = io.file() else { return (-1, 0) };
@@ -102,14 +118,20 @@ impl Files {
                 self.fds[place] = fd;
                 (place as i32, SQE_FIXED_FILE)
             }
-            Err(errno) => self.unregistered(host, fd, errno),
+            Err(errno) => {
+                if self.wanted == Registering::IfPossible {
+                    self.wanted = Registering::Off; // or each request would try again
+                }
+                self.unregistered(host, fd, errno)
+            }
         }
     }
 
     /// The file is used as it is; said once.
     #[cold]
     fn unregistered(&mut self, host: &Host, fd: i32, errno: Errno) -> (i32, u8) {
-        if fd >= 0 && !std::mem::replace(&mut self.told, true) {
+        let is_asked_for = self.wanted == Registering::On;
+        if fd >= 0 && is_asked_for && !std::mem::replace(&mut self.told, true) {
             let why = std::io::Error::from_raw_os_error(errno);
             let places = self.table;
             let words = format!(

@@ -4,17 +4,19 @@
 //! An engine lists the rows that it offers in its own table; `hipri` and `nonvectored` are its own,
 //! for they mean what its entries are. Touches no ring.
 
+use super::files::Registering;
 use iodyno_engine_api::abi::ioe_option;
 use iodyno_engine_api::{Error, Job, Opt};
 
 /// Registers the buffers.
 pub const FIXEDBUFS: &ioe_option =
     &Opt::boolean(c"fixedbufs", c"map the buffers once, before the start").default(c"0").build();
-/// Registers the files.
-pub const REGISTERFILES: &ioe_option =
-    &Opt::boolean(c"registerfiles", c"register the files, so that requests need no look-up")
-        .default(c"0")
-        .build();
+/// Registers the files; read by [`registering`].
+pub const REGISTERFILES: &ioe_option = &Opt::boolean(
+    c"registerfiles",
+    c"register the files, so that requests need no look-up; if not given: those that can be",
+)
+.build();
 /// A kernel thread submits; read by [`sqpoll`].
 pub const SQTHREAD_POLL: &ioe_option =
     &Opt::boolean(c"sqthread_poll", c"a kernel thread submits (SQPOLL); implies registerfiles")
@@ -36,6 +38,15 @@ pub const ATTACH_WQ: &ioe_option =
     &Opt::boolean(c"attach_wq", c"share one back end with the other jobs of the same process")
         .default(c"0")
         .build();
+
+/// Whether files are registered. A kernel thread that submits wants them to be.
+pub fn registering(job: &Job) -> Result<Registering, Error> {
+    Ok(match job.boolean("registerfiles")? {
+        None if sqpoll(job)?.is_none() => Registering::IfPossible,
+        Some(false) if sqpoll(job)?.is_none() => Registering::Off,
+        _ => Registering::On,
+    })
+}
 
 /// Whether a kernel thread submits, and on which processor, if the job names one.
 ///

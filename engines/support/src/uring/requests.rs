@@ -6,7 +6,7 @@
 //! in the next wait. Must not allocate or lock between start and end.
 
 use super::buffers::Buffers;
-use super::files::Files;
+use super::files::{Files, Registering};
 use super::kernel::{SyncCancel, Timespec, REGISTER_SYNC_CANCEL};
 use super::ring::{Completion, Ring, Submission};
 use super::wake::{Wake, WAKE};
@@ -48,7 +48,7 @@ impl<S: Submission, C: Completion> Core<S, C> {
         host: Host,
         ring: Ring<S, C>,
         depth: u32,
-        register_files: bool,
+        register_files: Registering,
         wakeable: bool,
     ) -> Result<Self, Error> {
         let mut core = Core {
