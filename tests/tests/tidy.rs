@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Directories that hold nothing of ours, from the root. A room of the host is called target, too.
-const SKIPPED: [&str; 5] = [
+const SKIPPED: [&str; 6] = [
     "target",
     "fuzz/target",
+    "tests/instructions/target",
     ".git",
     "plugins-example/c-minimal/build",
     "plugins-example/vendor-sg/target",

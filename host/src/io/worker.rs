@@ -179,7 +179,9 @@ impl<'a, C: Clock> Worker<'a, C> {
     }
 
     /// Runs ramp, measure and drain. Trouble of the last phase is told like that of the others;
-    /// after a fault nothing of the engine is called any more.
+    /// after a fault nothing of the engine is called any more. Called once, and never inlined: the
+    /// guard of instruction counts (tests/instructions) counts between its begin and its end.
+    #[inline(never)]
     pub fn run(&mut self) -> Result<(), Trouble> {
         self.begin();
         let outcome = loop {

@@ -303,6 +303,7 @@ class Whole(Row):
 class StartUp(Whole):
     """Start to end of a run in which each thread makes one request."""
     unit: Unit = MS
+    turns: float = 5 / 3
     length: tuple = field(default=("size=4k", "number_ios=1"), init=False)
     idle_seconds: float = field(default=0, init=False)
 
