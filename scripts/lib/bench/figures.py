@@ -52,8 +52,8 @@ def verdict(row, samples):
     """Whether a row does what it is to do.
 
     On a par is what differs by a twentieth or by less than the doubt. Where system calls are dearer
-    than where the goal was set, the same nanoseconds beside them make a lower ratio: a row that adds
-    no more than the goal left is judged by that.
+    than where the goal was set, the same nanoseconds beside them make a lower ratio: a row that
+    adds no more than the goal left is judged by that.
     """
     at_least, _ = row.wanted
     if not samples.get("fio"):

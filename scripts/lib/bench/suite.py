@@ -43,7 +43,8 @@ def arguments():
     parser.add_argument("--seconds", type=float, help="length of a run (0.1; full: 0.3)")
     parser.add_argument("--repeat", type=int, default=1, metavar="N",
                         help="the whole table so many times; shows the worst ratio of each row")
-    parser.add_argument("--only", metavar="PATTERN", help="rows with that at the beginning of a word of their names")
+    parser.add_argument("--only", metavar="PATTERN",
+                        help="rows with a word in their names that begins so")
     parser.add_argument("--check", action="store_true",
                         help="status 1 where a row is below what it is to reach, or fio is missing")
     parser.add_argument("--json", metavar="FILE", type=Path, help="all samples, and the machine")
