@@ -136,6 +136,11 @@ pub fn lab() -> Result<(), String> {
     ANSWER.get_or_init(probe).clone()
 }
 
+/// Python, for the scripts that measure.
+pub fn python3() -> Result<(), String> {
+    works("python3", &["--version"]).map_err(|why| format!("needs python3: {why}"))
+}
+
 /// zstd's command.
 pub fn zstd() -> Result<(), String> {
     works("zstd", &["--version"]).map_err(|why| format!("needs zstd: {why}"))

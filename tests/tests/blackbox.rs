@@ -8,6 +8,7 @@ mod abi_growth;
 mod accuracy;
 mod bad_jobs;
 mod bad_plugins;
+mod bench;
 mod c_plugins;
 mod cells;
 mod check_cli;

@@ -1,12 +1,17 @@
 /*
  * Bare loops: what the system calls beneath an engine cost when nothing is around them.
  *
- *   bare LOOP TARGET SECONDS
+ *   bare [-s] [-d] [-b BYTES] [-o random|anywhere|sequential] LOOP TARGET SECONDS
  *
- * Compiled and run by scripts/lib/engines.py. Prints how many requests were made and how many
- * nanoseconds of CPU time (user and system, of all threads) they took. TARGET is a file of whole
- * blocks; a directory for the loops that make and remove names; a socket's path for net-unix.
- * Checks each result, measures no latency, and keeps nothing but an offset.
+ * Compiled and run by scripts/lib/bench/programs.py. Prints how many requests were made and how
+ * many nanoseconds of CPU time (user and system, of all threads) they took. TARGET is a file or a
+ * device of whole blocks; a directory for the loops that make and remove names; a socket's path for
+ * net-unix; a number of bytes for null, of threads for crowd.
+ *
+ * Checks each result, and keeps nothing but an offset. With -s the clock is read before and after
+ * each step, unfenced, as nobody can do without who tells latencies. -d opens with O_DIRECT, -b
+ * sets the size of a block (4096), -o how offsets go: each block once before any of them again
+ * (random), each as often as chance has it (anywhere), one after the other (sequential).
  */
 #define _GNU_SOURCE
 #include <aio.h>
@@ -31,7 +36,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BLOCK 4096
 #define DEPTH 32
 #define NAMES 20000
 #define STEPS_BETWEEN_CLOCK_READS 64
@@ -44,6 +48,13 @@ struct loop {
 	unsigned int steps;         /* so many and no more; 0: as many as the time allows */
 	uint64_t (*finish)(void);   /* ends what is still going on; requests that others made */
 };
+
+enum order { RANDOM, ANYWHERE, SEQUENTIAL };
+
+static long block = 4096;
+static enum order order = RANDOM;
+static int open_flags = O_RDWR;
+static double seconds; /* of a run */
 
 static int fd;
 static uint64_t blocks;
@@ -65,6 +76,16 @@ static void expect(long result, long wanted, const char *what)
 	fail(what);
 }
 
+static off_t anywhere(void)
+{
+	static uint64_t state = 0x9e3779b97f4a7c15;
+
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (off_t)((state >> 32) * blocks >> 32) * block;
+}
+
 /*
  * Each block once, then all of them again, as with a random map: offsets that may repeat find more
  * in the processor's caches. The multiplier and the odd addend make a cycle of all numbers below a
@@ -74,20 +95,21 @@ static off_t next_offset(void)
 {
 	static uint32_t state;
 
+	if (order == ANYWHERE)
+		return anywhere();
+	if (order == SEQUENTIAL) {
+		state = state + 1 < blocks ? state + 1 : 0;
+		return (off_t)state * block;
+	}
 	do
 		state = (state * 1664525 + 1013904223) & blocks_mask;
 	while (state >= blocks);
-	return (off_t)state * BLOCK;
+	return (off_t)state * block;
 }
 
-static void open_target(const char *target)
+static void divide(uint64_t bytes)
 {
-	struct stat status;
-
-	fd = open(target, O_RDWR);
-	if (fd < 0 || fstat(fd, &status) != 0)
-		fail(target);
-	blocks = (uint64_t)status.st_size / BLOCK;
+	blocks = bytes / (uint64_t)block;
 	if (blocks == 0 || blocks > UINT32_MAX / 2) {
 		errno = EINVAL;
 		fail("a target of no or too many blocks");
@@ -96,58 +118,71 @@ static void open_target(const char *target)
 		blocks_mask = blocks_mask * 2 + 1;
 }
 
+static void open_target(const char *target)
+{
+	off_t bytes;
+
+	fd = open(target, open_flags);
+	if (fd < 0)
+		fail(target);
+	bytes = lseek(fd, 0, SEEK_END); /* of devices as well, which fstat says nothing of */
+	if (bytes < 0)
+		fail(target);
+	divide((uint64_t)bytes);
+}
+
 /* One call a request */
 
 static void step_pread(void)
 {
-	expect(pread(fd, buffers, BLOCK, next_offset()), BLOCK, "pread");
+	expect(pread(fd, buffers, block, next_offset()), block, "pread");
 }
 
 static void step_seek_read(void)
 {
 	if (lseek(fd, next_offset(), SEEK_SET) < 0)
 		fail("lseek");
-	expect(read(fd, buffers, BLOCK), BLOCK, "read");
+	expect(read(fd, buffers, block), block, "read");
 }
 
 static void step_seek_readv(void)
 {
-	struct iovec part = { buffers, BLOCK };
+	struct iovec part = { buffers, (size_t)block };
 
 	if (lseek(fd, next_offset(), SEEK_SET) < 0)
 		fail("lseek");
-	expect(readv(fd, &part, 1), BLOCK, "readv");
+	expect(readv(fd, &part, 1), block, "readv");
 }
 
 static void step_preadv(void)
 {
-	struct iovec part = { buffers, BLOCK };
+	struct iovec part = { buffers, (size_t)block };
 
-	expect(preadv(fd, &part, 1, next_offset()), BLOCK, "preadv");
+	expect(preadv(fd, &part, 1, next_offset()), block, "preadv");
 }
 
 static void step_preadv2(void)
 {
-	struct iovec part = { buffers, BLOCK };
+	struct iovec part = { buffers, (size_t)block };
 
-	expect(preadv2(fd, &part, 1, next_offset(), 0), BLOCK, "preadv2");
+	expect(preadv2(fd, &part, 1, next_offset(), 0), block, "preadv2");
 }
 
 static void step_nowait(void)
 {
-	struct iovec part = { buffers, BLOCK };
+	struct iovec part = { buffers, (size_t)block };
 
-	expect(preadv2(fd, &part, 1, next_offset(), RWF_NOWAIT), BLOCK, "preadv2 RWF_NOWAIT");
+	expect(preadv2(fd, &part, 1, next_offset(), RWF_NOWAIT), block, "preadv2 RWF_NOWAIT");
 }
 
 static void step_fallocate(void)
 {
-	expect(fallocate(fd, FALLOC_FL_KEEP_SIZE, next_offset(), BLOCK), 0, "fallocate");
+	expect(fallocate(fd, FALLOC_FL_KEEP_SIZE, next_offset(), block), 0, "fallocate");
 }
 
 static void step_ftruncate(void)
 {
-	expect(ftruncate(fd, next_offset() + BLOCK), 0, "ftruncate");
+	expect(ftruncate(fd, next_offset() + block), 0, "ftruncate");
 }
 
 /* A mapping, and a pipe */
@@ -157,26 +192,26 @@ static unsigned char *mapping;
 static void prepare_mapping(const char *target)
 {
 	open_target(target);
-	mapping = mmap(NULL, blocks * BLOCK, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+	mapping = mmap(NULL, blocks * (uint64_t)block, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
 	if (mapping == MAP_FAILED)
 		fail("mmap");
 }
 
 static void step_memcpy(void)
 {
-	memcpy(buffers, mapping + next_offset(), BLOCK);
+	memcpy(buffers, mapping + next_offset(), block);
 	__asm__ volatile("" : : "r"(buffers) : "memory"); /* the copy is wanted */
 }
 
 static void step_vm_read(void)
 {
 	static pid_t self;
-	struct iovec to = { buffers, BLOCK };
-	struct iovec from = { mapping + next_offset(), BLOCK };
+	struct iovec to = { buffers, (size_t)block };
+	struct iovec from = { mapping + next_offset(), (size_t)block };
 
 	if (self == 0)
 		self = getpid();
-	expect(process_vm_readv(self, &to, 1, &from, 1, 0), BLOCK, "process_vm_readv");
+	expect(process_vm_readv(self, &to, 1, &from, 1, 0), block, "process_vm_readv");
 }
 
 static int pipe_ends[2];
@@ -192,8 +227,8 @@ static void step_splice(void)
 {
 	off_t offset = next_offset();
 
-	expect(splice(fd, &offset, pipe_ends[1], NULL, BLOCK, SPLICE_F_MOVE), BLOCK, "splice");
-	expect(read(pipe_ends[0], buffers, BLOCK), BLOCK, "read from the pipe");
+	expect(splice(fd, &offset, pipe_ends[1], NULL, block, SPLICE_F_MOVE), block, "splice");
+	expect(read(pipe_ends[0], buffers, block), block, "read from the pipe");
 }
 
 /* Linux asynchronous I/O */
@@ -216,8 +251,8 @@ static void libaio_batch(long count)
 		iocbs[i] = (struct iocb){
 			.aio_lio_opcode = IOCB_CMD_PREAD,
 			.aio_fildes = (uint32_t)fd,
-			.aio_buf = (uintptr_t)(buffers + i * BLOCK),
-			.aio_nbytes = BLOCK,
+			.aio_buf = (uintptr_t)(buffers + i * block),
+			.aio_nbytes = (uint64_t)block,
 			.aio_offset = next_offset(),
 		};
 		iocb_list[i] = &iocbs[i];
@@ -225,7 +260,7 @@ static void libaio_batch(long count)
 	expect(syscall(SYS_io_submit, context, count, iocb_list), count, "io_submit");
 	expect(syscall(SYS_io_getevents, context, count, count, events, NULL), count, "io_getevents");
 	for (long i = 0; i < count; i++)
-		expect((long)events[i].res, BLOCK, "a request of libaio's");
+		expect((long)events[i].res, block, "a request of libaio's");
 }
 
 static void step_libaio_1(void)
@@ -287,7 +322,7 @@ static void prepare_io_uring(const char *target)
 
 static void prepare_io_uring_fixed(const char *target)
 {
-	struct iovec all = { buffers, DEPTH * BLOCK };
+	struct iovec all = { buffers, DEPTH * (size_t)block };
 
 	prepare_io_uring(target);
 	if (syscall(SYS_io_uring_register, ring.fd, IORING_REGISTER_BUFFERS, &all, 1) != 0)
@@ -312,8 +347,8 @@ static void io_uring_batch(unsigned int count)
 			.opcode = ring.fixed ? IORING_OP_READ_FIXED : IORING_OP_READ,
 			.flags = ring.fixed ? IOSQE_FIXED_FILE : 0,
 			.fd = ring.fixed ? 0 : fd,
-			.addr = (uintptr_t)(buffers + i * BLOCK),
-			.len = BLOCK,
+			.addr = (uintptr_t)(buffers + i * block),
+			.len = (uint32_t)block,
 			.off = (uint64_t)next_offset(),
 		};
 	}
@@ -322,7 +357,7 @@ static void io_uring_batch(unsigned int count)
 	       count, "io_uring_enter");
 	expect(__atomic_load_n(cq_tail, __ATOMIC_ACQUIRE) - head, count, "completions");
 	for (unsigned int i = 0; i < count; i++)
-		expect(cqes[(head + i) & (params->cq_entries - 1)].res, BLOCK, "a request of io_uring's");
+		expect(cqes[(head + i) & (params->cq_entries - 1)].res, block, "a request of io_uring's");
 	__atomic_store_n(cq_head, head + count, __ATOMIC_RELEASE);
 }
 
@@ -343,7 +378,7 @@ static void step_posixaio(void)
 	struct aiocb request = {
 		.aio_fildes = fd,
 		.aio_buf = buffers,
-		.aio_nbytes = BLOCK,
+		.aio_nbytes = (size_t)block,
 		.aio_offset = next_offset(),
 		.aio_sigevent.sigev_notify = SIGEV_NONE,
 	};
@@ -354,7 +389,7 @@ static void step_posixaio(void)
 	while (aio_error(&request) == EINPROGRESS)
 		if (aio_suspend(list, 1, NULL) != 0 && errno != EINTR)
 			fail("aio_suspend");
-	expect(aio_return(&request), BLOCK, "a request of aio_read's");
+	expect(aio_return(&request), block, "a request of aio_read's");
 }
 
 /* Sockets: the other side is a thread, whose CPU time and requests count as well */
@@ -364,13 +399,16 @@ static int receiving;
 
 static void *receive_all(void *unused)
 {
-	static unsigned char buffer[BLOCK];
+	unsigned char *buffer = malloc(block);
 	static uint64_t received;
 	ssize_t got;
 
 	(void)unused;
-	while ((got = recv(receiving, buffer, BLOCK, MSG_WAITALL)) == BLOCK)
+	if (buffer == NULL)
+		fail("memory");
+	while ((got = recv(receiving, buffer, block, MSG_WAITALL)) == block)
 		received++;
+	free(buffer);
 	expect(got, 0, "recv");
 	return &received;
 }
@@ -424,7 +462,7 @@ static void prepare_unix(const char *path)
 
 static void step_send(void)
 {
-	expect(send(fd, buffers, BLOCK, MSG_NOSIGNAL), BLOCK, "send");
+	expect(send(fd, buffers, block, MSG_NOSIGNAL), block, "send");
 }
 
 static uint64_t finish_net(void)
@@ -514,7 +552,126 @@ static void step_rmdir(void)
 		fail("rmdir");
 }
 
+/* No system call at all: what is left is the offset, and a call through a pointer */
+
+struct unit {
+	off_t offset;
+	unsigned char *buffer;
+	long result;
+};
+
+static struct unit units[DEPTH];
+static unsigned int next_unit;
+
+static void null_queue(struct unit *unit)
+{
+	unit->result = block;
+	__asm__ volatile("" : : "r"(unit) : "memory"); /* the unit is wanted */
+}
+
+static unsigned int null_getevents(void)
+{
+	__asm__ volatile("" : : : "memory");
+	return DEPTH;
+}
+
+static void (*volatile engine_queue)(struct unit *) = null_queue;
+static unsigned int (*volatile engine_getevents)(void) = null_getevents;
+
+static void prepare_null(const char *bytes)
+{
+	divide(strtoull(bytes, NULL, 10));
+}
+
+/* The step itself is called through a pointer. */
+static void step_null_1(void)
+{
+	units[0].offset = next_offset();
+	null_queue(&units[0]);
+}
+
+/* Queues one, and takes back the one that has waited longest. */
+static void step_null_32(void)
+{
+	struct unit *unit = &units[next_unit++ % DEPTH];
+
+	expect(unit->result, block, "a request of null's");
+	unit->offset = next_offset();
+	engine_queue(unit);
+}
+
+static void prepare_null_32(const char *bytes)
+{
+	prepare_null(bytes);
+	for (unsigned int i = 0; i < DEPTH; i++)
+		units[i].result = block;
+}
+
+static void step_null_batch(void)
+{
+	unsigned int done;
+
+	for (unsigned int i = 0; i < DEPTH; i++) {
+		units[i].offset = next_offset();
+		engine_queue(&units[i]);
+	}
+	done = engine_getevents();
+	for (unsigned int i = 0; i < done; i++)
+		expect(units[i].result, block, "a request of null's");
+}
+
+/* As many threads as TARGET says, each of which makes a request and waits for the end */
+
+#define CROWD_STACK (128 << 10)
+
+static unsigned int crowd;
+static unsigned int crowd_ready;
+
+static void *one_of_many(void *unit)
+{
+	((struct unit *)unit)->offset = 0;
+	engine_queue(unit);
+	__atomic_add_fetch(&crowd_ready, 1, __ATOMIC_RELAXED);
+	usleep((useconds_t)(seconds * 1e6));
+	return NULL;
+}
+
+static void prepare_crowd(const char *threads)
+{
+	crowd = (unsigned int)strtoul(threads, NULL, 10);
+	if (crowd == 0) {
+		errno = EINVAL;
+		fail("a crowd of none");
+	}
+}
+
+static void step_crowd(void)
+{
+	pthread_t *threads = calloc(crowd, sizeof(*threads));
+	struct unit *theirs = calloc(crowd, sizeof(*theirs));
+	pthread_attr_t attributes;
+
+	if (threads == NULL || theirs == NULL)
+		fail("memory");
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, CROWD_STACK);
+	for (unsigned int i = 0; i < crowd; i++) {
+		errno = pthread_create(&threads[i], &attributes, one_of_many, &theirs[i]);
+		if (errno != 0)
+			fail("pthread_create");
+	}
+	for (unsigned int i = 0; i < crowd; i++)
+		pthread_join(threads[i], NULL);
+	expect(crowd_ready, crowd, "threads that made their request");
+	free(theirs);
+	free(threads);
+}
+
 static const struct loop loops[] = {
+	{ "null-1", prepare_null, step_null_1, 1, 0, NULL },
+	{ "null-32", prepare_null_32, step_null_32, 1, 0, NULL },
+	{ "null-32-batch", prepare_null, step_null_batch, DEPTH, 0, NULL },
+	{ "crowd", prepare_crowd, step_crowd, 1, 1, NULL },
 	{ "pread-alone", open_target, step_pread, 1, 0, NULL },
 	{ "pread", open_target, step_pread, 1, 0, NULL },
 	{ "lseek-read", open_target, step_seek_read, 1, 0, NULL },
@@ -579,41 +736,117 @@ static double cpu_ns(void)
 	       ((double)used.ru_utime.tv_usec + (double)used.ru_stime.tv_usec) * 1e3;
 }
 
-static void run(const struct loop *loop, double seconds)
+/* Not fenced: a stamp may be taken a few instructions early or late. */
+static inline uint64_t stamp(void)
 {
+#if defined(__x86_64__) || defined(__i386__)
+	return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+	uint64_t ticks;
+
+	__asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+	return ticks;
+#else
+	return (uint64_t)(seconds_now() * 1e9);
+#endif
+}
+
+static struct {
+	uint64_t sum;
+	uint64_t max;
+} latency;
+
+static void steps_with_stamps(void (*step)(void), unsigned int steps)
+{
+	for (unsigned int i = 0; i < steps; i++) {
+		uint64_t begin = stamp();
+		uint64_t took;
+
+		step();
+		took = stamp() - begin;
+		latency.sum += took;
+		if (took > latency.max)
+			latency.max = took;
+	}
+}
+
+static void steps_without(void (*step)(void), unsigned int steps)
+{
+	for (unsigned int i = 0; i < steps; i++)
+		step();
+}
+
+static void run(const struct loop *loop, bool stamped)
+{
+	void (*some)(void (*)(void), unsigned int) = stamped ? steps_with_stamps : steps_without;
 	uint64_t requests = 0;
 	double cpu_begin = cpu_ns();
 	double end = seconds_now() + seconds;
 	unsigned int steps = loop->steps > 0 ? loop->steps : STEPS_BETWEEN_CLOCK_READS;
 
 	do {
-		for (unsigned int i = 0; i < steps; i++)
-			loop->step();
+		some(loop->step, steps);
 		requests += (uint64_t)steps * loop->requests;
 	} while (loop->steps == 0 && seconds_now() < end);
 	if (loop->finish != NULL)
 		requests += loop->finish();
+	__asm__ volatile("" : : "r"(latency.sum + latency.max)); /* the latencies are wanted */
 	printf("%llu %.0f\n", (unsigned long long)requests, cpu_ns() - cpu_begin);
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: bare [-s] [-d] [-b BYTES] [-o random|anywhere|sequential] "
+			"LOOP TARGET SECONDS\n");
+	return 2;
+}
+
+static bool order_of(const char *name)
+{
+	static const char *const names[] = { "random", "anywhere", "sequential" };
+
+	for (unsigned int i = 0; i < 3; i++) {
+		if (strcmp(names[i], name) == 0) {
+			order = (enum order)i;
+			return true;
+		}
+	}
+	return false;
 }
 
 int main(int argc, char **argv)
 {
-	if (argc != 4) {
-		fprintf(stderr, "usage: bare LOOP TARGET SECONDS\n");
-		return 2;
+	bool stamped = false;
+	const char *name;
+	int option;
+
+	while ((option = getopt(argc, argv, "sdb:o:")) != -1) {
+		if (option == 's')
+			stamped = true;
+		else if (option == 'd')
+			open_flags |= O_DIRECT;
+		else if (option == 'b')
+			block = atol(optarg);
+		else if (option != 'o' || !order_of(optarg))
+			return usage();
 	}
-	if (posix_memalign((void **)&buffers, BLOCK, DEPTH * BLOCK) != 0)
+	if (argc - optind != 3)
+		return usage();
+	name = argv[optind];
+	seconds = atof(argv[optind + 2]);
+	if (posix_memalign((void **)&buffers, (size_t)block, DEPTH * (size_t)block) != 0)
 		fail("memory");
-	memset(buffers, 1, DEPTH * BLOCK);
 	for (size_t i = 0; i < sizeof(loops) / sizeof(loops[0]); i++) {
-		if (strcmp(loops[i].name, argv[1]) == 0) {
-			if (strcmp(argv[1], "pread-alone") != 0)
+		if (strcmp(loops[i].name, name) == 0) {
+			if (loops[i].prepare != prepare_crowd)
+				memset(buffers, 1, DEPTH * (size_t)block);
+			if (strcmp(name, "pread-alone") != 0)
 				start_idle_thread();
-			loops[i].prepare(argv[2]);
-			run(&loops[i], atof(argv[3]));
+			loops[i].prepare(argv[optind + 1]);
+			run(&loops[i], stamped);
 			return 0;
 		}
 	}
-	fprintf(stderr, "bare: there is no loop %s\n", argv[1]);
+	fprintf(stderr, "bare: there is no loop %s\n", name);
 	return 2;
 }
