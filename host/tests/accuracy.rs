@@ -45,7 +45,7 @@ fn run(workers: &[Vec<u64>]) -> RunResult {
             page.measure.dirs[Ddir::Read as usize].ios.add(1);
         }
         WorkerResult {
-            job: job.clone().into(),
+            job: job.clone(),
             clone: at,
             group: 0,
             tid: 1,

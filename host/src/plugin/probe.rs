@@ -39,8 +39,8 @@ enum Answer {
     Refused(String),
 }
 
-/// Asks the plugin at `path`; with `sealed`, the copy of it in memory. Does `meanwhile`, which is to
-/// be short, while the child begins.
+/// Asks the plugin at `path`; with `sealed`, the copy of it in memory. Does `meanwhile`, which is
+/// to be short, while the child begins.
 ///
 /// # Errors
 /// It crashed, hung, ended without a word, or does not fit.

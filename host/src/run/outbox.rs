@@ -1,8 +1,8 @@
 //! What a cell tells the control process: messages from any of its threads, and the words of
 //! engines that become some.
 //!
-//! Called by everything that runs in a cell. Interprets nothing; where nothing can be told any more,
-//! the cell is made to end.
+//! Called by everything that runs in a cell. Interprets nothing; where nothing can be told any
+//! more, the cell is made to end.
 
 use super::cell::CellEvent;
 use super::protocol::{Sender, ToControl};

@@ -1,7 +1,7 @@
 //! Anonymous memory straight from the kernel: zeroed, page-aligned, touched page by page. Called
 //! by `io::slots` for units and buffers, which must not move and may be shared with a device. Must
-//! not be used where an ordinary allocation does: each region is a mapping of its own, but for those
-//! of a single page, which are made many at a time and kept for the next ones.
+//! not be used where an ordinary allocation does: each region is a mapping of its own, but for
+//! those of a single page, which are made many at a time and kept for the next ones.
 
 use rustix::mm::{mmap_anonymous, mprotect, munmap, MapFlags, MprotectFlags, ProtFlags};
 use std::mem::ManuallyDrop;
