@@ -219,7 +219,7 @@ fn latency(histogram: &HistogramSnapshot, list: &[f64]) -> Value {
     });
     let percentiles: Map<String, Value> = list
         .iter()
-        .filter_map(|&at| Some((format!("{at:.6}"), json!(histogram.percentile(at)?))))
+        .filter_map(|&at| histogram.percentile(at).map(|value| (format!("{at:.6}"), json!(value))))
         .collect();
     if !percentiles.is_empty() {
         object["percentile"] = Value::Object(percentiles);

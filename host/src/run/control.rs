@@ -10,6 +10,7 @@ use super::plan::{Plan, PlannedWorker};
 use super::process::{CellHandle, CellNews};
 use super::protocol::{CellPlan, ToCell, ToControl};
 use super::result::{DiskFacts, EngineFault, ErrorKind, RunError, RunResult};
+use super::slim::Slimming;
 use super::steady::{self, SteadyUnit};
 use super::track::Track;
 use super::waves::StageState;
@@ -20,7 +21,6 @@ use crate::plugin::kept;
 use crate::run::watch::STUCK_NOTE;
 use crate::sys::clock::{mono_ns, wall_ms, Look};
 use crate::sys::diskstats::DiskWatch;
-use crate::sys::footprint;
 use crate::sys::inherit;
 use crate::sys::spawn::signal_name;
 use crate::sys::steal::CpuTimes;
@@ -91,8 +91,8 @@ pub(super) struct Control<'a> {
     pub(super) exits: bool,
     /// Some job ends when no other one does I/O.
     pub(super) companions: bool,
-    /// What only the set-up needed was given back.
-    is_slim: bool,
+    /// When what only the set-up needed is given back.
+    slimming: Slimming,
     /// Why no further stage begins, in words after a job's name.
     pub(super) over: Option<String>,
     /// Lower bounds to be judged.
@@ -142,7 +142,7 @@ impl<'a> Control<'a> {
             left_out: vec![false; plan.waves.len()],
             companions: jobs.iter().any(|job| job.engine.ends_with_io),
             exits: jobs.iter().any(|job| job.process.exitall || job.process.exitall_on_error),
-            is_slim: false,
+            slimming: Slimming::new(request.spec.isolation != Isolation::None),
             over: None,
             minima: plan.workers.iter().filter_map(bounds).collect(),
             steady: steady::units(&request.spec, &plan),
@@ -186,10 +186,12 @@ impl<'a> Control<'a> {
                 recv(self.signals) -> signal => if let Ok(signal) = signal {
                     self.interrupt(signal, &state);
                 },
-                default(wait) => if Instant::now() >= state.next_tick {
-                    self.slim();
-                    self.look(stage, &mut state);
-                    state.next_tick = Instant::now() + tick;
+                default(wait) => {
+                    self.slimming.look();
+                    if Instant::now() >= state.next_tick {
+                        self.look(stage, &mut state);
+                        state.next_tick = Instant::now() + tick;
+                    }
                 }
             }
         }
@@ -202,6 +204,7 @@ impl<'a> Control<'a> {
     /// Judges what is due, and tells how long nothing else is.
     fn until_next(&mut self, state: &StageState) -> Duration {
         let wait = state.next_tick.saturating_duration_since(Instant::now());
+        let wait = self.slimming.at_most(wait);
         if self.interrupted.is_some() || (self.minima.is_empty() && self.steady.is_empty()) {
             return wait;
         }
@@ -410,14 +413,6 @@ impl<'a> Control<'a> {
         let status = status::status(self, stage, now_ns, stuck);
         if state.has_begun() {
             (self.show)(&Event::Tick(status));
-        }
-    }
-
-    /// A run that lasts takes no more memory than it needs, from its first tick on.
-    fn slim(&mut self) {
-        let has_cell_apart = self.request.spec.isolation != Isolation::None;
-        if has_cell_apart && !std::mem::replace(&mut self.is_slim, true) {
-            footprint::give_back();
         }
     }
 

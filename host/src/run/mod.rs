@@ -29,6 +29,7 @@ mod plugins;
 mod process;
 pub mod protocol;
 pub mod result;
+mod slim;
 mod status;
 mod steady;
 pub mod targets;

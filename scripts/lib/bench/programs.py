@@ -6,6 +6,7 @@ the other does not have.
 
 import os
 import shutil
+import statistics
 import subprocess
 import time
 from contextlib import contextmanager
@@ -110,16 +111,16 @@ def wall_ms(command):
 
 
 def memory_mib(command):
-    """PSS of all of a program's processes together, at its height."""
-    highest = 0
+    """PSS of all of a program's processes together, as it mostly is: the median of many looks."""
+    looks = []
     with started(command) as child:
         while child.poll() is None:
-            highest = max(highest, sum(map(pss_kib, family(child.pid))))
+            looks.append(sum(map(pss_kib, family(child.pid))))
             time.sleep(POLL_SECONDS)
         out, errors = child.communicate()
     if child.returncode != 0:
         raise RunFailed(f"{' '.join(command)} ended with {child.returncode}:\n{errors}{out}")
-    return highest / 1024
+    return statistics.median(looks) / 1024
 
 
 def family(pid):

@@ -313,7 +313,7 @@ class StartUp(Whole):
 
 @dataclass(frozen=True, kw_only=True)
 class Memory(Whole):
-    """Of all processes of the program, at their height; threads that think between requests, so
+    """Of all processes of the program, as it mostly is; threads that think between requests, so
     that whoever looks finds a processor."""
     unit: Unit = MIB
     turns: float = 1 / 3
