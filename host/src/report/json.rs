@@ -3,18 +3,17 @@
 //! Every key is there whatever was used, with fio's kinds: strict readers break on `1.0` for `1`.
 //! Percentages are exact here (fio lifts small ones to 0.01), so that they sum to 100.
 
+mod job;
 mod verify;
 
-use super::entry::{self, Entry, GroupDir, GroupRows, Row};
+use self::job::Job;
+use super::entry::{self, Entry, GroupRows};
 use super::{calendar, json_style::FioStyle, tester};
 use crate::catalogue::Trust;
-use crate::ddir::Ddir;
 use crate::run::result::{DiskUtil, RunResult};
-use crate::stats::classes::{self, LatencyClasses};
-use crate::stats::snapshot::HistogramSnapshot;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use serde_json::{json, Map, Value};
+use serde_json::{json, Value};
 use std::collections::BTreeMap;
 
 /// The shape that is spoken; iodyno's own version stands in the object `iodyno`.
@@ -61,8 +60,8 @@ struct Jobs<'a> {
 impl Serialize for Jobs<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let group = |entry: &Entry<'_>| self.groups.get(&entry.first.group).unwrap_or(&[None; 4]);
-        serializer
-            .collect_seq(self.entries.iter().map(|entry| job(self.result, entry, group(entry))))
+        let job = |entry| Job { result: self.result, entry, group: group(entry) };
+        serializer.collect_seq(self.entries.iter().map(job))
     }
 }
 
@@ -77,208 +76,6 @@ fn print(document: &impl Serialize) -> String {
 
 fn options(result: &RunResult, given: &[(String, String)]) -> Value {
     entry::given(result, given).map(|(key, value)| (key.to_owned(), Value::from(value))).collect()
-}
-
-fn job(result: &RunResult, entry: &Entry<'_>, group: &GroupRows) -> Value {
-    let spec = &entry.first.job;
-    let mut object = Map::new();
-    let mut add = |key: &str, value: Value| {
-        object.insert(key.to_owned(), value);
-    };
-    add("jobname", json!(spec.name));
-    add("groupid", json!(entry.first.group));
-    add("job_start", json!(entry.first.start_ms));
-    add("error", json!(entry.error));
-    add("eta", json!(0));
-    // fio counts begun seconds.
-    add("elapsed", json!(entry.elapsed_ns / 1_000_000_000 + 1));
-    add("job options", options(result, &spec.given));
-    for &row in entry.rows() {
-        add(row.name(), direction(entry, row, group[row.index()].as_ref()));
-    }
-    add("sync", sync(entry, &spec.report.percentile_list));
-    add("job_runtime", json!(entry::milliseconds(entry.total_runtime_ns)));
-    add("usr_cpu", json!(entry.cpu_percent(entry.phase.user_us)));
-    add("sys_cpu", json!(entry.cpu_percent(entry.phase.system_us)));
-    add("ctx", json!(entry.phase.switches));
-    add("majf", json!(entry.phase.major_faults));
-    add("minf", json!(entry.phase.minor_faults));
-    let depths = ["1", "2", "4", "8", "16", "32", ">=64"];
-    let batches = ["0", "4", "8", "16", "32", "64", ">=64"];
-    add("iodepth_level", shares(&depths, &entry.phase.depth_levels));
-    add("iodepth_submit", shares(&batches, &entry.phase.submit_levels));
-    add("iodepth_complete", shares(&batches, &entry.phase.complete_levels));
-    for (key, value) in latency_classes(&entry.classes()) {
-        add(key, value);
-    }
-    if let Some((total, first)) = entry.survived() {
-        add("total_err", json!(total));
-        add("first_error", json!(first));
-    }
-    let target = spec.pace.latency_target;
-    let target_ns = target.map_or(0, |wanted| wanted.target.0);
-    let window_us = target.map_or(0, |wanted| wanted.window.0 / 1000);
-    add("latency_depth", json!(entry.latency_depth()));
-    add("latency_target", json!(target_ns));
-    add("latency_target_ns", json!(target_ns));
-    add("latency_percentile", json!(target.map_or(100.0, |wanted| wanted.percentile)));
-    add("latency_window", json!(window_us));
-    add("latency_window_us", json!(window_us));
-    if let Some(steady) = steady(entry) {
-        add("steadystate", steady);
-    }
-    if let Some(description) = &spec.description {
-        add("desc", json!(description));
-    }
-    if let Some(found) = &entry.verify {
-        add("verify", verify::object(entry, found));
-    }
-    add("iodyno", job_extras(entry));
-    Value::Object(object)
-}
-
-fn direction(entry: &Entry<'_>, row: Row, group: Option<&GroupDir>) -> Value {
-    let (dir, windows) = (entry.row(row), entry.windows(row));
-    let (bandwidth, used) = (entry.bandwidth(row), entry.used(row));
-    let report = &entry.first.job.report;
-    let list = |wanted: bool| if wanted { &report.percentile_list[..] } else { &[] };
-    json!({
-        "io_bytes": dir.bytes,
-        "io_kbytes": dir.bytes >> 10,
-        "bw_bytes": bandwidth as u64,
-        "bw": (bandwidth / 1024.0) as u64,
-        "iops": entry.iops(row),
-        "runtime": if used { entry::milliseconds(entry.span_ns(row)) } else { 0 },
-        "total_ios": dir.ios,
-        "short_ios": dir.short_ios,
-        "drop_ios": 0,
-        "slat_ns": latency(&dir.slat_ns, list(report.slat_percentiles)),
-        "clat_ns": latency(&dir.clat_ns, list(report.clat_percentiles)),
-        "lat_ns": latency(&dir.lat_ns, list(report.lat_percentiles)),
-        "qlat_ns": latency(&dir.qlat_ns, list(true)),
-        "rlat_ns": latency(&dir.rlat_ns, list(true)),
-        "bw_min": windows.bw_kib.min as u64,
-        "bw_max": windows.bw_kib.max as u64,
-        "bw_agg": entry::share(windows.bw_kib.mean, group),
-        "bw_mean": windows.bw_kib.mean,
-        "bw_dev": windows.bw_kib.stddev(),
-        "bw_samples": windows.bw_kib.count,
-        "iops_min": windows.iops.min as u64,
-        "iops_max": windows.iops.max as u64,
-        "iops_mean": windows.iops.mean,
-        "iops_stddev": windows.iops.stddev(),
-        "iops_samples": windows.iops.count,
-    })
-}
-
-/// The block of a job with `steadystate`, in fio's shape.
-fn steady(entry: &Entry<'_>) -> Option<Value> {
-    let wanted = entry.first.job.time.steadystate?;
-    let found = entry.first.steady.as_ref()?;
-    let sign = if wanted.percent { "%" } else { "" };
-    let whole = |values: &[f64]| values.iter().map(|&value| value as u64).collect::<Vec<_>>();
-    Some(json!({
-        "ss": format!("{}:{:.6}{sign}", wanted.name(), wanted.limit),
-        "duration": wanted.duration.0 / 1_000_000_000,
-        "ramp_time": wanted.ramp_time.0 / 1_000_000_000,
-        "attained": u8::from(found.attained),
-        "criterion": format!("{:.6}{sign}", found.criterion),
-        "max_deviation": found.max_deviation,
-        "slope": found.slope,
-        "data": {
-            "bw_mean": mean(&found.bw) as u64,
-            "iops_mean": mean(&found.iops) as u64,
-            "lat_mean": mean(&found.lat_ns),
-            "iops": whole(&found.iops),
-            "bw": whole(&found.bw),
-            "lat": found.lat_ns,
-        },
-    }))
-}
-
-fn mean(values: &[f64]) -> f64 {
-    if values.is_empty() {
-        return 0.0;
-    }
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
-fn sync(entry: &Entry<'_>, list: &[f64]) -> Value {
-    let dir = entry.dir(Ddir::Sync);
-    json!({ "total_ios": dir.ios, "lat_ns": latency(&dir.lat_ns, list) })
-}
-
-/// One latency; percentiles at the places in `list`, the key left out where there is no sample.
-fn latency(histogram: &HistogramSnapshot, list: &[f64]) -> Value {
-    let mut object = json!({
-        "min": histogram.min,
-        "max": histogram.max,
-        "mean": histogram.mean(),
-        "stddev": histogram.stddev(),
-        "N": histogram.count,
-    });
-    let percentiles: Map<String, Value> = list
-        .iter()
-        .filter_map(|&at| histogram.percentile(at).map(|value| (format!("{at:.6}"), json!(value))))
-        .collect();
-    if !percentiles.is_empty() {
-        object["percentile"] = Value::Object(percentiles);
-    }
-    object
-}
-
-fn shares<const N: usize>(names: &[&str; N], counts: &[u64; N]) -> Value {
-    named(names, entry::percents(counts, entry::total(counts)))
-}
-
-fn named<const N: usize>(names: &[&str; N], values: [f64; N]) -> Value {
-    names.iter().zip(values).map(|(&name, value)| (name.to_owned(), json!(value))).collect()
-}
-
-fn latency_classes(counts: &LatencyClasses) -> [(&'static str, Value); 3] {
-    let total = counts.total();
-    [
-        ("latency_ns", named(&classes::NAMES, entry::percents(&counts.ns, total))),
-        ("latency_us", named(&classes::NAMES, entry::percents(&counts.us, total))),
-        ("latency_ms", named(&classes::NAMES_MS, entry::percents(&counts.ms, total))),
-    ]
-}
-
-fn job_extras(entry: &Entry<'_>) -> Value {
-    let failed = entry::total(&entry.phase.dirs.each_ref().map(|dir| dir.failed_ios));
-    let ignored = entry::total(&entry.phase.dirs.each_ref().map(|dir| dir.ignored_ios));
-    let mut extras = json!({
-        "engine": entry.first.job.engine.name,
-        "workers": entry.workers,
-        "failed_ios": failed,
-    });
-    let below = entry.first.job.engine.all().into_iter().skip(1);
-    let below: Vec<&str> = below.map(|engine| engine.name.as_str()).collect();
-    if !below.is_empty() {
-        extras["engine_over"] = json!(below);
-    }
-    if ignored > 0 {
-        extras["ignored_ios"] = json!(ignored);
-    }
-    if let Some(mean) = entry.mean_backlog() {
-        extras["backlog"] = json!({ "max": entry.phase.backlog_max, "mean": mean });
-    }
-    if entry.first.job.pace.latency_target.is_some() {
-        extras["latency_met"] = json!(entry.phase.latency_met > 0);
-    }
-    if entry.first.job.load.zbd.is_some() {
-        let (resets, open_max) = (entry.phase.zone_resets, entry.phase.zones_open_max);
-        extras["zones"] = json!({ "resets": resets, "open_max": open_max });
-    }
-    if !entry.first.identity.is_empty() {
-        let facts = entry.first.identity.iter();
-        extras["identity"] =
-            facts.map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect();
-    }
-    if let Value::Object(extras) = &mut extras {
-        tester::add_job(extras, entry);
-    }
-    extras
 }
 
 fn disk(disk: &DiskUtil) -> Value {
