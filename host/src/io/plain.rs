@@ -19,23 +19,21 @@ impl<C: Clock> Worker<'_, C> {
     #[inline(always)]
     pub(super) fn fill_plain<W: Way>(&mut self) -> Result<Filled, Trouble> {
         loop {
-            if let Some(filled) = self.fill_usual::<W>()? {
-                return Ok(filled);
-            }
-            // Something unusual has happened, and may have left something to be done.
+            // What came back, or the last answer, may have left something to be done, or ended it.
             if self.failures.stop {
                 return Ok(Filled::Ended);
             }
-            self.offer_pending()?;
+            if !self.pending.is_empty() {
+                self.offer_pending()?;
+            } else if let Some(filled) = self.fill_usual::<W>()? {
+                return Ok(filled);
+            }
         }
     }
 
     /// The same until something unusual happens, which is none of the ends.
     #[inline(always)]
     fn fill_usual<W: Way>(&mut self) -> Result<Option<Filled>, Trouble> {
-        if !self.pending.is_empty() {
-            return Ok(None);
-        }
         loop {
             if self.signal.get() != self.phase && self.change_phase() {
                 return Ok(Some(Filled::Ended));
