@@ -8,6 +8,7 @@ use super::list;
 use super::place::Place;
 use super::stand::{Below, Stand};
 use crate::plugin::load::LoadRequest;
+use crate::sys::footprint::share_one_heap;
 use crate::sys::inherit;
 use crate::sys::shm::SharedMemory;
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,9 @@ pub fn carry_out(order: &Order, crumb: &'static AtomicU64) -> Outcome {
 
 /// The child's whole life. Returns only where it could not even begin.
 pub fn child_main(order: &str) -> ExitCode {
+    // Threads that overlap make the C library begin heaps, whose own words would be taken for
+    // memory that instances have left.
+    share_one_heap();
     match begin() {
         Ok(Some((mut report, crumb))) => {
             let Ok(order) = serde_json::from_str::<Order>(order) else { inherit::exit_now(2) };
