@@ -81,7 +81,7 @@ impl Settings {
         let settings = Settings {
             hipri: on("hipri")?,
             fixed_buffers: on("fixedbufs")?,
-            register_files: uring::registering(job)?,
+            register_files: uring::registering(job, sqpoll.is_some())?,
             sqpoll,
             vectored: job.int("nonvectored")? == Some(0),
             uncached: on("uncached")?,

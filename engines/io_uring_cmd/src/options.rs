@@ -151,7 +151,7 @@ impl Settings {
             fixed_buffers,
             vectored,
             attach: on("attach_wq")?,
-            register_files: uring::registering(job)?,
+            register_files: uring::registering(job, sqpoll.is_some())?,
             sqpoll,
             force_async: uring::force_async(job)?,
             read_fua: on("readfua")?,

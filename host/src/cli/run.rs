@@ -60,14 +60,16 @@ pub(super) fn run_jobs(
     }
     let isolation = jobs.resolved.spec.isolation;
     let mut request = request(jobs, odd);
-    profile.iter().for_each(|_| profile::ask(&mut request.spec));
-    let spec = request.spec.clone();
+    let profile = profile.map(|search| {
+        profile::ask(&mut request.spec);
+        (request.spec.clone(), search)
+    });
     let mut result = match control::run(request, &mut |event| view.event(event)) {
         Ok(result) => result,
         Err(error) => return refuse_run(&mut output, &error),
     };
     // Who ended the run does not want another one.
-    if let Some(search) = profile.filter(|_| result.exit_status != gather::INTERRUPTED) {
+    if let Some((spec, search)) = profile.filter(|_| result.exit_status != gather::INTERRUPTED) {
         profile::add_null_runs(&mut result, &spec, search);
     }
     output.write(&result)?;

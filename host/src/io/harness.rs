@@ -104,18 +104,14 @@ impl<C: Clock> Worker<'_, C> {
         stage: Stage,
         call: impl FnOnce(&mut Self) -> R,
     ) -> R {
-        if !self.is_sampled::<W>() {
-            let was = self.clock.enter(stage);
-            let answer = call(self);
-            self.clock.enter(was);
-            return answer;
-        }
         let was = self.clock.enter(stage);
-        let start = self.clock.ticks();
+        let start = self.is_sampled::<W>().then(|| self.clock.ticks());
         let answer = call(self);
         self.clock.enter(was);
-        let took_ns = self.clock.ns_between(start, self.clock.ticks());
-        self.harness.callbacks_ns += took_ns + self.harness.clock_ns;
+        if let Some(start) = start {
+            let took_ns = self.clock.ns_between(start, self.clock.ticks());
+            self.harness.callbacks_ns += took_ns + self.harness.clock_ns;
+        }
         answer
     }
 

@@ -10,7 +10,7 @@ use super::trouble::Trouble;
 use super::way::Way;
 use super::worker::{Filled, Worker};
 use crate::ddir::Ddir;
-use crate::plugin::handle::{Answer, Callback};
+use crate::plugin::handle::Answer;
 use crate::sys::clock::{Clock, Stage, Ticks};
 use crate::workload::Request;
 
@@ -78,13 +78,6 @@ impl<C: Clock> Worker<'_, C> {
         let end = if self.is_timed::<W>() { self.clock.ticks() } else { Ticks(0) };
         self.stamp = None;
         self.slots.take_lent(index);
-        if answer != Answer::Completed {
-            self.bear_answer(answer, index)?;
-            return self.offer(index);
-        }
-        if self.take_back::<W>(index, end, Callback::Queue)? {
-            return Ok(());
-        }
-        self.offer(index)
+        self.go_on_after(answer, index, end)
     }
 }

@@ -8,10 +8,10 @@
 use super::signal::Signal;
 use super::slots::{Slot, SlotIndex, Slots};
 use super::trouble::Trouble;
-use super::way::{General, Way};
+use super::way::Way;
 use super::worker::Worker;
 use crate::ddir::Ddir;
-use crate::plugin::handle::{Answer, Callback};
+use crate::plugin::handle::Answer;
 use crate::sys::clock::{Clock, Stage, Ticks};
 use crate::workload::Request;
 
@@ -74,13 +74,6 @@ impl<C: Clock> Worker<'_, C> {
         end: Ticks,
     ) -> Result<(), Trouble> {
         self.slots.take_next();
-        if answer != Answer::Completed {
-            return self.bear_answer(answer, index);
-        }
-        if !self.take_back::<General>(index, end, Callback::Queue)? {
-            return self.offer(index);
-        }
-        self.harness_request::<General>(end);
-        Ok(())
+        self.go_on_after(answer, index, end)
     }
 }

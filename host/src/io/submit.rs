@@ -119,6 +119,24 @@ impl<C: Clock> Worker<'_, C> {
         Ok(false)
     }
 
+    /// A plain way has offered this slot, and the answer was not the usual one: the request goes on
+    /// from there. The host holds the slot; `end` is when the answer came, if the job is timed.
+    #[cold]
+    pub(super) fn go_on_after(
+        &mut self,
+        answer: Answer,
+        index: SlotIndex,
+        end: Ticks,
+    ) -> Result<(), Trouble> {
+        if answer != Answer::Completed {
+            self.bear_answer(answer, index)?;
+        } else if self.take_back::<General>(index, end, Callback::Queue)? {
+            self.harness_request::<General>(end);
+            return Ok(());
+        }
+        self.offer(index)
+    }
+
     /// Neither Completed nor, of an engine that may say so, Queued: after Busy there is room for
     /// another try.
     #[cold]

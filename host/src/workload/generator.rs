@@ -226,12 +226,14 @@ impl Generator {
         if let Some(write) = self.pending.take() {
             return Some(self.account(write));
         }
-        if self.varied.is_some() {
-            return self.next_varied();
+        let request = match &self.varied {
+            Some(_) => self.next_varied()?,
+            None => self.next_plain()?,
+        };
+        if matches!(self.order, Order::TrimWrite { .. }) {
+            self.pending = Some(Request { ddir: Ddir::Write, ..request });
         }
-        let trim = self.next_plain()?;
-        self.pending = Some(Request { ddir: Ddir::Write, ..trim });
-        Some(trim)
+        Some(request)
     }
 
     fn next_varied(&mut self) -> Option<Request> {
@@ -240,9 +242,6 @@ impl Generator {
         loop {
             let varied = self.varied.as_mut()?;
             if let Some(request) = varied.next(ddir, &mut self.retired) {
-                if matches!(self.order, Order::TrimWrite { .. }) {
-                    self.pending = Some(Request { ddir: Ddir::Write, ..request });
-                }
                 return Some(self.account(request));
             }
             if !self.start_pass() {

@@ -39,11 +39,11 @@ pub const ATTACH_WQ: &ioe_option =
         .default(c"0")
         .build();
 
-/// Whether files are registered. A kernel thread that submits wants them to be.
-pub fn registering(job: &Job) -> Result<Registering, Error> {
+/// Whether files are registered. A kernel thread that submits, if there is one, wants them to be.
+pub fn registering(job: &Job, has_thread: bool) -> Result<Registering, Error> {
     Ok(match job.boolean("registerfiles")? {
-        None if sqpoll(job)?.is_none() => Registering::IfPossible,
-        Some(false) if sqpoll(job)?.is_none() => Registering::Off,
+        None if !has_thread => Registering::IfPossible,
+        Some(false) if !has_thread => Registering::Off,
         _ => Registering::On,
     })
 }
