@@ -359,6 +359,10 @@ impl Cell {
     /// Everybody of a wave begins, each after its delay.
     fn go(&mut self, number: u32) {
         let Some(wave) = self.waves.get(&number) else { return };
+        // Once, while nobody measures yet.
+        if !std::mem::replace(&mut self.is_slim, self.own_process) && self.own_process {
+            footprint::give_back();
+        }
         let now_ns = mono_ns();
         for planned in self.of_waves.get(&number).into_iter().flatten() {
             let Some(seat) = self.seats.get(&planned.id) else { continue };
@@ -475,10 +479,6 @@ impl Cell {
         for (&number, wave) in &mut self.waves {
             if wave.preparing.is_empty() && !wave.ready_told {
                 wave.ready_told = true;
-                // Once, while nobody measures yet.
-                if !std::mem::replace(&mut self.is_slim, self.own_process) && self.own_process {
-                    footprint::give_back();
-                }
                 self.unsent.push(ToControl::Ready { wave: number });
             }
             if wave.running.is_empty() && !wave.done_told {

@@ -84,8 +84,10 @@ pub fn exit_status(errors: &[RunError], interrupted: bool) -> u8 {
 
 fn worker_result(control: &mut Control<'_>, worker: &PlannedWorker, now_ns: u64) -> WorkerResult {
     let given_up = control.tracks[worker.id as usize].given_up.take();
-    let mut measure =
-        given_up.unwrap_or_else(|| control.pages.measured(worker.id).unwrap_or_default());
+    let mut measure = match given_up {
+        Some(measured) => *measured,
+        None => control.pages.measured(worker.id).unwrap_or_default(),
+    };
     if let Ok(begin) = control.pages.begin(worker.id) {
         control.tracks[worker.id as usize].meet(begin);
     }

@@ -350,7 +350,7 @@ impl Control<'_> {
         let cell = self.plan.workers[worker as usize].cell;
         self.fail(worker, error);
         // Should the callback ever return, what is counted then belongs to nobody.
-        let measured = self.pages.measured(worker).ok();
+        let measured = self.pages.measured(worker).ok().map(Box::new);
         self.pages.mark_failed(worker);
         self.track(worker, |track| {
             track.end(mono_ns());

@@ -66,6 +66,18 @@ pub struct LiveSnapshot {
     pub measure: PhaseSnapshot,
 }
 
+impl LiveSnapshot {
+    /// Requests and bytes of a direction. What is read back counts as read, also where it is no
+    /// part of the load's figures.
+    pub fn done(&self, ddir: Ddir) -> (u64, u64) {
+        let dir = self.measure.dir(ddir);
+        match ddir {
+            Ddir::Read => (dir.ios.max(self.verify.ios), dir.bytes.max(self.verify.bytes)),
+            _ => (dir.ios, dir.bytes),
+        }
+    }
+}
+
 /// The begin of a worker's thread.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Begin {

@@ -151,16 +151,6 @@ fn read_back_left(live: &LiveSnapshot, now_ns: u64) -> Option<Nanos> {
     Some(Nanos((gone_ns * left / verify.bytes as f64) as u64))
 }
 
-/// Requests and bytes of a direction. What is read back counts as read, also where it is no part of
-/// the load's figures.
-fn done(live: &LiveSnapshot, ddir: Ddir) -> (u64, u64) {
-    let dir = live.measure.dir(ddir);
-    match ddir {
-        Ddir::Read => (dir.ios.max(live.verify.ios), dir.bytes.max(live.verify.bytes)),
-        _ => (dir.ios, dir.bytes),
-    }
-}
-
 /// Rates between the last two ticks, by direction.
 fn rates(tracks: &[&Track]) -> Vec<Rate> {
     let mut rates = Vec::new();
@@ -168,7 +158,7 @@ fn rates(tracks: &[&Track]) -> Vec<Rate> {
         let mut rate = Rate { ddir, bytes_per_s: 0.0, iops: 0.0 };
         let mut used = false;
         for track in tracks {
-            let (now, before) = (done(&track.live, ddir), done(&track.previous, ddir));
+            let (now, before) = (track.live.done(ddir), track.done_before[ddir as usize]);
             used |= now.0 > 0;
             let from_ns = track.previous_ns.max(track.live.measure.begin_ns);
             let seconds = track.looked_ns.saturating_sub(from_ns) as f64 / 1e9;
@@ -198,7 +188,7 @@ mod tests {
         // An earlier loop's phase took a second as well.
         live.measure.read_back_ns = Nanos::SECOND.0;
         assert_eq!(read_back_left(&live, 1 + Nanos::SECOND.0), Some(Nanos(6 * Nanos::SECOND.0)));
-        assert_eq!(done(&live, Ddir::Read), (5, 25));
-        assert_eq!(done(&live, Ddir::Write), (0, 0));
+        assert_eq!(live.done(Ddir::Read), (5, 25));
+        assert_eq!(live.done(Ddir::Write), (0, 0));
     }
 }

@@ -6,6 +6,7 @@ use super::page::{Begin, LiveSnapshot};
 use super::result::VerifyResult;
 use super::verify_state::Kept;
 use super::watch::{Stillness, Watch};
+use crate::ddir::Ddir;
 use crate::stats::snapshot::PhaseSnapshot;
 use crate::stats::window::DirWindows;
 
@@ -31,7 +32,7 @@ pub(super) struct Track {
     /// First errno.
     pub error: i32,
     /// What it had measured when it was given up.
-    pub given_up: Option<PhaseSnapshot>,
+    pub given_up: Option<Box<PhaseSnapshot>>,
     /// What its target is.
     pub identity: Vec<(String, String)>,
     /// What must be on its targets, until that is saved or nobody needs it.
@@ -40,8 +41,8 @@ pub(super) struct Track {
     pub verify: Option<VerifyResult>,
     /// Counters of the last tick.
     pub live: LiveSnapshot,
-    /// Counters of the tick before.
-    pub previous: LiveSnapshot,
+    /// Requests and bytes by direction at the tick before.
+    pub done_before: [(u64, u64); Ddir::DATA.len()],
     /// When the last tick was.
     pub looked_ns: u64,
     /// When the tick before was.
@@ -61,7 +62,8 @@ impl Track {
     pub(super) fn look(&mut self, live: LiveSnapshot, now_ns: u64) -> Stillness {
         let still = self.watch.look(&live, now_ns);
         self.meet(live.begin);
-        self.previous = std::mem::replace(&mut self.live, live);
+        self.done_before = Ddir::DATA.map(|ddir| self.live.done(ddir));
+        self.live = live;
         self.previous_ns = std::mem::replace(&mut self.looked_ns, now_ns);
         still
     }

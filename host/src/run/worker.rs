@@ -402,8 +402,12 @@ fn drive_by<C: Clock>(
             let mut files = Files::join(table, opened);
             let closed = files.close(&mut engine, job);
             engine.cleanup();
-            slots.dispose();
-            files.dispose();
+            // The end of the process gives all memory back at once, and that of each worker takes
+            // as long as to start it.
+            if !context.stays {
+                slots.dispose();
+                files.dispose();
+            }
             Ending::in_order(outcome.and(closed))
         }
     }

@@ -81,7 +81,7 @@ impl Region {
         if guard > 0 {
             // SAFETY: `len` is of whole pages, and `guard` more of them follow in the same mapping,
             // of which nobody knows yet.
-            unsafe { mprotect(base.as_ptr().add(len).cast(), guard, MprotectFlags::empty())? };
+            unsafe { close_off(base.as_ptr().add(len).cast(), guard)? };
         }
         Ok(region)
     }
@@ -115,6 +115,22 @@ impl Drop for Region {
         // handed out pointers into it keeps the region alive for as long as they are used.
         let _unmapped = unsafe { munmap(self.base.as_ptr().cast(), self.len + self.guard) };
     }
+}
+
+/// `MADV_GUARD_INSTALL` of Linux 6.13: pages without access inside a mapping, which stays one.
+const GUARD_INSTALL: libc::c_int = 102;
+
+/// From now on these pages cannot be accessed.
+///
+/// # Safety
+/// They are whole pages of a private anonymous mapping, and nobody uses them.
+unsafe fn close_off(begin: *mut libc::c_void, len: usize) -> rustix::io::Result<()> {
+    // SAFETY: as the caller says: whatever was in these pages may be lost.
+    if unsafe { libc::madvise(begin, len, GUARD_INSTALL) } == 0 {
+        return Ok(());
+    }
+    // An older kernel, or memory that is locked. SAFETY: as the caller says.
+    unsafe { mprotect(begin, len, MprotectFlags::empty()) }
 }
 
 #[cfg(test)]
