@@ -558,6 +558,7 @@ fn a_failed_request_ends_the_job_and_everything_comes_back() {
     assert_eq!(error.errno, libc::ENOSPC);
     assert!(outcome.toy.held.is_empty());
     assert_eq!(totals(&outcome, Ddir::Read).0, outcome.toy.pieces);
+    assert_eq!(outcome.toy.pieces, 50, "the newest comes back first, and nothing begins after it");
 }
 
 #[test]
