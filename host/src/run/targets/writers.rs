@@ -39,7 +39,29 @@ impl User {
 
 /// Who goes where, of the workers that were looked at.
 #[derive(Default)]
-pub(super) struct Writers(BTreeMap<Identity, Vec<User>>);
+pub(super) struct Writers(BTreeMap<Identity, Users>);
+
+/// The users of one target. By where their parts begin, so that thousands with a part for each are
+/// not all compared with one another.
+#[derive(Default)]
+struct Users {
+    by_begin: BTreeMap<u64, Vec<User>>,
+    /// The longest part.
+    len_max: u64,
+}
+
+impl Users {
+    /// Those whose parts may meet this one's, and perhaps some more.
+    fn near(&self, user: &User) -> impl Iterator<Item = &User> {
+        let begin = user.begin.saturating_sub(self.len_max);
+        self.by_begin.range(begin..user.end.max(begin)).flat_map(|(_, users)| users)
+    }
+
+    fn add(&mut self, user: User) {
+        self.len_max = self.len_max.max(user.end - user.begin);
+        self.by_begin.entry(user.begin).or_default().push(user);
+    }
+}
 
 impl Writers {
     /// Refuses a worker whose job disturbs an earlier one, or is disturbed by it.
@@ -68,10 +90,10 @@ impl Writers {
                     && !run.is_through_before(other.worker.job, worker)
                     && !run.is_through_before(worker.job, &other.worker)
             };
-            if let Some(other) = users.iter().find(disturbed) {
+            if let Some(other) = users.near(&user).find(disturbed) {
                 return Err(refusal(&user, other, target));
             }
-            users.push(user);
+            users.add(user);
         }
         Ok(())
     }
@@ -108,5 +130,36 @@ fn identity(target: &Target) -> Option<Identity> {
             Some(Identity::Missing(directory.join(name)))
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(begin: u64, end: u64) -> User {
+        let worker =
+            PlannedWorker { id: 0, job: 0, clone: 0, stage: 0, wave: 0, group: 0, cell: 0 };
+        User { worker, job: String::new(), looks: true, changes: true, begin, end }
+    }
+
+    #[test]
+    fn whoever_disturbs_is_near_and_few_others_are() {
+        let mut users = Users::default();
+        let parts = [(0, 100), (100, 200), (150, 151), (200, 1000), (1000, u64::MAX)];
+        for (begin, end) in parts {
+            let new = user(begin, end);
+            let near: Vec<u64> = users.near(&new).map(|other| other.begin).collect();
+            for other in users.by_begin.values().flatten().filter(|other| other.disturbs(&new)) {
+                assert!(near.contains(&other.begin), "{begin}: {near:?}");
+            }
+            users.add(new);
+        }
+        let mut users = Users::default();
+        for index in 0..1000 {
+            let new = user(index * 10, index * 10 + 10);
+            assert!(users.near(&new).count() <= 1, "only the neighbour");
+            users.add(new);
+        }
     }
 }
