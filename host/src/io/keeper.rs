@@ -11,6 +11,7 @@ use super::kept::{KeeperParts, Unfinished, Verdict, AWAY_MAX, TOLD_MAX};
 use super::slots::{Slot, SlotIndex};
 use crate::ddir::Ddir;
 use crate::stats::live::WorkerPage;
+use crate::sys::clock::wall_ms;
 use crate::verify::check::{Expectation, Findings};
 use crate::verify::ledger::{Cursor, Doing, Ledger, Span};
 use crate::verify::pool::{Desk, Done, Work};
@@ -33,8 +34,6 @@ pub(super) enum Made<'a> {
         generation: Option<u64>,
         /// What it will write; empty for what writes nothing.
         data: &'a mut [u8],
-        /// Wall clock.
-        time_ns: u64,
     },
 }
 
@@ -149,11 +148,12 @@ impl Keeper {
         };
         let generation = match made {
             Made::Before { generation } => generation,
-            Made::Now { generation, data, time_ns } => {
+            Made::Now { generation, data } => {
                 let generation = generation.unwrap_or_else(|| ledger.take_generation());
                 if doing == Doing::Write {
-                    let (file, offset) = (slot.file, slot.offset);
-                    self.parts.recipe.seal([Sealing { data, file, offset, generation }], time_ns);
+                    let writes =
+                        [Sealing { data, file: slot.file, offset: slot.offset, generation }];
+                    self.parts.recipe.seal(writes, wall_ms() * 1_000_000);
                 }
                 generation
             }

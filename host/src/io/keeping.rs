@@ -13,7 +13,7 @@ use super::trouble::{FileTrouble, Trouble};
 use super::worker::{graver, Filled, Worker};
 use crate::ddir::Ddir;
 use crate::stats::live::WorkerState;
-use crate::sys::clock::{wall_ms, Clock, Stage};
+use crate::sys::clock::{Clock, Stage};
 use crate::sys::thread::Usage;
 use crate::verify::ledger::Span;
 
@@ -44,7 +44,7 @@ impl<C: Clock> Worker<'_, C> {
         }
         let len = if slot.ddir == Ddir::Write { slot.len as usize } else { 0 };
         let data = self.slots.buffer_mut(index, len);
-        keeper.begins(index, slot, Made::Now { generation, data, time_ns: wall_ms() * 1_000_000 });
+        keeper.begins(index, slot, Made::Now { generation, data });
         Ok(())
     }
 
