@@ -102,7 +102,7 @@ struct Cell {
     unsent: Vec<ToControl>,
     /// The process is the cell's own.
     own_process: bool,
-    /// What only the set-up needed was given back.
+    /// What only the set-up needed was given back, or is not this process's to give.
     is_slim: bool,
     /// An instance was not cleaned up: its engine may still run.
     left_behind: bool,
@@ -182,7 +182,7 @@ pub fn serve(stream: UnixStream, memory: SharedMemory, own_process: bool) -> std
         alarms: BinaryHeap::new(),
         unsent: Vec::new(),
         own_process,
-        is_slim: false,
+        is_slim: !own_process,
         left_behind: false,
         hands: Hands::default(),
     };
@@ -360,7 +360,7 @@ impl Cell {
     fn go(&mut self, number: u32) {
         let Some(wave) = self.waves.get(&number) else { return };
         // Once, while nobody measures yet.
-        if !std::mem::replace(&mut self.is_slim, self.own_process) && self.own_process {
+        if !std::mem::replace(&mut self.is_slim, true) {
             footprint::give_back();
         }
         let now_ns = mono_ns();

@@ -46,7 +46,7 @@ impl Region {
     }
 
     /// The same with a page behind it that cannot be accessed: whoever runs over the end is told by
-    /// a signal. It costs a mapping, of which a process has but so many.
+    /// a signal. Before Linux 6.13 it costs a mapping, of which a process has but so many.
     pub fn guarded(len: usize, align: usize) -> rustix::io::Result<Region> {
         Region::make(len, align, rustix::param::page_size())
     }

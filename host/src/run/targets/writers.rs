@@ -54,7 +54,7 @@ impl Users {
     /// Those whose parts may meet this one's, and perhaps some more.
     fn near(&self, user: &User) -> impl Iterator<Item = &User> {
         let begin = user.begin.saturating_sub(self.len_max);
-        self.by_begin.range(begin..user.end.max(begin)).flat_map(|(_, users)| users)
+        self.by_begin.range(begin..user.end).flat_map(|(_, users)| users)
     }
 
     fn add(&mut self, user: User) {
